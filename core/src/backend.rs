@@ -1,0 +1,58 @@
+//! Who runs a kernel: a backend picks the lanes, a kernel says what to compute.
+//!
+//! A kernel is a value that holds its slices. A backend instantiates it for the lanes of its choice, so every kernel,
+//! a user's own included, gets every instruction set from one body. Backends are values that a caller passes in; there
+//! are no globals.
+
+use crate::Result;
+use crate::kernel::lanes::{Lanes, Scalar, Vector};
+use crate::kernel::linear::Contraction;
+
+/// A computation written once, for any width of lanes.
+pub trait Kernel {
+    /// What the computation returns.
+    type Out;
+    /// Runs the computation. Implementations are `#[inline(always)]`, so that a backend's entry point takes them in
+    /// whole and compiles them for its instruction set.
+    fn run<L: Lanes>(self) -> Self::Out;
+}
+
+/// Runs kernels.
+pub trait Backend: 'static {
+    /// Runs one kernel on this backend's lanes.
+    fn run<K: Kernel>(&self, kernel: K) -> K::Out;
+
+    /// Matrix products of all kinds; a backend may have a better way than the portable kernel.
+    ///
+    /// # Errors
+    /// As [`Contraction`].
+    fn contract(&self, contraction: Contraction<'_>) -> Result<()> {
+        self.run(contraction)
+    }
+}
+
+/// The backend that every target has: SIMD lanes where the build's target features include SIMD (SSE2, NEON,
+/// simd128), one lane elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Portable;
+
+/// One lane, on every target. The bits are those of [`Portable`]; the code is smaller and needs less stack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OneLane;
+
+impl Backend for Portable {
+    #[inline]
+    fn run<K: Kernel>(&self, kernel: K) -> K::Out {
+        #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
+        return kernel.run::<Vector>();
+        #[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
+        return kernel.run::<Scalar>();
+    }
+}
+
+impl Backend for OneLane {
+    #[inline]
+    fn run<K: Kernel>(&self, kernel: K) -> K::Out {
+        kernel.run::<Scalar>()
+    }
+}

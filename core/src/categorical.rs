@@ -1,0 +1,140 @@
+//! Categorical distributions on plain slices, without a tape: softmax, draws, one-hot vectors.
+//!
+//! ```
+//! use reinmax_core::{Estimator, GradientInputs, Noise, Portable, ReinMax, Stream, categorical};
+//!
+//! let logits = [0.5, -1.0, 0.0, 2.0, 0.1, f32::NEG_INFINITY]; // 2 rows, k = 3; -inf masks a category
+//! let (mut probs, mut index, mut grad) = ([0.0; 6], [0; 2], [0.0; 6]);
+//! categorical::softmax(&Portable, &logits, 3, 1.0, &mut probs)?;
+//! categorical::draw(&Portable, &probs, 3, 1, Noise::stream(&Stream::new(42, 0), 0), &mut index)?;
+//! let upstream = [1.0, 0.0, -1.0, 0.5, 0.5, 0.0]; // dLoss/d one_hot, from your own loss
+//! let inputs = GradientInputs { logits: &logits, probs: &probs, index: &index, saved: &[], upstream: &upstream, k: 3, draws: 1 };
+//! ReinMax { tau: 1.0 }.backward(&Portable, inputs, &mut grad)?;
+//! # assert!((grad[0] + grad[1] + grad[2]).abs() < 1e-6 && grad[5] == 0.0);
+//! # Ok::<(), reinmax_core::Error>(())
+//! ```
+
+use crate::error::{check_len, check_tau};
+use crate::kernel::sample::{DrawIndex, check_indices, check_uniforms};
+use crate::kernel::softmax::{LogSoftmax, Softmax};
+use crate::random::Stream;
+use crate::{Argument, Backend, Error, Result};
+
+/// Where the randomness of draws comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Noise<'a> {
+    /// Outputs `index ..` of a stream.
+    Stream {
+        /// The sequence.
+        stream: Stream,
+        /// The first output to take.
+        index: u64,
+    },
+    /// Numbers in [0, 1), as many as the draws take.
+    Uniforms(&'a [f32]),
+    /// No chance at all: these categories, one for each draw; any of them, even of probability 0. An estimator whose
+    /// backward pass needs noise besides the index takes it from the stream (given the index), at `position`.
+    Forced {
+        /// The categories.
+        index: &'a [u32],
+        /// For noise that is conditioned on the index.
+        stream: Stream,
+        /// The first output of that stream to take.
+        position: u64,
+    },
+}
+
+impl Noise<'static> {
+    /// Outputs `index ..` of `stream`.
+    pub fn stream(stream: &Stream, index: u64) -> Self {
+        Noise::Stream { stream: *stream, index }
+    }
+}
+
+/// `probs = softmax(logits / tau)`, row by row.
+///
+/// `logits` and `probs` are rows x k. Cost: one exp for each element. -inf masks a category.
+///
+/// # Errors
+/// [`Error::NoCategories`], [`Error::Value`] for tau, [`Error::Length`], [`Error::Logits`] for a row that has no
+/// softmax.
+pub fn softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, tau: f32, probs: &mut [f32]) -> Result<()> {
+    check_tau(tau)?;
+    check_rows(logits.len(), k)?;
+    check_len(Argument::Output, probs.len(), logits.len())?;
+    backend.run(Softmax { logits, k, scale: 1.0 / tau, out: probs })
+}
+
+/// `log_probs = logits - logsumexp(logits)`, row by row. Both are rows x k.
+///
+/// # Errors
+/// As [`softmax`].
+pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs: &mut [f32]) -> Result<()> {
+    check_rows(logits.len(), k)?;
+    check_len(Argument::Output, log_probs.len(), logits.len())?;
+    backend.run(LogSoftmax { logits, k, out: log_probs })
+}
+
+/// Draws `draws` categories for each row of `probs` (rows x k) by inverting its cumulative sum: the smallest index
+/// whose prefix sum exceeds u times the total. `index` receives rows * draws of them, the draws of a row side by side.
+/// One uniform a draw. A category of probability 0 is never drawn.
+///
+/// # Errors
+/// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1) or a forced index
+/// beyond k.
+pub fn draw<B: Backend>(
+    backend: &B,
+    probs: &[f32],
+    k: usize,
+    draws: usize,
+    noise: Noise<'_>,
+    index: &mut [u32],
+) -> Result<()> {
+    let rows = check_rows(probs.len(), k)?;
+    if draws == 0 {
+        return Err(Error::Value { argument: Argument::Repeats, at: 0 });
+    }
+    check_len(Argument::Index, index.len(), rows.checked_mul(draws).ok_or(Error::TooLarge)?)?;
+    match noise {
+        Noise::Forced { index: forced, .. } => force(forced, k, index),
+        Noise::Uniforms(uniforms) => {
+            check_len(Argument::Uniforms, uniforms.len(), index.len())?;
+            check_uniforms(uniforms)?;
+            backend.run(DrawIndex { probs, k, draws, noise, index });
+            Ok(())
+        }
+        Noise::Stream { .. } => {
+            backend.run(DrawIndex { probs, k, draws, noise, index });
+            Ok(())
+        }
+    }
+}
+
+/// Copies forced categories after looking at each.
+pub(crate) fn force(forced: &[u32], k: usize, index: &mut [u32]) -> Result<()> {
+    check_len(Argument::Index, forced.len(), index.len())?;
+    check_indices(forced, k)?;
+    for (index, forced) in index.iter_mut().zip(forced) {
+        *index = *forced;
+    }
+    Ok(())
+}
+
+/// Writes a row of k zeros and a single one for each index.
+///
+/// # Errors
+/// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for an index beyond k.
+pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
+    check_len(Argument::Index, index.len(), check_rows(out.len(), k)?)?;
+    check_indices(index, k)?;
+    crate::kernel::sample::one_hot(index, k, out);
+    Ok(())
+}
+
+/// The number of rows of a slice of `len` elements.
+pub(crate) fn check_rows(len: usize, k: usize) -> Result<usize> {
+    // checked_div and checked_rem keep the division's panic out.
+    let rows = len.checked_div(k).ok_or(Error::NoCategories)?;
+    check_len(Argument::Logits, len, rows * k)?;
+    Ok(rows)
+}

@@ -1,0 +1,189 @@
+//! What can go wrong, named precisely enough to act on.
+//!
+//! Errors are small `Copy` values without text of their own, so that firmware that never prints one does not link
+//! the sentences; [`core::fmt::Display`] turns them into sentences on hosts.
+
+use core::fmt;
+
+use crate::Shape;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// One of the four memory areas that a caller lends to a tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slab {
+    /// One [`crate::Node`] for each recorded operation.
+    Nodes,
+    /// The values that operations compute; parameters are its prefix.
+    Values,
+    /// The gradients of those values.
+    Grads,
+    /// What an operation keeps between its forward and its backward pass.
+    Saved,
+}
+
+/// The argument that an error speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Argument {
+    /// Unnormalised log-probabilities.
+    Logits,
+    /// Probabilities of the categories.
+    Probs,
+    /// The gradient of the loss with respect to an output.
+    Upstream,
+    /// The gradient that a function adds to.
+    Grad,
+    /// Category indices, one for each draw.
+    Index,
+    /// Uniform random numbers.
+    Uniforms,
+    /// Gumbel noise.
+    Gumbel,
+    /// The loss of each draw.
+    Losses,
+    /// The buffer that receives a result.
+    Output,
+    /// An operation's input.
+    Input,
+    /// An operation's weight matrix.
+    Weight,
+    /// An operation's bias vector.
+    Bias,
+    /// The values that a prediction is compared with.
+    Targets,
+    /// Parameters of a model.
+    Params,
+    /// An optimiser's state.
+    State,
+    /// A softmax temperature.
+    Tau,
+    /// A learning rate.
+    LearningRate,
+    /// The exponent of a power.
+    Power,
+    /// The number of draws or repeats of a row.
+    Repeats,
+    /// The range of columns asked for.
+    Columns,
+    /// An optimiser's momentum, decay rate or epsilon.
+    Coefficient,
+    /// The buffer that a function works in.
+    Scratch,
+}
+
+/// An error. The enum may grow; its variants do not change meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A slab is too short: `need` elements would have been enough for this operation.
+    Full {
+        /// The slab that ended.
+        slab: Slab,
+        /// The length that slab must have, in its elements.
+        need: usize,
+    },
+    /// A slice has the wrong length, in elements.
+    Length {
+        /// Which slice.
+        argument: Argument,
+        /// The length that the other arguments ask for.
+        expected: usize,
+        /// The length it has.
+        got: usize,
+    },
+    /// A tensor has the wrong shape.
+    Shape {
+        /// Which tensor.
+        argument: Argument,
+        /// The shape that the other arguments ask for.
+        expected: Shape,
+        /// The shape it has.
+        got: Shape,
+    },
+    /// A number is not what its role allows: a temperature that is not positive and finite, a uniform outside
+    /// [0, 1), an index beyond the last category. `at` is its position (0 for a single number).
+    Value {
+        /// Which number.
+        argument: Argument,
+        /// Its position in its slice.
+        at: usize,
+    },
+    /// A row of logits holds NaN or +inf, or nothing but -inf: it has no softmax.
+    Logits {
+        /// The row, counted from 0.
+        row: usize,
+    },
+    /// A row without categories (k = 0).
+    NoCategories,
+    /// A size whose element count does not fit in 32 bits.
+    TooLarge,
+    /// A handle or a mark from before a reset, or of another tape.
+    Stale,
+    /// `backward` needs a loss of shape 1 x 1; [`crate::Tape::backward_with`] takes other shapes.
+    NotScalar,
+    /// The tensor takes no gradient: nothing it depends on is a parameter or a differentiable leaf.
+    NoGrad,
+    /// A parameter was declared after something else was recorded; parameters come first.
+    ParamAfterOp,
+    /// Only leaves and parameters can be set.
+    NotALeaf,
+    /// The tape only measures: it has no values to read.
+    Measuring,
+    /// The tape has been reset 2^31 times or more: no fresh handles are left. Build a new tape on new slabs.
+    EpochsExhausted,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Error::Full { slab, need } => write!(f, "the {slab:?} slab is full: {need} elements would be enough"),
+            Error::Length { argument, expected, got } => {
+                write!(f, "{argument:?} has {got} elements where {expected} are needed")
+            }
+            Error::Shape { argument, expected, got } => {
+                write!(f, "{argument:?} has shape {got} where {expected} is needed")
+            }
+            Error::Value { argument, at } => write!(f, "{argument:?} [{at}] is {}", requirement(argument)),
+            Error::Logits { row } => write!(f, "row {row} of the logits holds NaN or +inf, or only -inf"),
+            Error::NoCategories => f.write_str("a row needs at least one category"),
+            Error::TooLarge => f.write_str("the size does not fit in 32 bits"),
+            Error::Stale => f.write_str("the handle is from before a reset, or of another tape"),
+            Error::NotScalar => f.write_str("the loss is not of shape 1x1; backward_with takes an upstream gradient"),
+            Error::NoGrad => f.write_str("the tensor depends on no parameter or differentiable leaf"),
+            Error::ParamAfterOp => f.write_str("parameters must be declared before anything else is recorded"),
+            Error::NotALeaf => f.write_str("only leaves and parameters can be set"),
+            Error::Measuring => f.write_str("a measuring tape has no values"),
+            Error::EpochsExhausted => f.write_str("the tape has run out of handles; build a new one on new slabs"),
+        }
+    }
+}
+
+/// Completes "<argument> is ..." for a value that was refused.
+fn requirement(argument: Argument) -> &'static str {
+    match argument {
+        Argument::Tau => "not a positive finite temperature",
+        Argument::Uniforms => "not in [0, 1)",
+        Argument::Index => "not the index of a category",
+        Argument::LearningRate => "not a finite learning rate of at least 0",
+        Argument::Power => "not a positive finite exponent",
+        Argument::Repeats => "not at least 1",
+        Argument::Columns => "not inside the matrix",
+        _ => "out of its range",
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// Refuses a slice that is not `expected` elements long.
+#[inline]
+pub(crate) fn check_len(argument: Argument, got: usize, expected: usize) -> Result<()> {
+    if got == expected { Ok(()) } else { Err(Error::Length { argument, expected, got }) }
+}
+
+/// Refuses a temperature that is not positive and finite (NaN included: no comparison holds for it).
+#[inline]
+pub(crate) fn check_tau(tau: f32) -> Result<()> {
+    if tau > 0.0 && tau < f32::INFINITY { Ok(()) } else { Err(Error::Value { argument: Argument::Tau, at: 0 }) }
+}

@@ -1,0 +1,133 @@
+//! Gradient estimators for discrete draws.
+//!
+//! Two kinds. An [`Estimator`] turns the gradient of the loss with respect to the one-hot sample (the upstream
+//! gradient) into a gradient of the logits; it is what a tape's sample node holds. A [`ScoreEstimator`] needs only the
+//! loss of each draw. Estimators are configuration: `Copy`, at most four floats, no state; noise comes from outside.
+//! [`exact`] enumerates instead of estimating.
+
+pub mod exact;
+mod gumbel_softmax;
+mod reinforce;
+mod reinmax;
+mod straight_through;
+
+pub use gumbel_softmax::GumbelSoftmax;
+pub use reinforce::Reinforce;
+pub use reinmax::ReinMax;
+pub use straight_through::StraightThrough;
+
+use crate::categorical::{self, Noise, check_rows};
+use crate::error::check_len;
+pub use crate::kernel::draws::GradientInputs;
+use crate::kernel::sample::check_indices;
+use crate::{Argument, Backend, Error, Result};
+
+/// An estimator that works from the upstream gradient.
+pub trait Estimator: Copy + 'static {
+    /// Its name in tables and on the command line.
+    const NAME: &'static str;
+
+    /// Looks at the configuration.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a parameter out of its range.
+    fn check(&self) -> Result<()>;
+
+    /// The configuration as a tape's node stores it.
+    fn to_config(self) -> [f32; 4];
+
+    /// The configuration back from a node.
+    fn from_config(config: [f32; 4]) -> Self;
+
+    /// How many uniforms a draw among k categories takes.
+    fn uniforms_per_draw(&self, _k: usize) -> usize {
+        1
+    }
+
+    /// How many floats a draw keeps for the backward pass, besides its index.
+    fn saved_per_draw(&self, _k: usize) -> usize {
+        0
+    }
+
+    /// Draws an index for each of `inputs.draws` draws of each row, and writes what backward needs to `saved`. The
+    /// default inverts the cumulative sum of `probs`.
+    ///
+    /// # Errors
+    /// As [`categorical::draw`].
+    fn draw<B: Backend>(
+        &self,
+        backend: &B,
+        inputs: DrawInputs<'_>,
+        index: &mut [u32],
+        _saved: &mut [f32],
+    ) -> Result<()> {
+        categorical::draw(backend, inputs.probs, inputs.k, inputs.draws, inputs.noise, index)
+    }
+
+    /// Adds the gradient of the logits (rows x k) to `grad`, summed over the draws of a row.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::Value`] for the configuration or an index beyond k, [`Error::NoCategories`].
+    fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()>;
+}
+
+/// What a forward pass reads.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawInputs<'a> {
+    /// rows x k.
+    pub logits: &'a [f32],
+    /// rows x k: softmax of the logits (tau = 1).
+    pub probs: &'a [f32],
+    /// Categories in a row.
+    pub k: usize,
+    /// Draws for each row, at least 1.
+    pub draws: usize,
+    /// Where the draws come from.
+    pub noise: Noise<'a>,
+}
+
+/// An estimator that works from the loss of each draw alone; the loss need not be differentiable.
+pub trait ScoreEstimator: Copy {
+    /// Its name in tables and on the command line.
+    const NAME: &'static str;
+
+    /// Adds the gradient of the logits to `grad`, summed over the draws of a row.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::Value`] for the configuration or an index beyond k, [`Error::NoCategories`].
+    fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()>;
+}
+
+/// What a [`ScoreEstimator`] reads.
+#[derive(Clone, Copy, Debug)]
+pub struct ScoreInputs<'a> {
+    /// rows x k: softmax of the logits.
+    pub probs: &'a [f32],
+    /// rows * draws: the category of each draw.
+    pub index: &'a [u32],
+    /// rows * draws: the loss of each draw, or draws of them where all rows share a sample's loss.
+    pub losses: &'a [f32],
+    /// Categories in a row.
+    pub k: usize,
+    /// Draws for each row, at least 1.
+    pub draws: usize,
+}
+
+impl GradientInputs<'_> {
+    /// Compares all lengths; `saved_per_draw` is the estimator's. For use in [`Estimator::backward`].
+    ///
+    /// # Errors
+    /// [`Error::Length`] for the first slice that does not fit, [`Error::Value`] for an index beyond k,
+    /// [`Error::NoCategories`] for k = 0.
+    pub fn check(&self, saved_per_draw: usize, grad: usize) -> Result<()> {
+        let rows = check_rows(self.probs.len(), self.k)?;
+        let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
+        let draws = size(rows, self.draws)?;
+        check_len(Argument::Logits, self.logits.len(), self.probs.len())?;
+        check_len(Argument::Index, self.index.len(), draws)?;
+        check_len(Argument::Upstream, self.upstream.len(), size(draws, self.k)?)?;
+        check_len(Argument::Scratch, self.saved.len(), size(draws, saved_per_draw)?)?;
+        check_len(Argument::Grad, grad, self.probs.len())?;
+        check_indices(self.index, self.k)
+    }
+}

@@ -1,0 +1,77 @@
+//! REINFORCE: the score-function estimator, unbiased for any loss.
+//!
+//! ```text
+//! grad = (f - baseline) (e - p)
+//! ```
+//!
+//! Williams, "Simple statistical gradient-following algorithms for connectionist reinforcement learning" (1992). Bias:
+//! none, for any baseline that does not depend on the draw. Variance: high; it grows with the number of variables that
+//! share a loss. Cost: O(k), one loss for each draw, no upstream gradient.
+
+use super::{ScoreEstimator, ScoreInputs};
+use crate::categorical::check_rows;
+use crate::error::check_len;
+use crate::kernel::lanes::Lanes;
+use crate::kernel::rows::{rows, rows_mut};
+use crate::kernel::sample::check_indices;
+use crate::{Argument, Backend, Error, Kernel, Result};
+
+/// The REINFORCE estimator.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reinforce {
+    /// Subtracted from every loss.
+    pub baseline: f32,
+}
+
+impl ScoreEstimator for Reinforce {
+    const NAME: &'static str = "reinforce";
+
+    fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
+        if !self.baseline.is_finite() {
+            return Err(Error::Value { argument: Argument::Coefficient, at: 0 });
+        }
+        let rows = check_rows(inputs.probs.len(), inputs.k)?;
+        let draws = rows.checked_mul(inputs.draws).ok_or(Error::TooLarge)?;
+        check_len(Argument::Index, inputs.index.len(), draws)?;
+        check_len(Argument::Grad, grad.len(), inputs.probs.len())?;
+        if inputs.losses.len() != inputs.draws {
+            check_len(Argument::Losses, inputs.losses.len(), draws)?;
+        }
+        check_indices(inputs.index, inputs.k)?;
+        backend.run(AddScores { inputs, baseline: self.baseline, shared: inputs.losses.len() != draws, grad });
+        Ok(())
+    }
+}
+
+/// `grad += sum over draws, in order, of (f - baseline) (e - p)`. Lengths have been checked.
+struct AddScores<'a> {
+    inputs: ScoreInputs<'a>,
+    baseline: f32,
+    /// All rows share the losses of `draws` samples.
+    shared: bool,
+    grad: &'a mut [f32],
+}
+
+impl Kernel for AddScores<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let ScoreInputs { probs, index, losses, k, draws } = self.inputs;
+        for (row, (p, grad)) in rows(probs, k).zip(rows_mut(self.grad, k)).enumerate() {
+            let mine = row * draws..(row + 1) * draws;
+            let losses = if self.shared { losses } else { losses.get(mine.clone()).unwrap_or(&[]) };
+            // e - p, weighted: the sum of weights belongs to p, each weight to its own category.
+            let mut total = 0.0;
+            for (index, loss) in index.get(mine).unwrap_or(&[]).iter().zip(losses) {
+                let weight = loss - self.baseline;
+                total += weight;
+                if let Some(grad) = grad.get_mut(*index as usize) {
+                    *grad += weight;
+                }
+            }
+            for (p, grad) in p.chunks(L::N).zip(grad.chunks_mut(L::N)) {
+                (L::load(grad) - L::load(p) * L::splat(total)).store(grad);
+            }
+        }
+    }
+}

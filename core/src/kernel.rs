@@ -1,0 +1,20 @@
+//! Kernels: loops over slices that know nothing of the tape. Each is written once over [`lanes::Lanes`].
+//!
+//! The order of every sum is part of a result's definition, whatever the lanes: rows of up to [`SHORT`] elements are
+//! summed in order; in longer ones element j goes to running sum j mod 16, and the sixteen sums are folded 8, 4, 2, 1.
+
+pub mod draws;
+pub mod exp;
+pub mod lanes;
+pub mod linear;
+pub mod pointwise;
+pub mod reduce;
+pub mod rows;
+pub mod sample;
+pub mod softmax;
+
+/// Number of running sums, and of lanes on a SIMD backend.
+pub const LANES: usize = 16;
+
+/// The longest row that is summed in order of its elements; such rows lie across the lanes, one row a lane.
+pub const SHORT: usize = LANES;

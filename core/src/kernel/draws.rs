@@ -1,0 +1,221 @@
+//! From draws back to logits: runs an estimator's formula for every draw and sums the draws of a row.
+//!
+//! A formula is written once, for lanes across rows, across the draws of one row, or along a long row. The order of
+//! the sum over draws belongs to the result: with k <= 16, draw d goes to running sum d mod 16 and the sixteen sums are
+//! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
+
+use super::lanes::Lanes;
+use super::rows::{self, Across, Along, Direction, FoldTree, Tile};
+use super::sample::broadcast;
+use super::{LANES, SHORT};
+use crate::Kernel;
+
+/// What a backward pass reads. Slices of a row's categories; `draws` draws for each row, side by side.
+#[derive(Clone, Copy, Debug)]
+pub struct GradientInputs<'a> {
+    /// rows x k.
+    pub logits: &'a [f32],
+    /// rows x k: softmax of the logits (tau = 1).
+    pub probs: &'a [f32],
+    /// rows * draws: the category of each draw.
+    pub index: &'a [u32],
+    /// rows * draws * what the estimator saves for each draw.
+    pub saved: &'a [f32],
+    /// (rows * draws) x k: the gradient of the loss with respect to each draw's one-hot vector.
+    pub upstream: &'a [f32],
+    /// Categories in a row.
+    pub k: usize,
+    /// Draws for each row, at least 1.
+    pub draws: usize,
+}
+
+/// What a formula sees: in step s, the slices hold lanes `s * N ..`.
+#[derive(Clone, Copy, Debug)]
+pub struct Group<'a, L> {
+    /// Logits of each lane's row; empty where the formula has no use for them.
+    pub logits: &'a [f32],
+    /// Probabilities of each lane's row.
+    pub probs: &'a [f32],
+    /// What the forward pass saved for each lane's draw; empty where it saves nothing.
+    pub saved: &'a [f32],
+    /// Upstream gradient of each lane's draw.
+    pub upstream: &'a [f32],
+    /// The category of each lane's draw.
+    pub index: L,
+}
+
+/// An estimator's gradient for one draw.
+pub trait Formula: Copy {
+    /// Whether it reads the logits.
+    const LOGITS: bool;
+    /// Adds the gradient of the logits to `grad`. A draw whose upstream gradient is 0 must add 0.
+    fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]);
+}
+
+/// `grad += sum over draws of the formula`, for every row. Lengths have been checked.
+#[derive(Debug)]
+pub struct AddGradient<'a, F> {
+    /// The formula.
+    pub formula: F,
+    /// What it reads.
+    pub inputs: GradientInputs<'a>,
+    /// rows x k, added to.
+    pub grad: &'a mut [f32],
+}
+
+impl<F: Formula> Kernel for AddGradient<'_, F> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let AddGradient { formula, inputs, grad } = self;
+        if inputs.k > SHORT {
+            each_draw::<L, Along, F>(formula, inputs, grad);
+        } else if inputs.draws == 1 {
+            if L::N == 1 {
+                each_draw::<L, Across, F>(formula, inputs, grad);
+            } else {
+                rows_across::<L, F>(formula, inputs, grad);
+            }
+        } else if L::N == 1 {
+            draws_in_turn::<L, F>(formula, inputs, grad);
+        } else {
+            draws_across::<L, F>(formula, inputs, grad);
+        }
+    }
+}
+
+/// `count` rows of `k` elements, from row `first`; empty where the matrix is (an operand that is not used).
+#[inline(always)]
+fn take(x: &[f32], k: usize, first: usize, count: usize) -> &[f32] {
+    x.get(first * k..(first + count) * k).unwrap_or(&[])
+}
+
+impl<'a> GradientInputs<'a> {
+    /// One draw of one row, as a formula sees it.
+    #[inline(always)]
+    fn single<L: Lanes>(&self, row: usize, draw: usize) -> Group<'a, L> {
+        Group {
+            logits: take(self.logits, self.k, row, 1),
+            probs: take(self.probs, self.k, row, 1),
+            saved: take(self.saved, self.k, draw, 1),
+            upstream: take(self.upstream, self.k, draw, 1),
+            index: L::splat(self.index.get(draw).map_or(0.0, |index| *index as f32)),
+        }
+    }
+
+    /// The indices of up to N draws.
+    #[inline(always)]
+    fn indices<L: Lanes>(&self, first: usize, count: usize) -> L {
+        let mut lanes = [0.0; LANES];
+        for (lane, index) in lanes.iter_mut().zip(self.index.get(first..first + count).unwrap_or(&[])) {
+            *lane = *index as i32 as f32;
+        }
+        L::load(&lanes)
+    }
+}
+
+#[inline(always)]
+fn each_draw<L: Lanes, D: Direction<L>, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
+        for draw in row * inputs.draws..(row + 1) * inputs.draws {
+            formula.add::<L, D>(inputs.single(row, draw), grad);
+        }
+    }
+}
+
+/// The transposed operands of sixteen draws.
+struct Tiles {
+    logits: Tile,
+    probs: Tile,
+    saved: Tile,
+    upstream: Tile,
+    grad: Tile,
+}
+
+impl Tiles {
+    #[inline(always)]
+    fn new() -> Self {
+        let zero = [[0.0; LANES]; SHORT];
+        Tiles { logits: zero, probs: zero, saved: zero, upstream: zero, grad: zero }
+    }
+
+    /// Adds the formula's gradient to the gradient's tile.
+    #[inline(always)]
+    fn add<L: Lanes, F: Formula>(&mut self, formula: F, k: usize, index: L) {
+        let group = Group {
+            logits: rows::tile_rows(&self.logits, k),
+            probs: rows::tile_rows(&self.probs, k),
+            saved: rows::tile_rows(&self.saved, k),
+            upstream: rows::tile_rows(&self.upstream, k),
+            index,
+        };
+        formula.add::<L, Across>(group, rows::tile_rows_mut(&mut self.grad, k));
+    }
+}
+
+#[inline(always)]
+fn rows_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    let k = inputs.k;
+    let mut tiles = Tiles::new();
+    let mut first = 0;
+    for grad in grad.chunks_mut(LANES * k.max(1)) {
+        let count = LANES.min(inputs.index.len().saturating_sub(first));
+        if F::LOGITS {
+            rows::transpose_in(take(inputs.logits, k, first, count), k, &mut tiles.logits);
+        }
+        rows::transpose_in(take(inputs.probs, k, first, count), k, &mut tiles.probs);
+        if !inputs.saved.is_empty() {
+            rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+        }
+        rows::transpose_in(take(inputs.upstream, k, first, count), k, &mut tiles.upstream);
+        rows::transpose_in(grad, k, &mut tiles.grad);
+        tiles.add::<L, F>(formula, k, inputs.indices(first, count));
+        rows::transpose_out(&tiles.grad, k, grad);
+        first += LANES;
+    }
+}
+
+#[inline(always)]
+fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    let k = inputs.k;
+    let mut tiles = Tiles::new();
+    for (row, grad) in rows::rows_mut(grad, k).enumerate() {
+        broadcast(take(inputs.logits, k, row, 1), &mut tiles.logits);
+        broadcast(take(inputs.probs, k, row, 1), &mut tiles.probs);
+        for column in &mut tiles.grad {
+            *column = [0.0; LANES];
+        }
+        let mut offset = 0;
+        while offset < inputs.draws {
+            let (first, count) = (row * inputs.draws + offset, LANES.min(inputs.draws - offset));
+            if !inputs.saved.is_empty() {
+                rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+            }
+            rows::transpose_in(take(inputs.upstream, k, first, count), k, &mut tiles.upstream);
+            tiles.add::<L, F>(formula, k, inputs.indices(first, count));
+            offset += LANES;
+        }
+        rows::add_folded(&tiles.grad, grad);
+    }
+}
+
+/// [`draws_across`] with one lane: the sixteen running sums one after the other, folded as they come.
+#[inline(always)]
+fn draws_in_turn<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
+        let mut tree = FoldTree::new();
+        while let Some(slot) = tree.next_slot() {
+            let mut sum = [0.0; SHORT];
+            let mut offset = slot;
+            while offset < inputs.draws {
+                let group = inputs.single(row, row * inputs.draws + offset);
+                formula.add::<L, Across>(group, sum.get_mut(..inputs.k).unwrap_or_default());
+                offset += LANES;
+            }
+            tree.push(sum);
+        }
+        for (grad, sum) in grad.iter_mut().zip(tree.total()) {
+            *grad += sum;
+        }
+    }
+}

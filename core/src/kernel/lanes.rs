@@ -1,0 +1,303 @@
+//! The vector that kernels are written over: sixteen floats, or one.
+//!
+//! Only operations that give the same bits on every target are here: IEEE add, subtract, multiply, divide and square
+//! root, comparisons, and moves of bits. There is no fused multiply-add, no approximate reciprocal and no reduction:
+//! sums go through [`Sums`], whose order is fixed.
+
+use core::ops::{Add, Div, Mul, Sub};
+
+use wide::{bytemuck, f32x16, u32x16};
+
+use super::LANES;
+
+/// A vector of [`Lanes::N`] floats.
+pub trait Lanes:
+    Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + 'static
+{
+    /// Number of floats: 16 or 1.
+    const N: usize;
+    /// The sixteen running sums of a long row.
+    type Sums: Sums<Self>;
+
+    /// The same number in every lane.
+    fn splat(x: f32) -> Self;
+    /// The first `N` elements of `x`; lanes beyond its end hold `fill`.
+    fn load_or(x: &[f32], fill: f32) -> Self;
+    /// Writes the first `N` elements of `out`, or as many as there are.
+    fn store(self, out: &mut [f32]);
+    /// `x` where `a < b`, else `y` (also where `a` or `b` is NaN).
+    fn select_lt(a: Self, b: Self, x: Self, y: Self) -> Self;
+    /// `x` where `a == b`, else `y`.
+    fn select_eq(a: Self, b: Self, x: Self, y: Self) -> Self;
+    /// The square root, correctly rounded.
+    fn sqrt(self) -> Self;
+    /// The bits of each lane, and-ed with `mask`.
+    fn and_bits(self, mask: u32) -> Self;
+    /// The bits of each lane, or-ed with `mask`.
+    fn or_bits(self, mask: u32) -> Self;
+    /// The bits of each lane, moved up by 23: an integer becomes an exponent.
+    fn shift_to_exponent(self) -> Self;
+    /// The bits of each lane, moved down by 23: sign and exponent become an integer.
+    fn shift_from_exponent(self) -> Self;
+    /// 0, 1, 2, ... one a lane.
+    fn ramp() -> Self;
+    /// The greatest lane (for a vector without NaN).
+    fn greatest(self) -> f32;
+    /// Whether every lane is above 0 and below infinity; NaN is not.
+    fn all_positive_finite(self) -> bool;
+
+    /// The first `N` elements of `x`; lanes beyond its end hold 0.
+    #[inline(always)]
+    fn load(x: &[f32]) -> Self {
+        Self::load_or(x, 0.0)
+    }
+    /// The greater of the two, lane by lane; `self` where either is NaN.
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self::select_lt(self, other, other, self)
+    }
+    /// The magnitude.
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.and_bits(0x7fff_ffff)
+    }
+    /// The negative (of zero: -0 becomes 0).
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Self::splat(0.0) - self
+    }
+}
+
+/// Sixteen running sums: element j of a row belongs to sum j mod 16.
+pub trait Sums<L>: Copy {
+    /// Sixteen zeros.
+    fn zero() -> Self;
+    /// Adds the lanes that begin at element `step * N`.
+    fn add(&mut self, step: usize, x: L);
+    /// The total: folded 8, 4, 2, 1.
+    fn fold(self) -> f32;
+}
+
+/// Adds sixteen numbers in the order that every backend uses: the upper half onto the lower one, four times.
+#[inline(always)]
+pub fn fold(x: [f32; LANES]) -> f32 {
+    let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15] = x;
+    let (b0, b1, b2, b3) = (a0 + a8, a1 + a9, a2 + a10, a3 + a11);
+    let (b4, b5, b6, b7) = (a4 + a12, a5 + a13, a6 + a14, a7 + a15);
+    let (c0, c1, c2, c3) = (b0 + b4, b1 + b5, b2 + b6, b3 + b7);
+    (c0 + c2) + (c1 + c3)
+}
+
+/// One lane: for targets without SIMD, where sixteen unrolled lanes would cost stack and code and buy nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Scalar(f32);
+
+/// Sixteen lanes, on whatever SIMD registers the build's target features give.
+#[derive(Clone, Copy, Debug)]
+pub struct Vector(f32x16);
+
+macro_rules! operators {
+    ($lanes:ident: $($operator:ident $method:ident),*) => {
+        $(impl $operator for $lanes {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                $lanes($operator::$method(self.0, other.0))
+            }
+        })*
+    };
+}
+operators!(Scalar: Add add, Sub sub, Mul mul, Div div);
+operators!(Vector: Add add, Sub sub, Mul mul, Div div);
+
+impl Scalar {
+    #[inline(always)]
+    fn map_bits(self, f: impl FnOnce(u32) -> u32) -> Self {
+        Scalar(f32::from_bits(f(self.0.to_bits())))
+    }
+}
+
+impl Lanes for Scalar {
+    const N: usize = 1;
+    type Sums = [f32; LANES];
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Scalar(x)
+    }
+    #[inline(always)]
+    fn load_or(x: &[f32], fill: f32) -> Self {
+        Scalar(x.first().copied().unwrap_or(fill))
+    }
+    #[inline(always)]
+    fn store(self, out: &mut [f32]) {
+        if let Some(out) = out.first_mut() {
+            *out = self.0;
+        }
+    }
+    #[inline(always)]
+    fn select_lt(a: Self, b: Self, x: Self, y: Self) -> Self {
+        if a.0 < b.0 { x } else { y }
+    }
+    #[inline(always)]
+    fn select_eq(a: Self, b: Self, x: Self, y: Self) -> Self {
+        if a.0 == b.0 { x } else { y }
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Scalar(libm::sqrtf(self.0))
+    }
+    #[inline(always)]
+    fn and_bits(self, mask: u32) -> Self {
+        self.map_bits(|x| x & mask)
+    }
+    #[inline(always)]
+    fn or_bits(self, mask: u32) -> Self {
+        self.map_bits(|x| x | mask)
+    }
+    #[inline(always)]
+    fn shift_to_exponent(self) -> Self {
+        self.map_bits(|x| x << 23)
+    }
+    #[inline(always)]
+    fn shift_from_exponent(self) -> Self {
+        self.map_bits(|x| x >> 23)
+    }
+    #[inline(always)]
+    fn ramp() -> Self {
+        Scalar(0.0)
+    }
+    #[inline(always)]
+    fn greatest(self) -> f32 {
+        self.0
+    }
+    #[inline(always)]
+    fn all_positive_finite(self) -> bool {
+        self.0 > 0.0 && self.0 < f32::INFINITY
+    }
+}
+
+impl Sums<Scalar> for [f32; LANES] {
+    #[inline(always)]
+    fn zero() -> Self {
+        [0.0; LANES]
+    }
+    #[inline(always)]
+    fn add(&mut self, step: usize, x: Scalar) {
+        if let Some(sum) = self.get_mut(step % LANES) {
+            *sum += x.0;
+        }
+    }
+    #[inline(always)]
+    fn fold(self) -> f32 {
+        fold(self)
+    }
+}
+
+impl Vector {
+    #[inline(always)]
+    fn bits(self) -> u32x16 {
+        bytemuck::cast(self.0)
+    }
+    #[inline(always)]
+    fn from_bits(bits: u32x16) -> Self {
+        Vector(bytemuck::cast(bits))
+    }
+}
+
+impl Lanes for Vector {
+    const N: usize = LANES;
+    type Sums = Self;
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self {
+        Vector(f32x16::splat(x))
+    }
+    #[inline(always)]
+    fn load_or(x: &[f32], fill: f32) -> Self {
+        let lanes = match x.first_chunk::<LANES>() {
+            Some(full) => *full,
+            None => {
+                let mut lanes = [fill; LANES];
+                for (lane, x) in lanes.iter_mut().zip(x) {
+                    *lane = *x;
+                }
+                lanes
+            }
+        };
+        Vector(f32x16::new(lanes))
+    }
+    #[inline(always)]
+    fn store(self, out: &mut [f32]) {
+        let lanes = self.0.to_array();
+        match out.first_chunk_mut::<LANES>() {
+            Some(full) => *full = lanes,
+            None => {
+                for (out, lane) in out.iter_mut().zip(lanes) {
+                    *out = lane;
+                }
+            }
+        }
+    }
+    #[inline(always)]
+    fn select_lt(a: Self, b: Self, x: Self, y: Self) -> Self {
+        Vector(a.0.simd_lt(b.0).select(x.0, y.0))
+    }
+    #[inline(always)]
+    fn select_eq(a: Self, b: Self, x: Self, y: Self) -> Self {
+        Vector(a.0.simd_eq(b.0).select(x.0, y.0))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Vector(self.0.sqrt())
+    }
+    #[inline(always)]
+    fn and_bits(self, mask: u32) -> Self {
+        Self::from_bits(self.bits() & u32x16::splat(mask))
+    }
+    #[inline(always)]
+    fn or_bits(self, mask: u32) -> Self {
+        Self::from_bits(self.bits() | u32x16::splat(mask))
+    }
+    #[inline(always)]
+    fn shift_to_exponent(self) -> Self {
+        Self::from_bits(self.bits() << 23_u32)
+    }
+    #[inline(always)]
+    fn shift_from_exponent(self) -> Self {
+        Self::from_bits(self.bits() >> 23_u32)
+    }
+    #[inline(always)]
+    fn ramp() -> Self {
+        const RAMP: [f32; LANES] =
+            [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+        Vector(f32x16::new(RAMP))
+    }
+    #[inline(always)]
+    fn greatest(self) -> f32 {
+        let mut greatest = f32::NEG_INFINITY;
+        for lane in self.0.to_array() {
+            greatest = if greatest < lane { lane } else { greatest };
+        }
+        greatest
+    }
+    #[inline(always)]
+    fn all_positive_finite(self) -> bool {
+        (f32x16::splat(0.0).simd_lt(self.0) & self.0.simd_lt(f32x16::splat(f32::INFINITY))).all()
+    }
+}
+
+impl Sums<Vector> for Vector {
+    #[inline(always)]
+    fn zero() -> Self {
+        Self::splat(0.0)
+    }
+    #[inline(always)]
+    fn add(&mut self, _step: usize, x: Vector) {
+        *self = *self + x;
+    }
+    #[inline(always)]
+    fn fold(self) -> f32 {
+        fold(self.0.to_array())
+    }
+}

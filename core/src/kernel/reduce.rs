@@ -1,0 +1,97 @@
+//! Sums over a whole slice, in the order that `kernel` defines for rows.
+
+use super::lanes::{Lanes, Sums};
+use super::{LANES, SHORT};
+use crate::Kernel;
+
+/// The sum of the products of two slices of equal length, or of as many elements as both have.
+#[derive(Debug)]
+pub struct Dot<'a> {
+    /// First factor.
+    pub a: &'a [f32],
+    /// Second factor.
+    pub b: &'a [f32],
+}
+
+/// The sum of a slice.
+#[derive(Debug)]
+pub struct Sum<'a> {
+    /// The terms.
+    pub x: &'a [f32],
+}
+
+impl Kernel for Dot<'_> {
+    type Out = f32;
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> f32 {
+        if self.a.len() <= SHORT {
+            return self.a.iter().zip(self.b).fold(0.0, |sum, (a, b)| sum + a * b);
+        }
+        let mut sums = L::Sums::zero();
+        for (step, (a, b)) in self.a.chunks(L::N).zip(self.b.chunks(L::N)).enumerate() {
+            sums.add(step, L::load(a) * L::load(b));
+        }
+        sums.fold()
+    }
+}
+
+impl Kernel for Sum<'_> {
+    type Out = f32;
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> f32 {
+        if self.x.len() <= SHORT {
+            return self.x.iter().fold(0.0, |sum, x| sum + x);
+        }
+        let mut sums = L::Sums::zero();
+        for (step, x) in self.x.chunks(L::N).enumerate() {
+            sums.add(step, L::load(x));
+        }
+        sums.fold()
+    }
+}
+
+/// Column sums added onto `out`: `out[c] += sum over r of x[r, c]`, each column in the order of its rows: up to 16 rows
+/// one after the other, more into sixteen running sums.
+#[derive(Debug)]
+pub struct AddColumnSums<'a> {
+    /// Rows of `out.len()` elements.
+    pub x: &'a [f32],
+    /// One element for each column.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for AddColumnSums<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let cols = self.out.len();
+        if cols == 0 {
+            return;
+        }
+        let long = self.x.len() > SHORT.saturating_mul(cols);
+        for (block, out) in self.out.chunks_mut(L::N).enumerate() {
+            let mut sums = [L::splat(0.0); LANES];
+            let mut rest = self.x.get(block * L::N..).unwrap_or(&[]);
+            let mut row = 0;
+            while !rest.is_empty() {
+                let slot = if long { row % LANES } else { 0 };
+                if let Some(sum) = sums.get_mut(slot) {
+                    *sum = *sum + L::load(rest.get(..out.len()).unwrap_or(rest));
+                }
+                rest = rest.get(cols..).unwrap_or(&[]);
+                row += 1;
+            }
+            (L::load(out) + fold_lanes(sums)).store(out);
+        }
+    }
+}
+
+/// Folds sixteen vectors lane by lane, in the order of [`super::lanes::fold`].
+#[inline(always)]
+pub fn fold_lanes<L: Lanes>(x: [L; LANES]) -> L {
+    let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15] = x;
+    let (b0, b1, b2, b3) = (a0 + a8, a1 + a9, a2 + a10, a3 + a11);
+    let (b4, b5, b6, b7) = (a4 + a12, a5 + a13, a6 + a14, a7 + a15);
+    let (c0, c1, c2, c3) = (b0 + b4, b1 + b5, b2 + b6, b3 + b7);
+    (c0 + c2) + (c1 + c3)
+}

@@ -1,0 +1,328 @@
+//! Computations on rows of k categories, written once for short and for long rows.
+//!
+//! With k <= 16 the lanes hold sixteen *rows* ([`Across`]): a tile of rows is transposed, so that element j of all of
+//! them is one vector, and sums run in order of j. With k > 16 the lanes run *along* one row ([`Along`]). A body sees
+//! the same thing either way: slices in which step s begins at s * N. With one lane the two differ only in the order
+//! of sums, and nothing is transposed.
+
+use super::lanes::{Lanes, Sums};
+use super::{LANES, SHORT};
+
+/// What differs between lanes across rows and lanes along a row.
+pub trait Direction<L: Lanes> {
+    /// A sum in progress.
+    type Sum: Copy;
+    /// A sum of nothing.
+    fn zero() -> Self::Sum;
+    /// Adds step `step` to a sum.
+    fn add(sum: &mut Self::Sum, step: usize, x: L);
+    /// The sum of each lane's row.
+    fn total(sum: Self::Sum) -> L;
+    /// The greatest element of each lane's row, from the greatest of each lane.
+    fn greatest(x: L) -> L;
+    /// The category that each lane holds in step `step`.
+    fn category(step: usize) -> L;
+    /// The element of each lane's row that `index` names; 0 where it names none.
+    fn pick(row: &[f32], index: L) -> L {
+        let mut sum = L::splat(0.0);
+        for (step, x) in row.chunks(L::N).enumerate() {
+            sum = sum + L::select_eq(index, Self::category(step), L::load(x), L::splat(0.0));
+        }
+        sum
+    }
+}
+
+/// Lanes across rows: each lane has a row of its own (k <= 16).
+#[derive(Debug)]
+pub struct Across;
+
+/// Lanes along one row (k > 16).
+#[derive(Debug)]
+pub struct Along;
+
+impl<L: Lanes> Direction<L> for Across {
+    type Sum = L;
+    #[inline(always)]
+    fn zero() -> L {
+        L::splat(0.0)
+    }
+    #[inline(always)]
+    fn add(sum: &mut L, _step: usize, x: L) {
+        *sum = *sum + x;
+    }
+    #[inline(always)]
+    fn total(sum: L) -> L {
+        sum
+    }
+    #[inline(always)]
+    fn greatest(x: L) -> L {
+        x
+    }
+    #[inline(always)]
+    fn category(step: usize) -> L {
+        L::splat(step as f32)
+    }
+}
+
+impl<L: Lanes> Direction<L> for Along {
+    type Sum = L::Sums;
+    #[inline(always)]
+    fn zero() -> L::Sums {
+        L::Sums::zero()
+    }
+    #[inline(always)]
+    fn add(sum: &mut L::Sums, step: usize, x: L) {
+        sum.add(step, x);
+    }
+    #[inline(always)]
+    fn total(sum: L::Sums) -> L {
+        L::splat(sum.fold())
+    }
+    #[inline(always)]
+    fn greatest(x: L) -> L {
+        L::splat(x.greatest())
+    }
+    #[inline(always)]
+    fn category(step: usize) -> L {
+        L::splat((step * L::N) as f32) + L::ramp()
+    }
+    #[inline(always)]
+    fn pick(row: &[f32], index: L) -> L {
+        let sum = row.chunks(L::N).enumerate().fold(L::splat(f32::NEG_INFINITY), |found, (step, x)| {
+            L::select_eq(index, Self::category(step), L::load(x), found)
+        });
+        L::splat(sum.greatest())
+    }
+}
+
+/// The dot product of each lane's rows.
+#[inline(always)]
+pub fn dot<L: Lanes, D: Direction<L>>(a: &[f32], b: &[f32]) -> L {
+    let mut sum = D::zero();
+    for (step, (a, b)) in a.chunks(L::N).zip(b.chunks(L::N)).enumerate() {
+        D::add(&mut sum, step, L::load(a) * L::load(b));
+    }
+    D::total(sum)
+}
+
+/// The rows of a matrix, `k` elements each. Unlike `chunks_exact` this has no division by `k`, and so no panic.
+#[derive(Clone, Debug)]
+pub struct Rows<'a> {
+    rest: &'a [f32],
+    k: usize,
+}
+
+/// Iterates over rows of `k` elements; nothing where `k` is 0.
+#[inline(always)]
+pub fn rows(x: &[f32], k: usize) -> Rows<'_> {
+    Rows { rest: x, k }
+}
+
+impl<'a> Iterator for Rows<'a> {
+    type Item = &'a [f32];
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [f32]> {
+        let (row, rest) = self.rest.split_at_checked(self.k)?;
+        self.rest = rest;
+        if row.is_empty() { None } else { Some(row) }
+    }
+}
+
+/// [`rows`], to be written.
+#[derive(Debug)]
+pub struct RowsMut<'a> {
+    rest: &'a mut [f32],
+    k: usize,
+}
+
+/// Iterates over rows of `k` elements to be written; nothing where `k` is 0.
+#[inline(always)]
+pub fn rows_mut(x: &mut [f32], k: usize) -> RowsMut<'_> {
+    RowsMut { rest: x, k }
+}
+
+impl<'a> Iterator for RowsMut<'a> {
+    type Item = &'a mut [f32];
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a mut [f32]> {
+        let (row, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(self.k)?;
+        self.rest = rest;
+        if row.is_empty() { None } else { Some(row) }
+    }
+}
+
+/// A computation on rows of `IN` matrices that writes (or, with `ADDS`, adds to) rows of an output.
+pub trait RowBody<const IN: usize> {
+    /// Whether the output's old content matters.
+    const ADDS: bool;
+    /// Computes one row, or one tile of rows. Returns whether the row was acceptable, for all lanes.
+    fn group<L: Lanes, D: Direction<L>>(&mut self, inputs: [&[f32]; IN], out: &mut [f32]) -> bool;
+}
+
+/// One transposed tile: element j of sixteen rows is `tile[j]`.
+pub type Tile = [[f32; LANES]; SHORT];
+
+/// Runs `body` over all rows; `Err(row)` names a row of the first group that was not acceptable.
+///
+/// Slices are `rows * k` long; the caller has compared them.
+#[inline(always)]
+pub fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
+    body: &mut B,
+    k: usize,
+    inputs: [&[f32]; IN],
+    out: &mut [f32],
+) -> Result<(), usize> {
+    if k > SHORT {
+        in_place::<L, Along, B, IN>(body, k, inputs, out)
+    } else if L::N == 1 {
+        in_place::<L, Across, B, IN>(body, k, inputs, out)
+    } else {
+        tiled::<L, B, IN>(body, k, inputs, out)
+    }
+}
+
+#[inline(always)]
+fn in_place<L: Lanes, D: Direction<L>, B: RowBody<IN>, const IN: usize>(
+    body: &mut B,
+    k: usize,
+    inputs: [&[f32]; IN],
+    out: &mut [f32],
+) -> Result<(), usize> {
+    let mut inputs = inputs.map(|x| rows(x, k));
+    for (row, out) in rows_mut(out, k).enumerate() {
+        let group = inputs.each_mut().map(|x| x.next().unwrap_or(&[]));
+        if !body.group::<L, D>(group, out) {
+            return Err(row);
+        }
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn tiled<L: Lanes, B: RowBody<IN>, const IN: usize>(
+    body: &mut B,
+    k: usize,
+    inputs: [&[f32]; IN],
+    out: &mut [f32],
+) -> Result<(), usize> {
+    let mut tiles = [[[0.0; LANES]; SHORT]; IN];
+    let mut out_tile: Tile = [[0.0; LANES]; SHORT];
+    let mut rest = inputs;
+    for (group, out) in out.chunks_mut(LANES * k.max(1)).enumerate() {
+        for (tile, rest) in tiles.iter_mut().zip(&mut rest) {
+            let (head, tail) = rest.split_at_checked(out.len()).unwrap_or((rest, &[]));
+            transpose_in(head, k, tile);
+            *rest = tail;
+        }
+        if B::ADDS {
+            transpose_in(out, k, &mut out_tile);
+        }
+        let inputs = tiles.each_ref().map(|tile| tile_rows(tile, k));
+        let ok = body.group::<L, Across>(inputs, tile_rows_mut(&mut out_tile, k));
+        transpose_out(&out_tile, k, out);
+        if !ok {
+            return Err(group * LANES);
+        }
+    }
+    Ok(())
+}
+
+/// The first `k` vectors of a tile, as one slice.
+#[inline(always)]
+pub fn tile_rows(tile: &Tile, k: usize) -> &[f32] {
+    tile.get(..k).unwrap_or(tile).as_flattened()
+}
+
+/// The first `k` vectors of a tile, as one slice to be written.
+#[inline(always)]
+pub fn tile_rows_mut(tile: &mut Tile, k: usize) -> &mut [f32] {
+    let k = k.min(SHORT);
+    tile.get_mut(..k).unwrap_or_default().as_flattened_mut()
+}
+
+/// Up to sixteen rows of `k <= 16` elements become the columns of a tile; lanes without a row hold 0.
+#[inline(always)]
+pub fn transpose_in(x: &[f32], k: usize, tile: &mut Tile) {
+    if x.len() < LANES * k {
+        for column in tile.iter_mut() {
+            *column = [0.0; LANES];
+        }
+    }
+    for (lane, row) in rows(x, k).enumerate() {
+        for (column, x) in tile.iter_mut().zip(row) {
+            if let Some(slot) = column.get_mut(lane % LANES) {
+                *slot = *x;
+            }
+        }
+    }
+}
+
+/// The columns of a tile become rows again.
+#[inline(always)]
+pub fn transpose_out(tile: &Tile, k: usize, out: &mut [f32]) {
+    for (lane, row) in rows_mut(out, k).enumerate() {
+        for (column, out) in tile.iter().zip(row) {
+            if let Some(x) = column.get(lane % LANES) {
+                *out = *x;
+            }
+        }
+    }
+}
+
+/// Folds each vector of a tile (sums over sixteen draws) and adds it to an element of a row.
+#[inline(always)]
+pub fn add_folded(tile: &Tile, out: &mut [f32]) {
+    for (column, out) in tile.iter().zip(out) {
+        *out += super::lanes::fold(*column);
+    }
+}
+
+/// Sums sixteen rows of up to 16 elements in the order of the fold, holding five of them at a time: the one-lane twin
+/// of a tile of running sums. Rows come in bit-reversed order (0, 8, 4, 12, 2, ..), in which the fold is a plain
+/// binary tree over neighbours.
+#[derive(Debug)]
+pub struct FoldTree {
+    partial: [[f32; SHORT]; 5],
+    filled: u32,
+}
+
+impl FoldTree {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        FoldTree { partial: [[0.0; SHORT]; 5], filled: 0 }
+    }
+
+    /// The running sum whose turn it is: 0, 8, 4, 12, ..; `None` after sixteen.
+    pub fn next_slot(&self) -> Option<usize> {
+        (self.filled < LANES as u32).then(|| (self.filled.reverse_bits() >> 28) as usize)
+    }
+
+    /// Takes the next row; equal-sized neighbours are added at once, as in a binary counter.
+    pub fn push(&mut self, mut row: [f32; SHORT]) {
+        let mut level = 0;
+        while self.filled >> level & 1 == 1 {
+            if let Some(left) = self.partial.get(level as usize) {
+                for (x, left) in row.iter_mut().zip(left) {
+                    *x += left;
+                }
+            }
+            level += 1;
+        }
+        if let Some(slot) = self.partial.get_mut(level as usize) {
+            *slot = row;
+        }
+        self.filled += 1;
+    }
+
+    /// The total of sixteen rows.
+    pub fn total(&self) -> &[f32; SHORT] {
+        let [.., last] = &self.partial;
+        last
+    }
+}
+
+impl Default for FoldTree {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,215 @@
+//! softmax, log-softmax and their vector-Jacobian products, a row of k categories at a time.
+
+use super::exp::{exp_nonpositive, ln};
+use super::lanes::Lanes;
+use super::rows::{Direction, RowBody, dot, for_rows};
+use crate::{Error, Kernel, Result};
+
+/// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
+///
+/// -inf is a mask: its probability is exactly 0. Rounding x - max alone costs up to 12 * 2^-24 of relative error
+/// where logits differ by 87, so no bound in ULP is promised.
+#[derive(Debug)]
+pub struct Softmax<'a> {
+    /// rows x k.
+    pub logits: &'a [f32],
+    /// Categories in a row, at least 1.
+    pub k: usize,
+    /// 1 / tau.
+    pub scale: f32,
+    /// rows x k, written.
+    pub out: &'a mut [f32],
+}
+
+/// The greatest logit of each lane's row.
+#[inline(always)]
+pub fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
+    let mut max = L::splat(f32::NEG_INFINITY);
+    for x in logits.chunks(L::N) {
+        max = max.max(L::load_or(x, f32::NEG_INFINITY));
+    }
+    D::greatest(max)
+}
+
+/// Writes exp((x - max) * scale) and returns its sum: softmax before the division. The sum is NaN, 0 or infinite
+/// exactly where the row has no softmax.
+#[inline(always)]
+pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
+    let mut sum = D::zero();
+    for (step, (x, out)) in logits.chunks(L::N).zip(out.chunks_mut(L::N)).enumerate() {
+        let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * L::splat(scale));
+        D::add(&mut sum, step, e);
+        e.store(out);
+    }
+    D::total(sum)
+}
+
+struct SoftmaxBody {
+    scale: f32,
+}
+
+impl RowBody<1> for SoftmaxBody {
+    const ADDS: bool = false;
+    #[inline(always)]
+    fn group<L: Lanes, D: Direction<L>>(&mut self, [logits]: [&[f32]; 1], out: &mut [f32]) -> bool {
+        let max = row_max::<L, D>(logits);
+        let sum = row_exp::<L, D>(logits, max, self.scale, out);
+        let inverse = L::splat(1.0) / sum;
+        for e in out.chunks_mut(L::N) {
+            (L::load(e) * inverse).store(e);
+        }
+        sum.all_positive_finite()
+    }
+}
+
+impl Kernel for Softmax<'_> {
+    type Out = Result<()>;
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Result<()> {
+        let mut body = SoftmaxBody { scale: self.scale };
+        for_rows::<L, _, 1>(&mut body, self.k, [self.logits], self.out)
+            .map_err(|from| bad_logits(self.logits, self.k, from))
+    }
+}
+
+/// `out = logits - logsumexp(logits)`, row by row. Masked categories (-inf) stay -inf.
+#[derive(Debug)]
+pub struct LogSoftmax<'a> {
+    /// rows x k.
+    pub logits: &'a [f32],
+    /// Categories in a row, at least 1.
+    pub k: usize,
+    /// rows x k, written.
+    pub out: &'a mut [f32],
+}
+
+struct LogSoftmaxBody;
+
+impl RowBody<1> for LogSoftmaxBody {
+    const ADDS: bool = false;
+    #[inline(always)]
+    fn group<L: Lanes, D: Direction<L>>(&mut self, [logits]: [&[f32]; 1], out: &mut [f32]) -> bool {
+        let max = row_max::<L, D>(logits);
+        let sum = row_exp::<L, D>(logits, max, 1.0, out);
+        let ln_sum = ln(sum);
+        for (x, out) in logits.chunks(L::N).zip(out.chunks_mut(L::N)) {
+            ((L::load(x) - max) - ln_sum).store(out);
+        }
+        sum.all_positive_finite()
+    }
+}
+
+impl Kernel for LogSoftmax<'_> {
+    type Out = Result<()>;
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Result<()> {
+        for_rows::<L, _, 1>(&mut LogSoftmaxBody, self.k, [self.logits], self.out)
+            .map_err(|from| bad_logits(self.logits, self.k, from))
+    }
+}
+
+/// `grad += scale * probs * (upstream - <probs, upstream>)`: the product of softmax's Jacobian with `upstream`.
+#[derive(Debug)]
+pub struct AddSoftmaxVjp<'a> {
+    /// rows x k: the softmax.
+    pub probs: &'a [f32],
+    /// rows x k.
+    pub upstream: &'a [f32],
+    /// Categories in a row.
+    pub k: usize,
+    /// 1 / tau.
+    pub scale: f32,
+    /// rows x k, added to.
+    pub grad: &'a mut [f32],
+}
+
+struct SoftmaxVjpBody {
+    scale: f32,
+}
+
+impl RowBody<2> for SoftmaxVjpBody {
+    const ADDS: bool = true;
+    #[inline(always)]
+    fn group<L: Lanes, D: Direction<L>>(&mut self, [probs, upstream]: [&[f32]; 2], grad: &mut [f32]) -> bool {
+        add_jacobian_product::<L, D>(probs, upstream, self.scale, grad);
+        true
+    }
+}
+
+/// `grad += scale * J(p) g` for each lane's row, J(p) g = p * (g - <p, g>).
+#[inline(always)]
+pub fn add_jacobian_product<L: Lanes, D: Direction<L>>(p: &[f32], g: &[f32], scale: f32, grad: &mut [f32]) {
+    let mean = dot::<L, D>(p, g);
+    let scale = L::splat(scale);
+    for ((p, g), grad) in p.chunks(L::N).zip(g.chunks(L::N)).zip(grad.chunks_mut(L::N)) {
+        (L::load(grad) + L::load(p) * (L::load(g) - mean) * scale).store(grad);
+    }
+}
+
+impl Kernel for AddSoftmaxVjp<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let mut body = SoftmaxVjpBody { scale: self.scale };
+        // The body accepts every row.
+        let _ = for_rows::<L, _, 2>(&mut body, self.k, [self.probs, self.upstream], self.grad);
+    }
+}
+
+/// `grad += upstream - exp(log_probs) * sum(upstream)`, row by row; a masked category (-inf) gets no gradient.
+#[derive(Debug)]
+pub struct AddLogSoftmaxVjp<'a> {
+    /// rows x k: the log-softmax.
+    pub log_probs: &'a [f32],
+    /// rows x k.
+    pub upstream: &'a [f32],
+    /// Categories in a row.
+    pub k: usize,
+    /// rows x k, added to.
+    pub grad: &'a mut [f32],
+}
+
+struct LogSoftmaxVjpBody;
+
+impl RowBody<2> for LogSoftmaxVjpBody {
+    const ADDS: bool = true;
+    #[inline(always)]
+    fn group<L: Lanes, D: Direction<L>>(&mut self, [log_probs, upstream]: [&[f32]; 2], grad: &mut [f32]) -> bool {
+        let mut sum = D::zero();
+        for (step, g) in upstream.chunks(L::N).enumerate() {
+            D::add(&mut sum, step, L::load(g));
+        }
+        let sum = D::total(sum);
+        for ((y, g), grad) in log_probs.chunks(L::N).zip(upstream.chunks(L::N)).zip(grad.chunks_mut(L::N)) {
+            let y = L::load(y);
+            let product = L::load(g) - exp_nonpositive(y) * sum;
+            let product = L::select_eq(y, L::splat(f32::NEG_INFINITY), L::splat(0.0), product);
+            (L::load(grad) + product).store(grad);
+        }
+        true
+    }
+}
+
+impl Kernel for AddLogSoftmaxVjp<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        // The body accepts every row.
+        let _ = for_rows::<L, _, 2>(&mut LogSoftmaxVjpBody, self.k, [self.log_probs, self.upstream], self.grad);
+    }
+}
+
+/// The first row at or after `from` without a softmax: NaN or +inf in it, or nothing but -inf.
+#[cold]
+pub fn bad_logits(logits: &[f32], k: usize, from: usize) -> Error {
+    let start = from.saturating_mul(k);
+    let rows = super::rows::rows(logits.get(start..).unwrap_or(&[]), k);
+    for (offset, row) in rows.enumerate() {
+        let refused =
+            row.iter().any(|x| x.is_nan() || *x == f32::INFINITY) || row.iter().all(|x| *x == f32::NEG_INFINITY);
+        if refused {
+            return Error::Logits { row: from + offset };
+        }
+    }
+    Error::Logits { row: from }
+}

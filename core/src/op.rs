@@ -1,0 +1,197 @@
+//! Operations that a tape records: what one is, and what it sees when it runs.
+//!
+//! An operation is a pair of plain functions in a `static`: forward, and its vector-Jacobian product (VJP). The tape
+//! stores a reference to the pair, so operations that a program never records are never linked, and an operation of a
+//! user's own is as good as ours: see [`crate::Tape::record`].
+
+mod activation;
+mod arithmetic;
+mod layout;
+mod linear;
+mod lookup;
+mod loss;
+mod reduce;
+mod sample;
+mod softmax;
+
+use crate::categorical::Noise;
+use crate::error::check_len;
+use crate::random::Stream;
+use crate::{Argument, Backend, Error, Result, Shape};
+
+/// A recorded operation: two functions, found through one pointer.
+#[derive(Debug)]
+pub struct Op<B: Backend> {
+    /// For messages and traces.
+    pub name: &'static str,
+    /// Computes the output from the inputs; writes every element of it.
+    pub forward: fn(Forward<'_, '_, B>) -> Result<()>,
+    /// Adds the upstream gradient times the Jacobian to the gradients of the inputs.
+    pub vjp: fn(Vjp<'_, B>) -> Result<()>,
+}
+
+/// Gives an operation its pair of functions for each backend. Implemented by unit structs.
+pub trait Operation<B: Backend> {
+    /// The pair.
+    const OP: &'static Op<B>;
+}
+
+/// The most inputs that an operation has.
+pub const MAX_INPUTS: usize = 3;
+
+/// A tensor's values and their shape.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    /// Row-major.
+    pub values: &'a [f32],
+    /// Rows and columns; `rows * cols` values.
+    pub shape: Shape,
+}
+
+impl Matrix<'_> {
+    /// What a missing input looks like.
+    pub(crate) const NONE: Matrix<'static> = Matrix { values: &[], shape: Shape::new(0, 0) };
+
+    /// Number of columns.
+    #[inline(always)]
+    pub fn cols(&self) -> usize {
+        self.shape.cols as usize
+    }
+
+    /// Number of rows.
+    #[inline(always)]
+    pub fn rows(&self) -> usize {
+        self.shape.rows as usize
+    }
+}
+
+/// What an operation sees when it runs forward.
+#[derive(Debug)]
+pub struct Forward<'a, 'n, B: Backend> {
+    /// Runs kernels.
+    pub backend: &'a B,
+    /// Inputs; those that the operation does not have are empty.
+    pub inputs: [Matrix<'a>; MAX_INPUTS],
+    /// The output's shape.
+    pub shape: Shape,
+    /// The output, to be written in full.
+    pub out: &'a mut [f32],
+    /// To be kept for the backward pass.
+    pub saved: &'a mut [f32],
+    /// The operation's configuration.
+    pub config: [f32; 4],
+    /// Where draws come from.
+    pub noise: &'a mut NoiseSource<'n>,
+}
+
+/// What an operation sees when gradients flow back.
+#[derive(Debug)]
+pub struct Vjp<'a, B: Backend> {
+    /// Runs kernels.
+    pub backend: &'a B,
+    /// Inputs, as in the forward pass.
+    pub inputs: [Matrix<'a>; MAX_INPUTS],
+    /// The output that the forward pass computed.
+    pub out: Matrix<'a>,
+    /// The gradient of the loss with respect to the output.
+    pub upstream: &'a [f32],
+    /// What the forward pass kept.
+    pub saved: &'a [f32],
+    /// The operation's configuration.
+    pub config: [f32; 4],
+    /// The gradients of the inputs, to be added to.
+    pub grads: InputGrads<'a>,
+}
+
+/// The gradients of an operation's inputs, borrowed one at a time: two inputs may be the same tensor.
+#[derive(Debug)]
+pub struct InputGrads<'a> {
+    pub(crate) slab: &'a mut [f32],
+    pub(crate) spans: [Option<(usize, usize)>; MAX_INPUTS],
+}
+
+impl InputGrads<'_> {
+    /// The gradient of input `i`; `None` where it takes none.
+    #[inline]
+    pub fn get(&mut self, i: usize) -> Option<&mut [f32]> {
+        let (start, len) = (*self.spans.get(i)?)?;
+        self.slab.get_mut(start..)?.get_mut(..len)
+    }
+}
+
+/// What a new operation looks like to the tape.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// The output's shape.
+    pub shape: Shape,
+    /// Up to four numbers that the operation's functions get back.
+    pub config: [f32; 4],
+    /// Number of floats to keep from forward to backward.
+    pub saved: usize,
+    /// Which inputs pass gradients on.
+    pub differentiable: [bool; MAX_INPUTS],
+}
+
+impl Spec {
+    /// An output of `shape`, nothing configured or saved, every input differentiable.
+    pub fn new(shape: Shape) -> Self {
+        Spec { shape, config: [0.0; 4], saved: 0, differentiable: [true; MAX_INPUTS] }
+    }
+}
+
+/// Where the draws of a recording or a replay come from.
+#[derive(Clone, Copy, Debug)]
+pub enum Draws<'a> {
+    /// The tape's stream, at its cursor; see [`crate::Tape::seed`].
+    Stream,
+    /// Numbers in [0, 1), in the order in which sample nodes use them. All of them must be used.
+    Uniforms(&'a [f32]),
+    /// Categories, in the order of the sample nodes' draws, even such of probability 0. All must be used.
+    Forced(&'a [u32]),
+}
+
+/// Hands out a recording's or a replay's noise, node after node.
+#[derive(Debug)]
+pub struct NoiseSource<'a> {
+    pub(crate) draws: Draws<'a>,
+    pub(crate) stream: Stream,
+    pub(crate) cursor: u64,
+}
+
+impl<'a> NoiseSource<'a> {
+    /// Noise for `draws` draws that take `uniforms_per_draw` uniforms each.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where the caller's uniforms or forced indices run out.
+    pub fn take(&mut self, draws: usize, uniforms_per_draw: usize) -> Result<Noise<'a>> {
+        let uniforms = draws.checked_mul(uniforms_per_draw).ok_or(Error::TooLarge)?;
+        match &mut self.draws {
+            Draws::Stream => {
+                let noise = Noise::stream(&self.stream, self.cursor);
+                self.cursor = self.cursor.wrapping_add(uniforms as u64);
+                Ok(noise)
+            }
+            Draws::Uniforms(rest) => {
+                let short = Error::Length { argument: Argument::Uniforms, expected: uniforms, got: rest.len() };
+                let (mine, others) = rest.split_at_checked(uniforms).ok_or(short)?;
+                *rest = others;
+                Ok(Noise::Uniforms(mine))
+            }
+            Draws::Forced(rest) => {
+                let short = Error::Length { argument: Argument::Index, expected: draws, got: rest.len() };
+                let (index, others) = rest.split_at_checked(draws).ok_or(short)?;
+                *rest = others;
+                Ok(Noise::Forced { index, stream: self.stream, position: self.cursor })
+            }
+        }
+    }
+
+    /// Refuses noise that nobody used.
+    pub(crate) fn finish(&self) -> Result<()> {
+        match self.draws {
+            Draws::Stream => Ok(()),
+            Draws::Uniforms(rest) => check_len(Argument::Uniforms, rest.len(), 0),
+            Draws::Forced(rest) => check_len(Argument::Index, rest.len(), 0),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Activations: relu, leaky_relu, sigmoid, tanh.
+
+use super::arithmetic::{add_grad, write};
+use super::{Forward, Op, Operation, Spec, Vjp};
+use crate::kernel::exp;
+use crate::kernel::lanes::Lanes;
+use crate::kernel::pointwise::Function;
+use crate::{Backend, Result, Tape, Var};
+
+impl<B: Backend> Tape<'_, B> {
+    /// max(x, 0); gradient 0 at 0.
+    ///
+    /// # Errors
+    /// Those of [`Tape::record`].
+    pub fn relu(&mut self, x: Var) -> Result<Var> {
+        self.leaky_relu(x, 0.0)
+    }
+
+    /// x above 0, slope * x elsewhere; gradient `slope` at 0.
+    ///
+    /// # Errors
+    /// Those of [`Tape::record`].
+    pub fn leaky_relu(&mut self, x: Var, slope: f32) -> Result<Var> {
+        let spec = Spec { config: [slope, 0.0, 0.0, 0.0], ..Spec::new(self.shape(x)?) };
+        self.record(LeakyRelu::OP, &[x], spec)
+    }
+
+    /// 1 / (1 + e^-x).
+    ///
+    /// # Errors
+    /// Those of [`Tape::record`].
+    pub fn sigmoid(&mut self, x: Var) -> Result<Var> {
+        let spec = Spec::new(self.shape(x)?);
+        self.record(Sigmoid::OP, &[x], spec)
+    }
+
+    /// tanh x.
+    ///
+    /// # Errors
+    /// Those of [`Tape::record`].
+    pub fn tanh(&mut self, x: Var) -> Result<Var> {
+        let spec = Spec::new(self.shape(x)?);
+        self.record(Tanh::OP, &[x], spec)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Leaky(f32);
+impl Function<1> for Leaky {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        L::select_lt(L::splat(0.0), x, x, x * L::splat(self.0))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct LeakyVjp(f32);
+impl Function<2> for LeakyVjp {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
+        L::select_lt(L::splat(0.0), x, g, g * L::splat(self.0))
+    }
+}
+
+struct LeakyRelu;
+impl<B: Backend> Operation<B> for LeakyRelu {
+    const OP: &'static Op<B> = &Op {
+        name: "leaky_relu",
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Leaky(f.config[0]), [f.inputs[0].values], f.out),
+        vjp: |mut v: Vjp<'_, B>| {
+            let (slope, g, x) = (v.config[0], v.upstream, v.inputs[0].values);
+            add_grad(&mut v, 0, LeakyVjp(slope), [g, x]);
+            Ok(())
+        },
+    };
+}
+
+#[derive(Clone, Copy)]
+struct Logistic;
+impl Function<1> for Logistic {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        exp::sigmoid(x)
+    }
+}
+
+/// g y (1 - y)
+#[derive(Clone, Copy)]
+struct LogisticVjp;
+impl Function<2> for LogisticVjp {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [g, y]: [L; 2]) -> L {
+        g * (y * (L::splat(1.0) - y))
+    }
+}
+
+struct Sigmoid;
+impl<B: Backend> Operation<B> for Sigmoid {
+    const OP: &'static Op<B> = &Op {
+        name: "sigmoid",
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Logistic, [f.inputs[0].values], f.out),
+        vjp: |mut v: Vjp<'_, B>| {
+            let (g, y) = (v.upstream, v.out.values);
+            add_grad(&mut v, 0, LogisticVjp, [g, y]);
+            Ok(())
+        },
+    };
+}
+
+#[derive(Clone, Copy)]
+struct HyperbolicTangent;
+impl Function<1> for HyperbolicTangent {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        exp::tanh(x)
+    }
+}
+
+/// g (1 - y^2)
+#[derive(Clone, Copy)]
+struct TanhVjp;
+impl Function<2> for TanhVjp {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [g, y]: [L; 2]) -> L {
+        g * (L::splat(1.0) - y * y)
+    }
+}
+
+struct Tanh;
+impl<B: Backend> Operation<B> for Tanh {
+    const OP: &'static Op<B> = &Op {
+        name: "tanh",
+        forward: |f: Forward<'_, '_, B>| write(f.backend, HyperbolicTangent, [f.inputs[0].values], f.out),
+        vjp: |mut v: Vjp<'_, B>| {
+            let (g, y) = (v.upstream, v.out.values);
+            add_grad(&mut v, 0, TanhVjp, [g, y]);
+            Ok(())
+        },
+    };
+}

@@ -1,0 +1,60 @@
+//! Sums over all elements.
+
+use super::arithmetic::write;
+use super::{Forward, Op, Operation, Spec, Vjp};
+use crate::kernel::lanes::Lanes;
+use crate::kernel::pointwise::{Function, Pointwise};
+use crate::kernel::reduce;
+use crate::{Backend, Result, Shape, Tape, Var};
+
+impl<B: Backend> Tape<'_, B> {
+    /// The sum of all elements, 1 x 1.
+    ///
+    /// # Errors
+    /// Those of [`Tape::record`].
+    pub fn sum(&mut self, x: Var) -> Result<Var> {
+        self.scaled_sum(x, 1.0)
+    }
+
+    /// The mean of all elements, 1 x 1; 0 for an empty tensor.
+    ///
+    /// # Errors
+    /// Those of [`Tape::record`].
+    pub fn mean(&mut self, x: Var) -> Result<Var> {
+        let len = self.shape(x)?.len();
+        self.scaled_sum(x, 1.0 / len.max(1) as f32)
+    }
+
+    fn scaled_sum(&mut self, x: Var, scale: f32) -> Result<Var> {
+        let spec = Spec { config: [scale, 0.0, 0.0, 0.0], ..Spec::new(Shape::SCALAR) };
+        self.record(ScaledSum::OP, &[x], spec)
+    }
+}
+
+/// A number, whatever the element.
+#[derive(Clone, Copy)]
+struct Constant(f32);
+impl Function<0> for Constant {
+    #[inline(always)]
+    fn call<L: Lanes>(self, []: [L; 0]) -> L {
+        L::splat(self.0)
+    }
+}
+
+struct ScaledSum;
+impl<B: Backend> Operation<B> for ScaledSum {
+    const OP: &'static Op<B> = &Op {
+        name: "sum",
+        forward: |f: Forward<'_, '_, B>| {
+            let sum = f.backend.run(reduce::Sum { x: f.inputs[0].values });
+            write(f.backend, Constant(sum * f.config[0]), [], f.out)
+        },
+        vjp: |mut v: Vjp<'_, B>| {
+            let slope = v.upstream.first().copied().unwrap_or(0.0) * v.config[0];
+            if let Some(out) = v.grads.get(0) {
+                v.backend.run(Pointwise::<_, 0, true> { f: Constant(slope), inputs: [], out });
+            }
+            Ok(())
+        },
+    };
+}

@@ -1,0 +1,87 @@
+//! Optimisers: configuration in `self`, state in slices of the caller's, arithmetic as PyTorch defines it.
+//!
+//! Parameters are one slab, so a step is one loop. `step` counts from 1 and belongs to the caller, with the state a part
+//! of a checkpoint. A learning-rate schedule is a function of the step: see [`Schedule`].
+//!
+//! ```
+//! use reinmax_core::optim::{Adam, Optimizer};
+//! let (mut params, grads, mut state) = ([1.0_f32], [0.5], [0.0; 2]);
+//! Adam::new(1e-3).step(1, &mut params, &grads, &mut state)?;
+//! assert!((params[0] - 0.999).abs() < 1e-6);
+//! # Ok::<(), reinmax_core::Error>(())
+//! ```
+
+mod adam;
+mod clip;
+mod radam;
+mod schedule;
+mod sgd;
+
+pub use adam::Adam;
+pub use clip::{clip_by_value, clip_norm};
+pub use radam::RAdam;
+pub use schedule::{Schedule, StepDecay, Warmup};
+pub use sgd::Sgd;
+
+use crate::error::check_len;
+use crate::{Argument, Error, Result};
+
+/// One update rule.
+pub trait Optimizer: Copy {
+    /// Its name in tables and on the command line.
+    const NAME: &'static str;
+
+    /// How many floats of state `params` parameters need; zeros to begin with.
+    fn state_len(params: usize) -> usize;
+
+    /// The learning rate.
+    fn lr(&self) -> f32;
+
+    /// The same rule with another learning rate: where a [`Schedule`] comes in.
+    fn with_lr(self, lr: f32) -> Self;
+
+    /// Updates `params` in place. `step` counts from 1.
+    ///
+    /// # Errors
+    /// [`Error::Length`] where `grads` or `state` do not fit `params`, [`Error::Value`] for a coefficient out of its
+    /// range or step 0. Nothing has been changed then.
+    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()>;
+}
+
+/// Refuses what no optimiser accepts.
+fn check(lr: f32, step: u32, lengths: [(Argument, usize, usize); 2]) -> Result<()> {
+    if !(0.0..f32::INFINITY).contains(&lr) {
+        return Err(Error::Value { argument: Argument::LearningRate, at: 0 });
+    }
+    check_coefficient(step > 0)?;
+    for (argument, got, expected) in lengths {
+        check_len(argument, got, expected)?;
+    }
+    Ok(())
+}
+
+/// Refuses a coefficient that is out of its range.
+fn check_coefficient(fine: bool) -> Result<()> {
+    if fine { Ok(()) } else { Err(Error::Value { argument: Argument::Coefficient, at: 0 }) }
+}
+
+/// base^exponent by squaring, in double precision: the same bits everywhere, and no `pow` to link.
+fn power(base: f64, mut exponent: u32) -> f64 {
+    let (mut result, mut square) = (1.0, base);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        exponent >>= 1;
+    }
+    result
+}
+
+/// First and second moment of the gradient, one update later. Shared by Adam and RAdam.
+#[inline(always)]
+fn update_moments(m: &mut f32, v: &mut f32, g: f32, beta1: f32, beta2: f32) {
+    // PyTorch's lerp: m + (1 - beta1) (g - m).
+    *m += (1.0 - beta1) * (g - *m);
+    *v = beta2 * *v + (1.0 - beta2) * g * g;
+}

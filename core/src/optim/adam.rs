@@ -1,0 +1,62 @@
+//! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
+
+use super::{Optimizer, check, check_coefficient, power, update_moments};
+use crate::{Argument, Result};
+
+/// Adam; two floats of state for each parameter, all first moments and then all second ones.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// Learning rate.
+    pub lr: f32,
+    /// Decay of the first moment, in [0, 1).
+    pub beta1: f32,
+    /// Decay of the second moment, in [0, 1).
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// Added to the gradient: weight_decay * params (PyTorch's `Adam`, not `AdamW`).
+    pub weight_decay: f32,
+}
+
+impl Adam {
+    /// With the defaults 0.9, 0.999, 1e-8 and no decay.
+    pub const fn new(lr: f32) -> Self {
+        Adam { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl Optimizer for Adam {
+    const NAME: &'static str = "adam";
+
+    fn state_len(params: usize) -> usize {
+        params * 2
+    }
+
+    fn lr(&self) -> f32 {
+        self.lr
+    }
+
+    fn with_lr(self, lr: f32) -> Self {
+        Adam { lr, ..self }
+    }
+
+    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+        let n = params.len();
+        check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
+        check_coefficient(in_unit(self.beta1) && in_unit(self.beta2) && self.eps >= 0.0 && self.weight_decay >= 0.0)?;
+        let step_size = (f64::from(self.lr) / (1.0 - power(f64::from(self.beta1), step))) as f32;
+        let root = libm::sqrt(1.0 - power(f64::from(self.beta2), step)) as f32;
+        let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
+        for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
+            let g = g + self.weight_decay * *p;
+            update_moments(m, v, g, self.beta1, self.beta2);
+            *p -= step_size * (*m / (libm::sqrtf(*v) / root + self.eps));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a decay rate is in [0, 1).
+pub(super) fn in_unit(beta: f32) -> bool {
+    (0.0..1.0).contains(&beta)
+}

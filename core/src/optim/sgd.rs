@@ -1,0 +1,50 @@
+//! Stochastic gradient descent with momentum: `v = momentum v + g`, `params -= lr v`.
+
+use super::{Optimizer, check, check_coefficient};
+use crate::{Argument, Result};
+
+/// Gradient descent; one float of state for each parameter (the velocity, unused without momentum).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Learning rate.
+    pub lr: f32,
+    /// How much of the velocity stays, in [0, 1).
+    pub momentum: f32,
+    /// Added to the gradient: weight_decay * params.
+    pub weight_decay: f32,
+}
+
+impl Sgd {
+    /// Without momentum or decay.
+    pub const fn new(lr: f32) -> Self {
+        Sgd { lr, momentum: 0.0, weight_decay: 0.0 }
+    }
+}
+
+impl Optimizer for Sgd {
+    const NAME: &'static str = "sgd";
+
+    fn state_len(params: usize) -> usize {
+        params
+    }
+
+    fn lr(&self) -> f32 {
+        self.lr
+    }
+
+    fn with_lr(self, lr: f32) -> Self {
+        Sgd { lr, ..self }
+    }
+
+    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+        let n = params.len();
+        check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), n)])?;
+        check_coefficient(self.momentum >= 0.0 && self.momentum < 1.0 && self.weight_decay >= 0.0)?;
+        for ((p, g), v) in params.iter_mut().zip(grads).zip(state) {
+            let g = g + self.weight_decay * *p;
+            *v = self.momentum * *v + g;
+            *p -= self.lr * *v;
+        }
+        Ok(())
+    }
+}

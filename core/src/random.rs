@@ -1,0 +1,193 @@
+//! Random numbers as a function of (seed, stream, index), so that a draw can be repeated, skipped to, or made by any
+//! worker, with the same bits on every target.
+//!
+//! The generator is PCG32 (O'Neill, 2014; `rand_pcg::Pcg32`), its state `splitmix64(seed)` and its stream
+//! `splitmix64(stream)`: small raw stream numbers give correlated sequences, mixed ones do not. A uniform is
+//! `(2 * (x >> 9) + 1) * 2^-24` of an output x: strictly inside (0, 1), `1 - u` exact, safe under a logarithm.
+
+use rand_core::Rng;
+use rand_pcg::Pcg32;
+
+use crate::kernel::LANES;
+
+/// PCG32's multiplier.
+const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
+
+/// One of 2^64 sequences for each of 2^64 seeds. Sixteen bytes; cheap to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// The generator's state before its first output.
+    state: u64,
+    increment: u64,
+    mixed: (u64, u64),
+}
+
+impl Stream {
+    /// The sequence `stream` of `seed`.
+    pub fn new(seed: u64, stream: u64) -> Self {
+        let mixed = (splitmix64(seed), splitmix64(stream));
+        // What `Pcg32::new` does with a state and a stream.
+        let increment = (mixed.1 << 1) | 1;
+        let state = mixed.0.wrapping_add(increment).wrapping_mul(MULTIPLIER).wrapping_add(increment);
+        Stream { state, increment, mixed }
+    }
+
+    /// The generator itself, about to give output number `index`.
+    ///
+    /// Cost: O(log index).
+    pub fn pcg32(&self, index: u64) -> Pcg32 {
+        let mut generator = Pcg32::new(self.mixed.0, self.mixed.1);
+        generator.advance(index);
+        generator
+    }
+
+    /// Uniform numbers `index ..` of this stream.
+    ///
+    /// Cost: O(log index), and about 0.4 ns a number where the lanes are wide.
+    pub fn fill_uniforms(&self, index: u64, out: &mut [f32]) {
+        let mut leapfrog = self.leapfrog(index);
+        for block in out.chunks_mut(LANES) {
+            for (out, uniform) in block.iter_mut().zip(leapfrog.next_block()) {
+                *out = uniform;
+            }
+        }
+    }
+
+    /// Sixteen generators that together give the outputs `index ..` in order.
+    pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog {
+        let (multiplier, increment) = jump(self.increment, index);
+        let mut state = self.state.wrapping_mul(multiplier).wrapping_add(increment);
+        let mut states = [0; LANES];
+        for slot in &mut states {
+            *slot = state;
+            state = state.wrapping_mul(MULTIPLIER).wrapping_add(self.increment);
+        }
+        let (multiplier, increment) = jump(self.increment, LANES as u64);
+        Leapfrog { states, multiplier, increment }
+    }
+}
+
+/// SplitMix64's output function (Steele, Lea and Flood, 2014) after one step from `x`.
+pub(crate) fn splitmix64(x: u64) -> u64 {
+    let z = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// The multiplier and increment of `steps` steps of the generator at once (Brown, 1994).
+fn jump(increment: u64, mut steps: u64) -> (u64, u64) {
+    let (mut multiplier, mut sum) = (1_u64, 0_u64);
+    let (mut square, mut square_sum) = (MULTIPLIER, increment);
+    while steps > 0 {
+        if steps & 1 == 1 {
+            multiplier = multiplier.wrapping_mul(square);
+            sum = sum.wrapping_mul(square).wrapping_add(square_sum);
+        }
+        square_sum = square.wrapping_add(1).wrapping_mul(square_sum);
+        square = square.wrapping_mul(square);
+        steps >>= 1;
+    }
+    (multiplier, sum)
+}
+
+/// The uniform number that belongs to a generator's output: 23 of its bits and a half, so never 0 and never 1.
+#[inline(always)]
+pub fn uniform(output: u32) -> f32 {
+    // The integer is below 2^24, so both conversions are exact; i32 converts faster than u32 on most targets.
+    ((output >> 9) as i32 * 2 + 1) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// Fills `out` with uniform numbers from any generator, one 32-bit output each; see [`uniform`].
+pub fn fill_uniforms(rng: &mut impl Rng, out: &mut [f32]) {
+    for out in out {
+        *out = uniform(rng.next_u32());
+    }
+}
+
+/// Standard Gumbel noise -ln(-ln u) from a uniform. A caller's 0 counts as 2^-25: the noise stays finite.
+#[inline(always)]
+pub(crate) fn gumbel<L: crate::kernel::lanes::Lanes>(uniform: L) -> L {
+    use crate::kernel::exp::ln;
+    let exponential = ln(uniform.max(L::splat(1.0 / 33_554_432.0))).neg();
+    ln(exponential).neg()
+}
+
+/// Sixteen copies of the generator, sixteen steps apart: sixteen independent chains where one would wait for each
+/// multiplication, and the very same sequence.
+#[derive(Clone, Debug)]
+pub(crate) struct Leapfrog {
+    states: [u64; LANES],
+    multiplier: u64,
+    increment: u64,
+}
+
+impl Leapfrog {
+    /// The next sixteen uniforms.
+    #[inline(always)]
+    pub(crate) fn next_block(&mut self) -> [f32; LANES] {
+        let mut out = [0.0; LANES];
+        for (out, state) in out.iter_mut().zip(&mut self.states) {
+            let rotation = (*state >> 59) as u32;
+            let xorshifted = (((*state >> 18) ^ *state) >> 27) as u32;
+            *out = uniform(xorshifted.rotate_right(rotation));
+            *state = state.wrapping_mul(self.multiplier).wrapping_add(self.increment);
+        }
+        out
+    }
+}
+
+/// Uniforms in order, a few at a time: from a stream or from a caller's slice.
+#[derive(Clone, Debug)]
+pub(crate) enum Uniforms<'a> {
+    /// One generator: least code and stack.
+    Single(Pcg32),
+    /// Sixteen of them, and the part of a block not yet used.
+    Leapfrog { generator: Leapfrog, block: [f32; LANES], used: usize },
+    /// The caller's.
+    Slice(&'a [f32]),
+}
+
+impl<'a> Uniforms<'a> {
+    /// Uniforms `index ..` of a stream; sixteen at once where there are sixteen lanes.
+    #[inline(always)]
+    pub(crate) fn stream(stream: &Stream, index: u64, lanes: usize) -> Self {
+        if lanes == 1 {
+            Uniforms::Single(stream.pcg32(index))
+        } else {
+            Uniforms::Leapfrog { generator: stream.leapfrog(index), block: [0.0; LANES], used: LANES }
+        }
+    }
+
+    /// Fills `out`; a slice that ends early leaves the rest (the caller has compared lengths).
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, out: &mut [f32]) {
+        match self {
+            Uniforms::Single(generator) => fill_uniforms(generator, out),
+            Uniforms::Slice(rest) => {
+                let (head, tail) = rest.split_at_checked(out.len()).unwrap_or((rest, &[]));
+                for (out, x) in out.iter_mut().zip(head) {
+                    *out = *x;
+                }
+                *rest = tail;
+            }
+            Uniforms::Leapfrog { generator, block, used } => {
+                if *used == LANES
+                    && let Some(out) = out.first_chunk_mut::<LANES>()
+                {
+                    // Callers ask for at most a block.
+                    *out = generator.next_block();
+                    return;
+                }
+                for out in out {
+                    if *used >= LANES {
+                        *block = generator.next_block();
+                        *used = 0;
+                    }
+                    *out = block.get(*used).copied().unwrap_or(0.5);
+                    *used += 1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! A tape over memory that the caller lends: record operations, run them backward, run them again.
+//!
+//! Nodes lie in one slab; values, gradients and saved numbers in three slabs of floats. Offsets only grow, so a node's
+//! inputs lie before its output and the slabs split between them. Parameters are the prefix of their slabs.
+//!
+//! [`Tape::mark`] and [`Tape::reset`] rewind in O(1) and leave parameter gradients alone, so a batch can be
+//! accumulated sample by sample. [`Tape::replay`] runs what is recorded again, on new leaves and new noise, and cannot
+//! run out of memory.
+
+mod measure;
+mod replay;
+mod storage;
+
+pub use storage::{Footprint, Node, Slabs, TapeMem};
+
+use storage::{Kind, NO_GRAD, NO_INPUT};
+
+use crate::error::check_len;
+use crate::op::{Draws, Forward, InputGrads, MAX_INPUTS, Matrix, NoiseSource, Op, Spec, Vjp};
+use crate::random::Stream;
+use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
+
+/// A recorded tensor. A handle from before a reset, or of another tape, gives [`Error::Stale`] (that of another tape is
+/// missed with a chance of about 2^-31: epochs of different slabs start far apart).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Var {
+    node: u32,
+    epoch: u32,
+}
+
+impl Var {
+    /// The handle as one number, for foreign interfaces.
+    pub const fn to_bits(self) -> u64 {
+        (self.epoch as u64) << 32 | self.node as u64
+    }
+
+    /// The handle back from [`Var::to_bits`]. Any number is safe: a wrong one gives [`Error::Stale`].
+    pub const fn from_bits(bits: u64) -> Self {
+        Var { node: bits as u32, epoch: (bits >> 32) as u32 }
+    }
+}
+
+/// A place to rewind to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    at: Footprint,
+    /// The epoch of the last node before the mark, 0 where there is none: it tells a mark that no longer holds.
+    epoch: u32,
+}
+
+/// The tape. `B` runs the kernels.
+///
+/// ```
+/// use reinmax_core::{Draws, ReinMax, Shape, Tape, TapeMem};
+///
+/// let mut memory = TapeMem::<8, 40, 40, 4>::new();
+/// let mut tape = Tape::new(memory.slabs());
+/// tape.seed(7, 0);
+/// let logits = tape.param(Shape::new(2, 3), &[0.1, 0.2, 0.3, -1.0, 0.0, 1.0])?;
+/// let probs = tape.softmax(logits)?;
+/// let one_hot = tape.sample(ReinMax { tau: 1.0 }, logits, probs, Draws::Stream)?;
+/// let square = tape.mul(one_hot, one_hot)?;
+/// let loss = tape.sum(square)?;
+/// tape.backward(loss)?;
+/// assert_eq!(tape.value(loss)?, &[2.0]);
+/// assert_eq!(tape.grad(logits)?.len(), 6);
+/// # Ok::<(), reinmax_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Tape<'m, B: Backend = Portable> {
+    slabs: Slabs<'m, B>,
+    backend: B,
+    /// How much of each slab is in use.
+    at: Footprint,
+    peak: Footprint,
+    /// Number of parameters (floats): the prefix of values and gradients.
+    params: usize,
+    epoch: u32,
+    measuring: bool,
+    stream: Stream,
+    cursor: u64,
+}
+
+impl<'m> Tape<'m> {
+    /// A tape on the portable backend.
+    pub fn new(slabs: Slabs<'m>) -> Self {
+        Tape::with_backend(slabs, Portable)
+    }
+}
+
+impl<'m, B: Backend> Tape<'m, B> {
+    /// A tape on a backend of the caller's choice. Draws come from `Stream::new(0, 0)` until [`Tape::seed`].
+    pub fn with_backend(slabs: Slabs<'m, B>, backend: B) -> Self {
+        let epoch = first_epoch(slabs.nodes);
+        let (at, peak) = (Footprint::default(), Footprint::default());
+        let stream = Stream::new(0, 0);
+        Tape { slabs, backend, at, peak, params: 0, epoch, measuring: false, stream, cursor: 0 }
+    }
+
+    /// Draws from now on come from output 0 of `Stream::new(seed, stream)`.
+    pub fn seed(&mut self, seed: u64, stream: u64) {
+        self.stream = Stream::new(seed, stream);
+        self.cursor = 0;
+    }
+
+    /// The stream's next output: with seed and stream, all there is to know about future draws. Part of a checkpoint.
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// Moves to output `cursor` of the stream.
+    pub fn set_cursor(&mut self, cursor: u64) {
+        self.cursor = cursor;
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    // ---- leaves and parameters -------------------------------------------------------------------------------------
+
+    /// Declares a parameter and sets it. Parameters come before everything else; see [`Tape::params`].
+    ///
+    /// # Errors
+    /// [`Error::ParamAfterOp`], [`Error::Length`], [`Error::Full`].
+    pub fn param(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
+        if self.at.values != self.params || self.at.grads != self.params {
+            return Err(Error::ParamAfterOp);
+        }
+        let var = self.leaf(shape, values, true)?;
+        self.params = self.at.values;
+        Ok(var)
+    }
+
+    /// Records a tensor of the caller's that takes no gradient.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::Full`].
+    pub fn input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
+        self.leaf(shape, values, false)
+    }
+
+    /// Records a tensor of the caller's that takes a gradient, and accumulates it until [`Tape::zero_grad`].
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::Full`].
+    pub fn differentiable_input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
+        self.leaf(shape, values, true)
+    }
+
+    fn leaf(&mut self, shape: Shape, values: &[f32], grad: bool) -> Result<Var> {
+        check_len(Argument::Input, values.len(), shape.checked_len()? as usize)?;
+        let node = Node { shape, kind: Kind::Leaf, ..Node::EMPTY };
+        let var = self.push(node, grad, 0)?;
+        if !self.measuring {
+            self.set(var, values)?;
+            if grad {
+                let node = *self.node(var.node)?;
+                span_mut(self.slabs.grads, node.grad, values.len())?.fill(0.0);
+            }
+        }
+        Ok(var)
+    }
+
+    /// Gives a leaf or a parameter new values, for the next [`Tape::replay`].
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NotALeaf`], [`Error::Length`], [`Error::Measuring`].
+    pub fn set(&mut self, var: Var, values: &[f32]) -> Result<()> {
+        let node = *self.lookup(var)?;
+        if node.kind != Kind::Leaf {
+            return Err(Error::NotALeaf);
+        }
+        self.refuse_measuring()?;
+        check_len(Argument::Input, values.len(), node.shape.len())?;
+        span_mut(self.slabs.values, node.value, values.len())?.copy_from_slice(values);
+        Ok(())
+    }
+
+    /// All parameters, one after the other in the order of their declaration. Empty while measuring.
+    pub fn params(&self) -> &[f32] {
+        self.slabs.values.get(..self.params).unwrap_or(&[])
+    }
+
+    /// All parameters, to be written: loaded, or stepped by an optimiser.
+    pub fn params_mut(&mut self) -> &mut [f32] {
+        self.slabs.values.get_mut(..self.params).unwrap_or_default()
+    }
+
+    /// The gradients of all parameters.
+    pub fn param_grads(&self) -> &[f32] {
+        self.slabs.grads.get(..self.params).unwrap_or(&[])
+    }
+
+    /// The gradients of all parameters, to be scaled or clipped.
+    pub fn param_grads_mut(&mut self) -> &mut [f32] {
+        self.slabs.grads.get_mut(..self.params).unwrap_or_default()
+    }
+
+    /// Parameters and their gradients, for an optimiser's step.
+    pub fn params_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        let params = self.slabs.values.get_mut(..self.params).unwrap_or_default();
+        (params, self.slabs.grads.get(..self.params).unwrap_or(&[]))
+    }
+
+    // ---- recording -------------------------------------------------------------------------------------------------
+
+    /// Records an operation and runs it. This is what every operation of this crate is made of, and the way to add one
+    /// from outside. On an error nothing has been recorded.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Stale`], and whatever the operation's forward function returns.
+    pub fn record(&mut self, op: &'static Op<B>, inputs: &[Var], spec: Spec) -> Result<Var> {
+        self.record_with(op, inputs, spec, Draws::Stream)
+    }
+
+    /// [`Tape::record`] for an operation that draws.
+    ///
+    /// # Errors
+    /// As [`Tape::record`]; [`Error::Length`] where `draws` holds more or less than the operation takes.
+    pub fn record_with(&mut self, op: &'static Op<B>, inputs: &[Var], spec: Spec, draws: Draws<'_>) -> Result<Var> {
+        let mut node =
+            Node { op: Some(op), shape: spec.shape, kind: Kind::Computed, config: spec.config, ..Node::EMPTY };
+        let mut grad = false;
+        if inputs.len() > MAX_INPUTS {
+            return Err(Error::Length { argument: Argument::Input, expected: MAX_INPUTS, got: inputs.len() });
+        }
+        for ((slot, var), differentiable) in node.inputs.iter_mut().zip(inputs).zip(spec.differentiable) {
+            grad |= self.lookup(*var)?.has_grad() && differentiable;
+            *slot = var.node;
+        }
+        let before = (self.at, self.peak);
+        let var = self.push(node, grad, spec.saved)?;
+        if self.measuring {
+            return Ok(var);
+        }
+        let mut noise = NoiseSource { draws, stream: self.stream, cursor: self.cursor };
+        let cursor = self.forward(var.node, &mut noise).and_then(|()| noise.finish()).map(|()| noise.cursor);
+        match cursor {
+            Ok(cursor) => self.cursor = cursor,
+            Err(error) => {
+                (self.at, self.peak) = before;
+                return Err(error);
+            }
+        }
+        Ok(var)
+    }
+
+    /// A second name for a node's values, under another shape of the same length; without its gradient if detached.
+    pub(crate) fn alias(&mut self, var: Var, shape: Shape, detached: bool) -> Result<Var> {
+        let source = *self.lookup(var)?;
+        if shape.checked_len()? as usize != source.shape.len() {
+            return Err(Error::Shape { argument: Argument::Input, expected: shape, got: source.shape });
+        }
+        let grad = if detached { NO_GRAD } else { source.grad };
+        let node = Node { shape, kind: Kind::Alias, value: source.value, grad, ..Node::EMPTY };
+        self.push(node, false, 0)
+    }
+
+    /// The shape of a recorded tensor.
+    ///
+    /// # Errors
+    /// [`Error::Stale`].
+    pub fn shape(&self, var: Var) -> Result<Shape> {
+        Ok(self.lookup(var)?.shape)
+    }
+
+    /// Takes room in the slabs and writes the node; nothing runs yet.
+    fn push(&mut self, mut node: Node<B>, grad: bool, saved: usize) -> Result<Var> {
+        let len = node.shape.checked_len()? as usize;
+        let mut next = self.at;
+        if node.kind != Kind::Alias {
+            node.value = offset(next.values)?;
+            next.values = next.values.checked_add(len).ok_or(Error::TooLarge)?;
+            if grad {
+                node.grad = offset(next.grads)?;
+                next.grads = next.grads.checked_add(len).ok_or(Error::TooLarge)?;
+            }
+            node.saved = offset(next.saved)?;
+            node.saved_len = offset(saved)?;
+            next.saved = next.saved.checked_add(saved).ok_or(Error::TooLarge)?;
+        }
+        next.nodes += 1;
+        if !self.measuring {
+            next.check(&self.slabs)?;
+        }
+        node.epoch = self.epoch;
+        let full = Error::Full { slab: Slab::Nodes, need: next.nodes };
+        *self.slabs.nodes.get_mut(self.at.nodes).ok_or(full)? = node;
+        let var = Var { node: offset(self.at.nodes)?, epoch: self.epoch };
+        self.at = next;
+        self.peak.raise(&next);
+        Ok(var)
+    }
+
+    // ---- reading ---------------------------------------------------------------------------------------------------
+
+    /// The values of a tensor, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::Measuring`].
+    pub fn value(&self, var: Var) -> Result<&[f32]> {
+        let node = self.lookup(var)?;
+        self.refuse_measuring()?;
+        span(self.slabs.values, node.value, node.shape.len())
+    }
+
+    /// The gradient of a tensor, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NoGrad`], [`Error::Measuring`].
+    pub fn grad(&self, var: Var) -> Result<&[f32]> {
+        let node = self.lookup(var)?;
+        if !node.has_grad() {
+            return Err(Error::NoGrad);
+        }
+        self.refuse_measuring()?;
+        span(self.slabs.grads, node.grad, node.shape.len())
+    }
+
+    // ---- marks -----------------------------------------------------------------------------------------------------
+
+    /// A place to rewind to: everything recorded so far stays.
+    pub fn mark(&self) -> Mark {
+        Mark { at: self.at, epoch: self.epoch_before(&self.at) }
+    }
+
+    /// Forgets everything recorded since `mark`; its memory is free again, its handles are stale. O(1). The noise cursor
+    /// stays where it is.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] for a mark that no longer holds, [`Error::EpochsExhausted`].
+    pub fn reset(&mut self, mark: Mark) -> Result<()> {
+        self.check_mark(&mark)?;
+        self.epoch = self.epoch.checked_add(1).ok_or(Error::EpochsExhausted)?;
+        self.at = mark.at;
+        self.params = self.params.min(mark.at.values);
+        Ok(())
+    }
+
+    fn check_mark(&self, mark: &Mark) -> Result<()> {
+        let held = mark.at.nodes <= self.at.nodes && mark.at.values <= self.at.values;
+        if held && self.epoch_before(&mark.at) == mark.epoch { Ok(()) } else { Err(Error::Stale) }
+    }
+
+    fn epoch_before(&self, at: &Footprint) -> u32 {
+        at.nodes.checked_sub(1).and_then(|last| self.slabs.nodes.get(last)).map_or(0, |node| node.epoch)
+    }
+
+    // ---- running ---------------------------------------------------------------------------------------------------
+
+    /// Runs one node forward.
+    fn forward(&mut self, node: u32, noise: &mut NoiseSource<'_>) -> Result<()> {
+        let node = *self.node(node)?;
+        let Some(op) = node.op else { return Ok(()) };
+        let inputs = self.inputs(&node)?;
+        let (lower, upper) = self.slabs.values.split_at_mut_checked(node.value as usize).ok_or(Error::Stale)?;
+        let out = upper.get_mut(..node.shape.len()).ok_or(Error::Stale)?;
+        let saved = span_mut(self.slabs.saved, node.saved, node.saved_len as usize)?;
+        let mut matrices = [Matrix::NONE; MAX_INPUTS];
+        for (matrix, input) in matrices.iter_mut().zip(inputs) {
+            if let Some((shape, value, _)) = input {
+                *matrix = Matrix { values: span(lower, value, shape.len())?, shape };
+            }
+        }
+        let (backend, shape, config) = (&self.backend, node.shape, node.config);
+        (op.forward)(Forward { backend, inputs: matrices, shape, out, saved, config, noise })
+    }
+
+    /// Shape, value offset and gradient offset of each input.
+    fn inputs(&self, node: &Node<B>) -> Result<[Option<(Shape, u32, u32)>; MAX_INPUTS]> {
+        let mut inputs = [None; MAX_INPUTS];
+        for (slot, input) in inputs.iter_mut().zip(node.inputs) {
+            if input != NO_INPUT {
+                let input = self.node(input)?;
+                *slot = Some((input.shape, input.value, input.grad));
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// Fills in the gradients of everything that `loss` (1 x 1) depends on. Gradients of leaves and parameters add up
+    /// over calls until [`Tape::zero_grad`]; all others start from 0.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NotScalar`], [`Error::NoGrad`].
+    pub fn backward(&mut self, loss: Var) -> Result<()> {
+        if self.lookup(loss)?.shape != Shape::SCALAR {
+            return Err(Error::NotScalar);
+        }
+        self.backward_with(loss, &[1.0])
+    }
+
+    /// [`Tape::backward`] from a tensor of any shape whose upstream gradient the caller brings.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::Length`], [`Error::NoGrad`].
+    pub fn backward_with(&mut self, var: Var, upstream: &[f32]) -> Result<()> {
+        let node = *self.lookup(var)?;
+        check_len(Argument::Upstream, upstream.len(), node.shape.len())?;
+        if !node.has_grad() {
+            return Err(Error::NoGrad);
+        }
+        if self.measuring {
+            return Ok(());
+        }
+        for i in 0..=var.node {
+            let node = *self.node(i)?;
+            if node.kind == Kind::Computed && node.has_grad() {
+                span_mut(self.slabs.grads, node.grad, node.shape.len())?.fill(0.0);
+            }
+        }
+        let seeded = span_mut(self.slabs.grads, node.grad, node.shape.len())?;
+        for (grad, upstream) in seeded.iter_mut().zip(upstream) {
+            *grad += upstream;
+        }
+        for i in (0..=var.node).rev() {
+            self.pull_back(i)?;
+        }
+        Ok(())
+    }
+
+    /// Runs one node's VJP.
+    fn pull_back(&mut self, node: u32) -> Result<()> {
+        let node = *self.node(node)?;
+        let Some(op) = node.op.filter(|_| node.has_grad()) else { return Ok(()) };
+        let inputs = self.inputs(&node)?;
+        let len = node.shape.len();
+        let values = &*self.slabs.values;
+        let (lower, upper) = self.slabs.grads.split_at_mut_checked(node.grad as usize).ok_or(Error::Stale)?;
+        let mut matrices = [Matrix::NONE; MAX_INPUTS];
+        let mut spans = [None; MAX_INPUTS];
+        for ((matrix, grad_span), input) in matrices.iter_mut().zip(&mut spans).zip(inputs) {
+            if let Some((shape, value, grad)) = input {
+                *matrix = Matrix { values: span(values, value, shape.len())?, shape };
+                *grad_span = (grad != NO_GRAD).then_some((grad as usize, shape.len()));
+            }
+        }
+        (op.vjp)(Vjp {
+            backend: &self.backend,
+            inputs: matrices,
+            out: Matrix { values: span(values, node.value, len)?, shape: node.shape },
+            upstream: upper.get(..len).ok_or(Error::Stale)?,
+            saved: span(self.slabs.saved, node.saved, node.saved_len as usize)?,
+            config: node.config,
+            grads: InputGrads { slab: lower, spans },
+        })
+    }
+
+    /// Sets the gradients of all leaves and parameters to 0.
+    ///
+    /// # Errors
+    /// None in practice; the signature leaves room.
+    pub fn zero_grad(&mut self) -> Result<()> {
+        if self.measuring {
+            return Ok(());
+        }
+        for i in 0..self.at.nodes {
+            let node = *self.node(offset(i)?)?;
+            if node.kind == Kind::Leaf && node.has_grad() {
+                span_mut(self.slabs.grads, node.grad, node.shape.len())?.fill(0.0);
+            }
+        }
+        Ok(())
+    }
+
+    // ---- handles ---------------------------------------------------------------------------------------------------
+
+    fn node(&self, index: u32) -> Result<&Node<B>> {
+        self.slabs.nodes.get(index as usize).ok_or(Error::Stale)
+    }
+
+    fn lookup(&self, var: Var) -> Result<&Node<B>> {
+        let node = self.node(var.node)?;
+        if (var.node as usize) < self.at.nodes && node.epoch == var.epoch { Ok(node) } else { Err(Error::Stale) }
+    }
+
+    fn refuse_measuring(&self) -> Result<()> {
+        if self.measuring { Err(Error::Measuring) } else { Ok(()) }
+    }
+}
+
+/// Above every epoch that handles of an earlier tape on these slabs can carry; on fresh slabs, a start that depends on
+/// their address, so that tapes alive at the same time count in different ranges.
+fn first_epoch<B: Backend>(nodes: &[Node<B>]) -> u32 {
+    let used = nodes.iter().map(|node| node.epoch).max().unwrap_or(0);
+    if used > 0 {
+        return used.saturating_add(1);
+    }
+    let address = nodes.as_ptr().addr() as u64;
+    (crate::random::splitmix64(address) >> 33) as u32 | 1
+}
+
+fn offset(at: usize) -> Result<u32> {
+    u32::try_from(at).ok().filter(|at| *at < u32::MAX).ok_or(Error::TooLarge)
+}
+
+fn span(slab: &[f32], start: u32, len: usize) -> Result<&[f32]> {
+    slab.get(start as usize..).and_then(|slab| slab.get(..len)).ok_or(Error::Stale)
+}
+
+fn span_mut(slab: &mut [f32], start: u32, len: usize) -> Result<&mut [f32]> {
+    slab.get_mut(start as usize..).and_then(|slab| slab.get_mut(..len)).ok_or(Error::Stale)
+}

@@ -1,0 +1,53 @@
+//! Slabs on the heap.
+
+use reinmax_core::{Backend, Error, Footprint, Node, Portable, Result, Slab, Slabs, Tape};
+
+/// The four slabs of a tape, owned.
+#[derive(Clone, Debug)]
+pub struct Memory<B: Backend = Portable> {
+    nodes: Vec<Node<B>>,
+    values: Vec<f32>,
+    grads: Vec<f32>,
+    saved: Vec<f32>,
+}
+
+impl<B: Backend> Memory<B> {
+    /// As much as `footprint` says.
+    pub fn new(footprint: &Footprint) -> Self {
+        Memory {
+            nodes: vec![Node::EMPTY; footprint.nodes],
+            values: vec![0.0; footprint.values],
+            grads: vec![0.0; footprint.grads],
+            saved: vec![0.0; footprint.saved],
+        }
+    }
+
+    /// The slabs, to lend to a tape.
+    pub fn slabs(&mut self) -> Slabs<'_, B> {
+        Slabs { nodes: &mut self.nodes, values: &mut self.values, grads: &mut self.grads, saved: &mut self.saved }
+    }
+
+    /// The gradients as the last tape left them, parameters first.
+    pub fn grads(&self) -> &[f32] {
+        &self.grads
+    }
+}
+
+/// What `record` needs, found by running it on a measuring tape: no values are computed, so `record` must not read any.
+///
+/// # Errors
+/// Whatever `record` returns.
+pub fn measure<B: Backend + Clone>(
+    backend: B,
+    mut record: impl FnMut(&mut Tape<'_, B>) -> Result<()>,
+) -> Result<Footprint> {
+    let mut nodes = vec![Node::EMPTY; 64];
+    loop {
+        let mut tape = Tape::measuring(&mut nodes, backend.clone());
+        match record(&mut tape) {
+            Ok(()) => return Ok(tape.footprint()),
+            Err(Error::Full { slab: Slab::Nodes, need }) => nodes.resize(need.max(nodes.len() * 2), Node::EMPTY),
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! One training step over several threads.
+//!
+//! A batch is cut into blocks whose number the program chooses, each with slabs of its own. Threads take blocks as they
+//! come; losses and gradients are added up in the order of the blocks. So the result is a function of the blocks, never
+//! of the threads.
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use reinmax_core::{Argument, Backend, Error, Footprint, Result, Tape};
+
+use crate::Memory;
+
+/// Slabs for each block and threads to work on them.
+#[derive(Debug)]
+pub struct DataParallel<B: Backend> {
+    backend: B,
+    blocks: Vec<Memory<B>>,
+    /// None: everything on the caller's thread.
+    pool: Option<ThreadPool>,
+}
+
+impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
+    /// Slabs of `footprint` for each of `blocks` blocks, and `threads` threads (0: one for each core). Threads start
+    /// here, once; more threads than blocks are not started.
+    ///
+    /// # Errors
+    /// Where threads cannot be started.
+    pub fn new(
+        backend: B,
+        footprint: &Footprint,
+        blocks: usize,
+        threads: usize,
+    ) -> std::result::Result<Self, ThreadPoolBuildError> {
+        let threads = if threads == 0 { rayon::current_num_threads() } else { threads }.min(blocks);
+        let pool = if threads > 1 { Some(ThreadPoolBuilder::new().num_threads(threads).build()?) } else { None };
+        Ok(DataParallel { backend, blocks: vec![Memory::new(footprint); blocks], pool })
+    }
+
+    /// Runs `block(b, tape)` for each block b on a fresh tape; it declares the parameters, records its part of the
+    /// batch, runs backward and returns its loss. Writes the sum of the parameters' gradients to `grads` and returns the
+    /// sum of the losses, both added in the order of the blocks.
+    ///
+    /// # Errors
+    /// The error of the first block (in their order) that failed; [`Error::Length`] where there are more gradients than a
+    /// block has.
+    pub fn step<F>(&mut self, grads: &mut [f32], block: F) -> Result<f32>
+    where
+        F: Fn(usize, &mut Tape<'_, B>) -> Result<f32> + Sync,
+    {
+        let backend = &self.backend;
+        let run = |(b, memory): (usize, &mut Memory<B>)| -> Result<f32> {
+            block(b, &mut Tape::with_backend(memory.slabs(), backend.clone()))
+        };
+        let blocks = &mut self.blocks;
+        let losses: Vec<Result<f32>> = match &self.pool {
+            Some(pool) => pool.install(|| blocks.par_iter_mut().enumerate().map(run).collect()),
+            None => blocks.iter_mut().enumerate().map(run).collect(),
+        };
+        grads.fill(0.0);
+        let mut total = 0.0;
+        for (memory, loss) in self.blocks.iter().zip(losses) {
+            total += loss?;
+            let expected = grads.len();
+            let short = Error::Length { argument: Argument::Grad, expected, got: memory.grads().len() };
+            for (sum, grad) in grads.iter_mut().zip(memory.grads().get(..expected).ok_or(short)?) {
+                *sum += grad;
+            }
+        }
+        Ok(total)
+    }
+}
