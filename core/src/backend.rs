@@ -5,7 +5,7 @@
 //! are no globals.
 
 use crate::Result;
-use crate::kernel::lanes::{Lanes, Scalar, Vector};
+use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::linear::Contraction;
 
 /// A computation written once, for any width of lanes.
@@ -31,6 +31,12 @@ pub trait Backend: 'static {
     }
 }
 
+/// The lanes of this build's target features.
+#[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
+type Native = crate::kernel::lanes::Vector;
+#[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
+type Native = Scalar;
+
 /// The backend that every target has: SIMD lanes where the build's target features include SIMD (SSE2, NEON,
 /// simd128), one lane elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,10 +49,7 @@ pub struct OneLane;
 impl Backend for Portable {
     #[inline]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
-        #[cfg(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"))]
-        return kernel.run::<Vector>();
-        #[cfg(not(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")))]
-        return kernel.run::<Scalar>();
+        kernel.run::<Native>()
     }
 }
 

@@ -13,30 +13,31 @@ use crate::kernel::LANES;
 /// PCG32's multiplier.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 
-/// One of 2^64 sequences for each of 2^64 seeds. Sixteen bytes; cheap to copy.
+/// One of 2^64 sequences for each of 2^64 seeds. Sixteen bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
-    /// The generator's state before its first output.
-    state: u64,
-    increment: u64,
-    mixed: (u64, u64),
+    /// splitmix64 of the seed.
+    seed: u64,
+    /// splitmix64 of the stream's number.
+    stream: u64,
 }
 
 impl Stream {
     /// The sequence `stream` of `seed`.
     pub fn new(seed: u64, stream: u64) -> Self {
-        let mixed = (splitmix64(seed), splitmix64(stream));
-        // What `Pcg32::new` does with a state and a stream.
-        let increment = (mixed.1 << 1) | 1;
-        let state = mixed.0.wrapping_add(increment).wrapping_mul(MULTIPLIER).wrapping_add(increment);
-        Stream { state, increment, mixed }
+        Stream { seed: splitmix64(seed), stream: splitmix64(stream) }
+    }
+
+    /// A second sequence that goes with this one: for noise besides the draws themselves, at the draws' positions.
+    pub fn companion(&self) -> Self {
+        Stream { seed: self.seed, stream: splitmix64(self.stream) }
     }
 
     /// The generator itself, about to give output number `index`.
     ///
     /// Cost: O(log index).
     pub fn pcg32(&self, index: u64) -> Pcg32 {
-        let mut generator = Pcg32::new(self.mixed.0, self.mixed.1);
+        let mut generator = Pcg32::new(self.seed, self.stream);
         generator.advance(index);
         generator
     }
@@ -55,14 +56,17 @@ impl Stream {
 
     /// Sixteen generators that together give the outputs `index ..` in order.
     pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog {
-        let (multiplier, increment) = jump(self.increment, index);
-        let mut state = self.state.wrapping_mul(multiplier).wrapping_add(increment);
+        // What `Pcg32::new` makes of a state and a stream; then `index` steps.
+        let one_step = (self.stream << 1) | 1;
+        let start = self.seed.wrapping_add(one_step).wrapping_mul(MULTIPLIER).wrapping_add(one_step);
+        let (multiplier, increment) = jump(one_step, index);
+        let mut state = start.wrapping_mul(multiplier).wrapping_add(increment);
         let mut states = [0; LANES];
         for slot in &mut states {
             *slot = state;
-            state = state.wrapping_mul(MULTIPLIER).wrapping_add(self.increment);
+            state = state.wrapping_mul(MULTIPLIER).wrapping_add(one_step);
         }
-        let (multiplier, increment) = jump(self.increment, LANES as u64);
+        let (multiplier, increment) = jump(one_step, LANES as u64);
         Leapfrog { states, multiplier, increment }
     }
 }

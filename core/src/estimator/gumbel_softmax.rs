@@ -172,7 +172,7 @@ impl Kernel for Perturb<'_> {
         let (mut uniforms, forced) = match noise {
             Noise::Stream { stream, index } => (Uniforms::stream(&stream, index, L::N), false),
             Noise::Uniforms(slice) => (Uniforms::Slice(slice), false),
-            Noise::Forced { stream, position, .. } => (Uniforms::stream(&stream, position, L::N), true),
+            Noise::Forced { stream, position, .. } => (Uniforms::stream(&stream.companion(), position, L::N), true),
         };
         // Noise for everything, element by element: the order of uniforms is that of (row, draw, category).
         for block in self.saved.chunks_mut(L::N) {

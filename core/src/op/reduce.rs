@@ -13,7 +13,7 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// Those of [`Tape::record`].
     pub fn sum(&mut self, x: Var) -> Result<Var> {
-        self.scaled_sum(x, 1.0)
+        self.divided_sum(x, 1.0)
     }
 
     /// The mean of all elements, 1 x 1; 0 for an empty tensor.
@@ -22,12 +22,12 @@ impl<B: Backend> Tape<'_, B> {
     /// Those of [`Tape::record`].
     pub fn mean(&mut self, x: Var) -> Result<Var> {
         let len = self.shape(x)?.len();
-        self.scaled_sum(x, 1.0 / len.max(1) as f32)
+        self.divided_sum(x, len.max(1) as f32)
     }
 
-    fn scaled_sum(&mut self, x: Var, scale: f32) -> Result<Var> {
-        let spec = Spec { config: [scale, 0.0, 0.0, 0.0], ..Spec::new(Shape::SCALAR) };
-        self.record(ScaledSum::OP, &[x], spec)
+    fn divided_sum(&mut self, x: Var, divisor: f32) -> Result<Var> {
+        let spec = Spec { config: [divisor, 0.0, 0.0, 0.0], ..Spec::new(Shape::SCALAR) };
+        self.record(DividedSum::OP, &[x], spec)
     }
 }
 
@@ -41,16 +41,16 @@ impl Function<0> for Constant {
     }
 }
 
-struct ScaledSum;
-impl<B: Backend> Operation<B> for ScaledSum {
+struct DividedSum;
+impl<B: Backend> Operation<B> for DividedSum {
     const OP: &'static Op<B> = &Op {
         name: "sum",
         forward: |f: Forward<'_, '_, B>| {
             let sum = f.backend.run(reduce::Sum { x: f.inputs[0].values });
-            write(f.backend, Constant(sum * f.config[0]), [], f.out)
+            write(f.backend, Constant(sum / f.config[0]), [], f.out)
         },
         vjp: |mut v: Vjp<'_, B>| {
-            let slope = v.upstream.first().copied().unwrap_or(0.0) * v.config[0];
+            let slope = v.upstream.first().copied().unwrap_or(0.0) / v.config[0];
             if let Some(out) = v.grads.get(0) {
                 v.backend.run(Pointwise::<_, 0, true> { f: Constant(slope), inputs: [], out });
             }
