@@ -8,7 +8,7 @@
 //! categorical::softmax(&Portable, &logits, 3, 1.0, &mut probs)?;
 //! categorical::draw(&Portable, &probs, 3, 1, Noise::stream(&Stream::new(42, 0), 0), &mut index)?;
 //! let upstream = [1.0, 0.0, -1.0, 0.5, 0.5, 0.0]; // dLoss/d one_hot, from your own loss
-//! let inputs = GradientInputs { logits: &logits, probs: &probs, index: &index, saved: &[], upstream: &upstream, k: 3, draws: 1 };
+//! let inputs = GradientInputs { logits: &logits, probs: &probs, index: &index, saved: &[], upstream: &upstream, k: 3, draws: 1, column: None };
 //! ReinMax { tau: 1.0 }.backward(&Portable, inputs, &mut grad)?;
 //! # assert!((grad[0] + grad[1] + grad[2]).abs() < 1e-6 && grad[5] == 0.0);
 //! # Ok::<(), reinmax_core::Error>(())

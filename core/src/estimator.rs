@@ -125,7 +125,12 @@ impl GradientInputs<'_> {
         let draws = size(rows, self.draws)?;
         check_len(Argument::Logits, self.logits.len(), self.probs.len())?;
         check_len(Argument::Index, self.index.len(), draws)?;
-        check_len(Argument::Upstream, self.upstream.len(), size(draws, self.k)?)?;
+        let upstream = match self.column {
+            None => size(draws, self.k)?,
+            Some(column) if (column as usize) < self.k && self.k <= crate::kernel::SHORT => draws,
+            Some(column) => return Err(Error::Value { argument: Argument::Columns, at: column as usize }),
+        };
+        check_len(Argument::Upstream, self.upstream.len(), upstream)?;
         check_len(Argument::Scratch, self.saved.len(), size(draws, saved_per_draw)?)?;
         check_len(Argument::Grad, grad, self.probs.len())?;
         check_indices(self.index, self.k)

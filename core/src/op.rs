@@ -80,6 +80,8 @@ pub struct Forward<'a, 'n, B: Backend> {
     pub saved: &'a mut [f32],
     /// The operation's configuration.
     pub config: [f32; 4],
+    /// The operation's whole number.
+    pub number: u32,
     /// Where draws come from.
     pub noise: &'a mut NoiseSource<'n>,
 }
@@ -99,6 +101,8 @@ pub struct Vjp<'a, B: Backend> {
     pub saved: &'a [f32],
     /// The operation's configuration.
     pub config: [f32; 4],
+    /// The operation's whole number.
+    pub number: u32,
     /// The gradients of the inputs, to be added to.
     pub grads: InputGrads<'a>,
 }
@@ -126,6 +130,8 @@ pub struct Spec {
     pub shape: Shape,
     /// Up to four numbers that the operation's functions get back.
     pub config: [f32; 4],
+    /// A whole number that the operation's functions get back: a column, a count.
+    pub number: u32,
     /// Number of floats to keep from forward to backward.
     pub saved: usize,
     /// Which inputs pass gradients on.
@@ -135,7 +141,7 @@ pub struct Spec {
 impl Spec {
     /// An output of `shape`, nothing configured or saved, every input differentiable.
     pub fn new(shape: Shape) -> Self {
-        Spec { shape, config: [0.0; 4], saved: 0, differentiable: [true; MAX_INPUTS] }
+        Spec { shape, config: [0.0; 4], number: 0, saved: 0, differentiable: [true; MAX_INPUTS] }
     }
 }
 

@@ -220,8 +220,8 @@ impl<'m, B: Backend> Tape<'m, B> {
     /// # Errors
     /// As [`Tape::record`]; [`Error::Length`] where `draws` holds more or less than the operation takes.
     pub fn record_with(&mut self, op: &'static Op<B>, inputs: &[Var], spec: Spec, draws: Draws<'_>) -> Result<Var> {
-        let mut node =
-            Node { op: Some(op), shape: spec.shape, kind: Kind::Computed, config: spec.config, ..Node::EMPTY };
+        let Spec { shape, config, number, .. } = spec;
+        let mut node = Node { op: Some(op), shape, kind: Kind::Computed, config, number, ..Node::EMPTY };
         let mut grad = false;
         if inputs.len() > MAX_INPUTS {
             return Err(Error::Length { argument: Argument::Input, expected: MAX_INPUTS, got: inputs.len() });
@@ -364,8 +364,8 @@ impl<'m, B: Backend> Tape<'m, B> {
                 *matrix = Matrix { values: span(lower, value, shape.len())?, shape };
             }
         }
-        let (backend, shape, config) = (&self.backend, node.shape, node.config);
-        (op.forward)(Forward { backend, inputs: matrices, shape, out, saved, config, noise })
+        let Node { shape, config, number, .. } = node;
+        (op.forward)(Forward { backend: &self.backend, inputs: matrices, shape, out, saved, config, number, noise })
     }
 
     /// Shape, value offset and gradient offset of each input.
@@ -444,6 +444,7 @@ impl<'m, B: Backend> Tape<'m, B> {
             upstream: upper.get(..len).ok_or(Error::Stale)?,
             saved: span(self.slabs.saved, node.saved, node.saved_len as usize)?,
             config: node.config,
+            number: node.number,
             grads: InputGrads { slab: lower, spans },
         })
     }

@@ -1,5 +1,6 @@
 //! [`reinmax_core`] for programs that have an operating system: everything the core has, and
 //!
+//! * [`Host`]: the backend that picks the widest SIMD instructions the CPU has;
 //! * [`Memory`]: owned slabs, sized by [`measure`];
 //! * [`DataParallel`]: a training step over threads whose result does not depend on how many there are;
 //! * [`os_seed`]: a seed from the operating system.
@@ -22,13 +23,15 @@
 //! # Ok::<(), reinmax::Error>(())
 //! ```
 
-#![forbid(unsafe_code)]
-
 mod entropy;
+mod host;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod owned;
 mod parallel;
 
 pub use entropy::os_seed;
+pub use host::{Host, Level, LevelError};
 pub use owned::{Memory, measure};
 pub use parallel::DataParallel;
 pub use reinmax_core::*;

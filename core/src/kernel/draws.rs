@@ -5,7 +5,7 @@
 //! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
 
 use super::lanes::Lanes;
-use super::rows::{self, Across, Along, Direction, FoldTree, Tile};
+use super::rows::{self, Across, Along, Direction, FoldTree, Tile, with_known_k};
 use super::sample::broadcast;
 use super::{LANES, SHORT};
 use crate::Kernel;
@@ -27,6 +27,9 @@ pub struct GradientInputs<'a> {
     pub k: usize,
     /// Draws for each row, at least 1.
     pub draws: usize,
+    /// Where given (k <= 16 only), `upstream` has one element for each draw: the gradient with respect to this column of
+    /// the one-hot vector. That of all other columns is 0.
+    pub column: Option<u32>,
 }
 
 /// What a formula sees: in step s, the slices hold lanes `s * N ..`.
@@ -70,16 +73,16 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
         let AddGradient { formula, inputs, grad } = self;
         if inputs.k > SHORT {
             each_draw::<L, Along, F>(formula, inputs, grad);
-        } else if inputs.draws == 1 {
-            if L::N == 1 {
+        } else if L::N == 1 {
+            if inputs.draws == 1 {
                 each_draw::<L, Across, F>(formula, inputs, grad);
             } else {
-                rows_across::<L, F>(formula, inputs, grad);
+                draws_in_turn::<L, F>(formula, inputs, grad);
             }
-        } else if L::N == 1 {
-            draws_in_turn::<L, F>(formula, inputs, grad);
+        } else if inputs.draws == 1 {
+            with_known_k!(inputs.k, |k| rows_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         } else {
-            draws_across::<L, F>(formula, inputs, grad);
+            with_known_k!(inputs.k, |k| draws_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         }
     }
 }
@@ -91,14 +94,27 @@ fn take(x: &[f32], k: usize, first: usize, count: usize) -> &[f32] {
 }
 
 impl<'a> GradientInputs<'a> {
-    /// One draw of one row, as a formula sees it.
+    /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row.
     #[inline(always)]
-    fn single<L: Lanes>(&self, row: usize, draw: usize) -> Group<'a, L> {
+    fn single<'r, L: Lanes>(&self, row: usize, draw: usize, buffer: &'r mut [f32; SHORT]) -> Group<'r, L>
+    where
+        'a: 'r,
+    {
+        let upstream = match self.column {
+            None => take(self.upstream, self.k, draw, 1),
+            Some(column) => {
+                *buffer = [0.0; SHORT];
+                if let (Some(slot), Some(g)) = (buffer.get_mut(column as usize), self.upstream.get(draw)) {
+                    *slot = *g;
+                }
+                buffer.get(..self.k).unwrap_or(&[])
+            }
+        };
         Group {
             logits: take(self.logits, self.k, row, 1),
             probs: take(self.probs, self.k, row, 1),
             saved: take(self.saved, self.k, draw, 1),
-            upstream: take(self.upstream, self.k, draw, 1),
+            upstream,
             index: L::splat(self.index.get(draw).map_or(0.0, |index| *index as f32)),
         }
     }
@@ -107,8 +123,14 @@ impl<'a> GradientInputs<'a> {
     #[inline(always)]
     fn indices<L: Lanes>(&self, first: usize, count: usize) -> L {
         let mut lanes = [0.0; LANES];
-        for (lane, index) in lanes.iter_mut().zip(self.index.get(first..first + count).unwrap_or(&[])) {
-            *lane = *index as i32 as f32;
+        let index = self.index.get(first..first + count).unwrap_or(&[]);
+        if let Some(index) = index.first_chunk::<LANES>() {
+            // A whole block converts in one instruction.
+            lanes = index.map(|index| index as i32 as f32);
+        } else {
+            for (lane, index) in lanes.iter_mut().zip(index) {
+                *lane = *index as i32 as f32;
+            }
         }
         L::load(&lanes)
     }
@@ -118,7 +140,8 @@ impl<'a> GradientInputs<'a> {
 fn each_draw<L: Lanes, D: Direction<L>, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
-            formula.add::<L, D>(inputs.single(row, draw), grad);
+            let mut buffer = [0.0; SHORT];
+            formula.add::<L, D>(inputs.single(row, draw, &mut buffer), grad);
         }
     }
 }
@@ -137,6 +160,28 @@ impl Tiles {
     fn new() -> Self {
         let zero = [[0.0; LANES]; SHORT];
         Tiles { logits: zero, probs: zero, saved: zero, upstream: zero, grad: zero }
+    }
+
+    /// The upstream gradients of up to sixteen draws.
+    #[inline(always)]
+    fn load_upstream(&mut self, inputs: &GradientInputs<'_>, first: usize, count: usize) {
+        match inputs.column {
+            None => rows::transpose_in(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream),
+            // The other columns have been 0 since the beginning.
+            Some(column) => {
+                if let Some(lanes) = self.upstream.get_mut(column as usize) {
+                    match inputs.upstream.get(first..).and_then(|g| g.first_chunk::<LANES>()) {
+                        Some(g) if count == LANES => *lanes = *g,
+                        _ => {
+                            *lanes = [0.0; LANES];
+                            for (lane, g) in lanes.iter_mut().zip(take(inputs.upstream, 1, first, count)) {
+                                *lane = *g;
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Adds the formula's gradient to the gradient's tile.
@@ -167,7 +212,7 @@ fn rows_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gra
         if !inputs.saved.is_empty() {
             rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
         }
-        rows::transpose_in(take(inputs.upstream, k, first, count), k, &mut tiles.upstream);
+        tiles.load_upstream(&inputs, first, count);
         rows::transpose_in(grad, k, &mut tiles.grad);
         tiles.add::<L, F>(formula, k, inputs.indices(first, count));
         rows::transpose_out(&tiles.grad, k, grad);
@@ -191,7 +236,7 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
             if !inputs.saved.is_empty() {
                 rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
             }
-            rows::transpose_in(take(inputs.upstream, k, first, count), k, &mut tiles.upstream);
+            tiles.load_upstream(&inputs, first, count);
             tiles.add::<L, F>(formula, k, inputs.indices(first, count));
             offset += LANES;
         }
@@ -208,7 +253,8 @@ fn draws_in_turn<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, g
             let mut sum = [0.0; SHORT];
             let mut offset = slot;
             while offset < inputs.draws {
-                let group = inputs.single(row, row * inputs.draws + offset);
+                let mut buffer = [0.0; SHORT];
+                let group = inputs.single(row, row * inputs.draws + offset, &mut buffer);
                 formula.add::<L, Across>(group, sum.get_mut(..inputs.k).unwrap_or_default());
                 offset += LANES;
             }

@@ -8,6 +8,32 @@
 use super::lanes::{Lanes, Sums};
 use super::{LANES, SHORT};
 
+/// Runs a block with k as a constant where that is worth its code: transpositions become shuffles.
+macro_rules! with_known_k {
+    ($k:expr, |$known:ident| $run:expr) => {
+        match $k {
+            2 => {
+                let $known = 2;
+                $run
+            }
+            4 => {
+                let $known = 4;
+                $run
+            }
+            8 => {
+                let $known = 8;
+                $run
+            }
+            10 => {
+                let $known = 10;
+                $run
+            }
+            $known => $run,
+        }
+    };
+}
+pub(crate) use with_known_k;
+
 /// What differs between lanes across rows and lanes along a row.
 pub trait Direction<L: Lanes> {
     /// A sum in progress.
@@ -23,6 +49,7 @@ pub trait Direction<L: Lanes> {
     /// The category that each lane holds in step `step`.
     fn category(step: usize) -> L;
     /// The element of each lane's row that `index` names; 0 where it names none.
+    #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
         let mut sum = L::splat(0.0);
         for (step, x) in row.chunks(L::N).enumerate() {
@@ -88,10 +115,10 @@ impl<L: Lanes> Direction<L> for Along {
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
-        let sum = row.chunks(L::N).enumerate().fold(L::splat(f32::NEG_INFINITY), |found, (step, x)| {
-            L::select_eq(index, Self::category(step), L::load(x), found)
-        });
-        L::splat(sum.greatest())
+        // All lanes hold the same index.
+        let mut first = [0.0];
+        index.store(&mut first);
+        L::splat(row.get(first[0] as usize).copied().unwrap_or(0.0))
     }
 }
 
@@ -177,7 +204,7 @@ pub fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
     } else if L::N == 1 {
         in_place::<L, Across, B, IN>(body, k, inputs, out)
     } else {
-        tiled::<L, B, IN>(body, k, inputs, out)
+        with_known_k!(k, |k| tiled::<L, B, IN>(body, k, inputs, out))
     }
 }
 
@@ -243,15 +270,21 @@ pub fn tile_rows_mut(tile: &mut Tile, k: usize) -> &mut [f32] {
 /// Up to sixteen rows of `k <= 16` elements become the columns of a tile; lanes without a row hold 0.
 #[inline(always)]
 pub fn transpose_in(x: &[f32], k: usize, tile: &mut Tile) {
-    if x.len() < LANES * k {
-        for column in tile.iter_mut() {
-            *column = [0.0; LANES];
+    match x.get(..LANES * k) {
+        // A whole tile: with k known, the compiler makes shuffles of these loops.
+        Some(x) => {
+            for (j, column) in tile.iter_mut().take(k).enumerate() {
+                for (lane, slot) in column.iter_mut().enumerate() {
+                    *slot = x.get(lane * k + j).copied().unwrap_or(0.0);
+                }
+            }
         }
-    }
-    for (lane, row) in rows(x, k).enumerate() {
-        for (column, x) in tile.iter_mut().zip(row) {
-            if let Some(slot) = column.get_mut(lane % LANES) {
-                *slot = *x;
+        None => {
+            for (j, column) in tile.iter_mut().take(k).enumerate() {
+                *column = [0.0; LANES];
+                for (slot, row) in column.iter_mut().zip(rows(x, k)) {
+                    *slot = row.get(j).copied().unwrap_or(0.0);
+                }
             }
         }
     }
@@ -260,10 +293,21 @@ pub fn transpose_in(x: &[f32], k: usize, tile: &mut Tile) {
 /// The columns of a tile become rows again.
 #[inline(always)]
 pub fn transpose_out(tile: &Tile, k: usize, out: &mut [f32]) {
-    for (lane, row) in rows_mut(out, k).enumerate() {
-        for (column, out) in tile.iter().zip(row) {
-            if let Some(x) = column.get(lane % LANES) {
-                *out = *x;
+    match out.get_mut(..LANES * k) {
+        Some(out) => {
+            for (j, column) in tile.iter().take(k).enumerate() {
+                for (lane, x) in column.iter().enumerate() {
+                    if let Some(out) = out.get_mut(lane * k + j) {
+                        *out = *x;
+                    }
+                }
+            }
+        }
+        None => {
+            for (lane, row) in rows_mut(out, k).enumerate() {
+                for (column, out) in tile.iter().zip(row) {
+                    *out = column.get(lane % LANES).copied().unwrap_or(0.0);
+                }
             }
         }
     }

@@ -5,7 +5,7 @@
 //! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability.
 
 use super::lanes::{Lanes, fold};
-use super::rows::{self, Tile};
+use super::rows::{self, Tile, with_known_k};
 use super::{LANES, SHORT};
 use crate::categorical::Noise;
 use crate::random::Uniforms;
@@ -38,9 +38,9 @@ impl Kernel for DrawIndex<'_> {
         if self.k > SHORT {
             long_rows(self.probs, self.k, self.draws, &mut uniforms, self.index);
         } else if self.draws == 1 {
-            rows_across::<L>(self.probs, self.k, &mut uniforms, self.index);
+            with_known_k!(self.k, |k| rows_across::<L>(self.probs, k, &mut uniforms, self.index));
         } else {
-            draws_across::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
+            with_known_k!(self.k, |k| draws_across::<L>(self.probs, k, self.draws, &mut uniforms, self.index));
         }
     }
 }
@@ -110,9 +110,14 @@ fn invert<L: Lanes>(probs: &[f32], u: &[f32; LANES], index: &mut [u32]) {
     let hit = L::select_lt(below, category, below, last);
     let mut lanes = [0.0; LANES];
     hit.store(&mut lanes);
-    for (index, lane) in index.iter_mut().zip(lanes) {
-        // A small nonnegative integer; the conversion is exact.
-        *index = lane as i32 as u32;
+    // Small nonnegative integers; the conversion is exact. A whole block converts in one instruction.
+    match index.first_chunk_mut::<LANES>() {
+        Some(index) => *index = lanes.map(|lane| lane as i32 as u32),
+        None => {
+            for (index, lane) in index.iter_mut().zip(lanes) {
+                *index = lane as i32 as u32;
+            }
+        }
     }
 }
 
@@ -184,6 +189,13 @@ pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) {
         if let Some(x) = row.get_mut(*index as usize) {
             *x = 1.0;
         }
+    }
+}
+
+/// Writes 1 for each draw of category `column`, 0 for the others: one column of the one-hot matrix.
+pub fn indicator(index: &[u32], column: u32, out: &mut [f32]) {
+    for (out, index) in out.iter_mut().zip(index) {
+        *out = if *index == column { 1.0 } else { 0.0 };
     }
 }
 

@@ -45,9 +45,7 @@ impl<B: Backend> Tape<'_, B> {
         if start.checked_add(cols).is_none_or(|end| end > shape.cols) {
             return Err(Error::Value { argument: Argument::Columns, at: start as usize });
         }
-        // The bits of the number, not its value: a float would round columns beyond 2^24.
-        let config = [f32::from_bits(start), 0.0, 0.0, 0.0];
-        self.record(Slice::OP, &[x], Spec { config, ..Spec::new(Shape::new(shape.rows, cols)) })
+        self.record(Slice::OP, &[x], Spec { number: start, ..Spec::new(Shape::new(shape.rows, cols)) })
     }
 
     /// One column, rows x 1.
@@ -104,14 +102,14 @@ impl<B: Backend> Operation<B> for Slice {
     const OP: &'static Op<B> = &Op {
         name: "slice",
         forward: |f: Forward<'_, '_, B>| {
-            let ([x, ..], start) = (f.inputs, f.config[0].to_bits() as usize);
+            let ([x, ..], start) = (f.inputs, f.number as usize);
             for (x, out) in rows(x.values, x.cols()).zip(rows_mut(f.out, f.shape.cols as usize)) {
                 copy_from(out, x.get(start..start + out.len()).unwrap_or(&[]));
             }
             Ok(())
         },
         vjp: |mut v: Vjp<'_, B>| {
-            let (x, start, cols) = (v.inputs[0], v.config[0].to_bits() as usize, v.out.cols());
+            let (x, start, cols) = (v.inputs[0], v.number as usize, v.out.cols());
             if let Some(grad) = v.grads.get(0) {
                 for (grad, g) in rows_mut(grad, x.cols()).zip(rows(v.upstream, cols)) {
                     add_to(grad.get_mut(start..start + cols).unwrap_or_default(), g);

@@ -9,7 +9,8 @@ use wide::bytemuck;
 
 use super::{Draws, Forward, Op, Operation, Spec, Vjp};
 use crate::estimator::{DrawInputs, GradientInputs};
-use crate::kernel::sample::one_hot;
+use crate::kernel::SHORT;
+use crate::kernel::sample::{indicator, one_hot};
 use crate::{Argument, Backend, Error, Estimator, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
@@ -37,6 +38,42 @@ impl<B: Backend> Tape<'_, B> {
         repeats: u32,
         draws: Draws<'_>,
     ) -> Result<Var> {
+        let (rows, spec) = self.sample_spec(estimator, logits, probs, repeats)?;
+        let spec = Spec { shape: Shape::new(rows, spec.shape.cols), ..spec };
+        self.record_with(Sample::<E>::OP, &[logits, probs], spec, draws)
+    }
+
+    /// Column `column` of [`Tape::sample_many`], rows x repeats: 1 where that category was drawn, else 0. The bits are
+    /// those of `sample_many` and [`Tape::column`]; for k <= 16 the one-hot matrix and its gradient are never written.
+    ///
+    /// # Errors
+    /// As [`Tape::sample_many`]; [`Error::Value`] for a column beyond k.
+    pub fn sample_column<E: Estimator>(
+        &mut self,
+        estimator: E,
+        logits: Var,
+        probs: Var,
+        repeats: u32,
+        column: u32,
+        draws: Draws<'_>,
+    ) -> Result<Var> {
+        let (_, spec) = self.sample_spec(estimator, logits, probs, repeats)?;
+        let Shape { rows, cols } = spec.shape;
+        if column >= cols {
+            return Err(Error::Value { argument: Argument::Columns, at: column as usize });
+        }
+        let shape = Shape::new(rows, repeats);
+        if cols as usize <= SHORT {
+            let spec = Spec { shape, number: column, ..spec };
+            return self.record_with(SampleColumn::<E>::OP, &[logits, probs], spec, draws);
+        }
+        let one_hot = self.sample_many(estimator, logits, probs, repeats, draws)?;
+        let column = self.column(one_hot, column)?;
+        self.view(column, shape)
+    }
+
+    /// Checks what all samples have in common. Returns the number of draws, and a spec with the shape of the logits.
+    fn sample_spec<E: Estimator>(&self, estimator: E, logits: Var, probs: Var, repeats: u32) -> Result<(u32, Spec)> {
         estimator.check()?;
         let shape = self.shape(logits)?;
         self.expect_shape(Argument::Probs, probs, shape)?;
@@ -46,16 +83,16 @@ impl<B: Backend> Tape<'_, B> {
         if repeats == 0 {
             return Err(Error::Value { argument: Argument::Repeats, at: 0 });
         }
-        let rows = shape.rows.checked_mul(repeats).ok_or(Error::TooLarge)?;
+        let draws = shape.rows.checked_mul(repeats).ok_or(Error::TooLarge)?;
         // An index and the estimator's own floats for each draw.
         let per_draw = estimator.saved_per_draw(shape.cols as usize).checked_add(1).ok_or(Error::TooLarge)?;
         let spec = Spec {
             config: estimator.to_config(),
-            saved: (rows as usize).checked_mul(per_draw).ok_or(Error::TooLarge)?,
+            saved: (draws as usize).checked_mul(per_draw).ok_or(Error::TooLarge)?,
             differentiable: [true, false, false],
-            ..Spec::new(Shape::new(rows, shape.cols))
+            ..Spec::new(shape)
         };
-        self.record_with(Sample::<E>::OP, &[logits, probs], spec, draws)
+        Ok((draws, spec))
     }
 }
 
@@ -70,42 +107,71 @@ fn index_bits_mut(saved: &mut [f32]) -> &mut [u32] {
     bytemuck::try_cast_slice_mut(saved).unwrap_or(&mut [])
 }
 
+/// Draws; returns the indices, which lie in front of the estimator's own numbers, and the output.
+fn draw<'a, B: Backend, E: Estimator>(f: Forward<'a, '_, B>, count: usize) -> Result<(&'a [u32], &'a mut [f32])> {
+    let [logits, probs, _] = f.inputs;
+    let (estimator, k) = (E::from_config(f.config), logits.cols());
+    let draws = count.checked_div(logits.rows()).unwrap_or(0);
+    let noise = f.noise.take(count, estimator.uniforms_per_draw(k))?;
+    let (index, saved) = f.saved.split_at_mut_checked(count).unwrap_or_default();
+    let index = index_bits_mut(index);
+    let inputs = DrawInputs { logits: logits.values, probs: probs.values, k, draws, noise };
+    if count > 0 {
+        estimator.draw(f.backend, inputs, index, saved)?;
+    }
+    Ok((index, f.out))
+}
+
+/// Sends the upstream gradient to the logits; that of one column where `column` says so.
+fn pull_back<B: Backend, E: Estimator>(mut v: Vjp<'_, B>, count: usize, column: Option<u32>) -> Result<()> {
+    let [logits, probs, _] = v.inputs;
+    let (index, saved) = v.saved.split_at_checked(count).unwrap_or_default();
+    let inputs = GradientInputs {
+        logits: logits.values,
+        probs: probs.values,
+        index: index_bits(index),
+        saved,
+        upstream: v.upstream,
+        k: logits.cols(),
+        draws: count.checked_div(logits.rows()).unwrap_or(0),
+        column,
+    };
+    match v.grads.get(0) {
+        Some(grad) if count > 0 => E::from_config(v.config).backward(v.backend, inputs, grad),
+        _ => Ok(()),
+    }
+}
+
 impl<B: Backend, E: Estimator> Operation<B> for Sample<E> {
     const OP: &'static Op<B> = &Op {
         name: E::NAME,
         forward: |f: Forward<'_, '_, B>| {
-            let [logits, probs, _] = f.inputs;
-            let (estimator, k) = (E::from_config(f.config), logits.cols());
-            let count = f.shape.rows as usize;
-            let draws = f.shape.rows.checked_div(logits.shape.rows).unwrap_or(0) as usize;
-            let noise = f.noise.take(count, estimator.uniforms_per_draw(k))?;
-            let (index, saved) = f.saved.split_at_mut_checked(count).unwrap_or_default();
-            let index = index_bits_mut(index);
-            let inputs = DrawInputs { logits: logits.values, probs: probs.values, k, draws, noise };
-            if count > 0 {
-                estimator.draw(f.backend, inputs, index, saved)?;
-            }
-            one_hot(index, k, f.out);
+            let (count, k) = (f.shape.rows as usize, f.shape.cols as usize);
+            let (index, out) = draw::<B, E>(f, count)?;
+            one_hot(index, k, out);
             Ok(())
         },
-        vjp: |mut v: Vjp<'_, B>| {
-            let [logits, probs, _] = v.inputs;
+        vjp: |v: Vjp<'_, B>| {
             let count = v.out.rows();
-            let draws = v.out.shape.rows.checked_div(logits.shape.rows).unwrap_or(0) as usize;
-            let (index, saved) = v.saved.split_at_checked(count).unwrap_or_default();
-            let inputs = GradientInputs {
-                logits: logits.values,
-                probs: probs.values,
-                index: index_bits(index),
-                saved,
-                upstream: v.upstream,
-                k: logits.cols(),
-                draws,
-            };
-            match v.grads.get(0) {
-                Some(grad) if count > 0 => E::from_config(v.config).backward(v.backend, inputs, grad),
-                _ => Ok(()),
-            }
+            pull_back::<B, E>(v, count, None)
+        },
+    };
+}
+
+struct SampleColumn<E>(PhantomData<E>);
+
+impl<B: Backend, E: Estimator> Operation<B> for SampleColumn<E> {
+    const OP: &'static Op<B> = &Op {
+        name: E::NAME,
+        forward: |f: Forward<'_, '_, B>| {
+            let (count, column) = (f.shape.len(), f.number);
+            let (index, out) = draw::<B, E>(f, count)?;
+            indicator(index, column, out);
+            Ok(())
+        },
+        vjp: |v: Vjp<'_, B>| {
+            let (count, column) = (v.out.shape.len(), v.number);
+            pull_back::<B, E>(v, count, Some(column))
         },
     };
 }

@@ -19,6 +19,7 @@ pub struct Node<B: Backend = Portable> {
     pub(super) epoch: u32,
     pub(super) kind: Kind,
     pub(super) config: [f32; 4],
+    pub(super) number: u32,
 }
 
 /// Who owns a node's values and gradient.
@@ -50,6 +51,7 @@ impl<B: Backend> Node<B> {
         epoch: 0,
         kind: Kind::Leaf,
         config: [0.0; 4],
+        number: 0,
     };
 
     pub(super) fn has_grad(&self) -> bool {
