@@ -9,6 +9,7 @@ use rand_core::Rng;
 use rand_pcg::Pcg32;
 
 use crate::kernel::LANES;
+use crate::kernel::lanes::Lanes;
 
 /// PCG32's multiplier.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
@@ -111,7 +112,7 @@ pub fn fill_uniforms(rng: &mut impl Rng, out: &mut [f32]) {
 
 /// Standard Gumbel noise -ln(-ln u) from a uniform. A caller's 0 counts as 2^-25: the noise stays finite.
 #[inline(always)]
-pub(crate) fn gumbel<L: crate::kernel::lanes::Lanes>(uniform: L) -> L {
+pub(crate) fn gumbel<L: Lanes>(uniform: L) -> L {
     use crate::kernel::exp::ln;
     let exponential = ln(uniform.max(L::splat(1.0 / 33_554_432.0))).neg();
     ln(exponential).neg()
@@ -163,34 +164,32 @@ impl<'a> Uniforms<'a> {
         }
     }
 
-    /// Fills `out`; a slice that ends early leaves the rest (the caller has compared lengths).
+    /// The next `count` (up to N) uniforms; lanes beyond hold 1/2. A slice that ends early gives 1/2 too (the caller
+    /// has compared lengths).
     #[inline(always)]
-    pub(crate) fn fill(&mut self, out: &mut [f32]) {
+    pub(crate) fn lanes<L: Lanes>(&mut self, count: usize) -> L {
         match self {
-            Uniforms::Single(generator) => fill_uniforms(generator, out),
+            Uniforms::Single(generator) => L::splat(uniform(generator.next_u32())),
             Uniforms::Slice(rest) => {
-                let (head, tail) = rest.split_at_checked(out.len()).unwrap_or((rest, &[]));
-                for (out, x) in out.iter_mut().zip(head) {
-                    *out = *x;
-                }
+                let (head, tail) = rest.split_at_checked(count).unwrap_or((rest, &[]));
                 *rest = tail;
+                L::load_or(head, 0.5)
+            }
+            // A whole block goes from register to register.
+            Uniforms::Leapfrog { generator, used, .. } if *used == LANES && count == LANES => {
+                L::load(&generator.next_block())
             }
             Uniforms::Leapfrog { generator, block, used } => {
-                if *used == LANES
-                    && let Some(out) = out.first_chunk_mut::<LANES>()
-                {
-                    // Callers ask for at most a block.
-                    *out = generator.next_block();
-                    return;
-                }
-                for out in out {
+                let mut lanes = [0.5; LANES];
+                for lane in lanes.iter_mut().take(count) {
                     if *used >= LANES {
                         *block = generator.next_block();
                         *used = 0;
                     }
-                    *out = block.get(*used).copied().unwrap_or(0.5);
+                    *lane = block.get(*used).copied().unwrap_or(0.5);
                     *used += 1;
                 }
+                L::load(&lanes)
             }
         }
     }

@@ -176,9 +176,7 @@ impl Kernel for Perturb<'_> {
         };
         // Noise for everything, element by element: the order of uniforms is that of (row, draw, category).
         for block in self.saved.chunks_mut(L::N) {
-            let mut u = [0.5; LANES];
-            uniforms.fill(u.get_mut(..block.len()).unwrap_or_default());
-            gumbel(L::load(&u)).store(block);
+            gumbel(uniforms.lanes::<L>(block.len())).store(block);
         }
         for (draw, (saved, index)) in rows_mut(self.saved, k).zip(self.index).enumerate() {
             let bad = Error::Logits { row: draw.checked_div(draws).unwrap_or(0) };

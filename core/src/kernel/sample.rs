@@ -36,7 +36,7 @@ impl Kernel for DrawIndex<'_> {
             Noise::Forced { .. } => return,
         };
         if self.k > SHORT {
-            long_rows(self.probs, self.k, self.draws, &mut uniforms, self.index);
+            long_rows::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
         } else if self.draws == 1 {
             with_known_k!(self.k, |k| rows_across::<L>(self.probs, k, &mut uniforms, self.index));
         } else {
@@ -50,13 +50,12 @@ impl Kernel for DrawIndex<'_> {
 fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
     let mut tile: Tile = [[0.0; LANES]; SHORT];
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
-        let mut u = [0.5; LANES];
-        uniforms.fill(u.get_mut(..index.len()).unwrap_or_default());
+        let u = uniforms.lanes::<L>(index.len());
         if L::N == 1 {
-            invert::<L>(probs, &u, index);
+            invert::<L>(probs, u, index);
         } else {
             rows::transpose_in(probs, k, &mut tile);
-            invert::<L>(rows::tile_rows(&tile, k), &u, index);
+            invert::<L>(rows::tile_rows(&tile, k), u, index);
         }
     }
 }
@@ -73,10 +72,9 @@ fn draws_across<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut 
             broadcast(row, &mut tile);
         }
         for index in mine.chunks_mut(L::N) {
-            let mut u = [0.5; LANES];
-            uniforms.fill(u.get_mut(..index.len()).unwrap_or_default());
+            let u = uniforms.lanes::<L>(index.len());
             let probs = if L::N == 1 { row } else { rows::tile_rows(&tile, k) };
-            invert::<L>(probs, &u, index);
+            invert::<L>(probs, u, index);
         }
     }
 }
@@ -91,13 +89,13 @@ pub(crate) fn broadcast(row: &[f32], tile: &mut Tile) {
 
 /// Inverts the cumulative sum of each lane's row of at most 16 probabilities.
 #[inline(always)]
-fn invert<L: Lanes>(probs: &[f32], u: &[f32; LANES], index: &mut [u32]) {
+fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
     let mut total = zero;
     for p in probs.chunks(L::N) {
         total = total + L::load(p);
     }
-    let threshold = L::load(u) * total;
+    let threshold = u * total;
     let (mut prefix, mut below, mut last, mut category) = (zero, zero, zero, zero);
     for p in probs.chunks(L::N) {
         let p = L::load(p);
@@ -108,14 +106,14 @@ fn invert<L: Lanes>(probs: &[f32], u: &[f32; LANES], index: &mut [u32]) {
         category = category + one;
     }
     let hit = L::select_lt(below, category, below, last);
-    let mut lanes = [0.0; LANES];
-    hit.store(&mut lanes);
-    // Small nonnegative integers; the conversion is exact. A whole block converts in one instruction.
+    // A whole number below 2^23 in the low bits of 2^23 + number: a conversion without the checks of `as`.
+    let mut bits = [0.0; LANES];
+    (hit + L::splat(8_388_608.0)).and_bits(0x007f_ffff).store(&mut bits);
     match index.first_chunk_mut::<LANES>() {
-        Some(index) => *index = lanes.map(|lane| lane as i32 as u32),
+        Some(index) => *index = bits.map(f32::to_bits),
         None => {
-            for (index, lane) in index.iter_mut().zip(lanes) {
-                *index = lane as i32 as u32;
+            for (index, bits) in index.iter_mut().zip(bits) {
+                *index = bits.to_bits();
             }
         }
     }
@@ -123,15 +121,15 @@ fn invert<L: Lanes>(probs: &[f32], u: &[f32; LANES], index: &mut [u32]) {
 
 /// Rows of more than 16 categories, one draw after the other.
 #[inline(always)]
-fn long_rows(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
+fn long_rows<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
     let mut index = index;
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
         index = rest;
         let total = row_total(row);
         for index in mine {
-            let mut u = [0.5];
-            uniforms.fill(&mut u);
+            let mut u = [0.0];
+            uniforms.lanes::<L>(1).store(&mut u);
             *index = invert_long(row, u[0] * total);
         }
     }
