@@ -58,7 +58,8 @@ verb_bare() { # reinmax-core for targets without an operating system, and no pan
 
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
     command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
-    cargo +nightly fuzz run tape -- -max_total_time="${FUZZ_SECONDS:-300}"
+    mkdir -p fuzz/target/found # what is found grows there; the committed corpus only seeds it
+    cargo +nightly fuzz run tape fuzz/target/found fuzz/corpus/tape -- -max_total_time="${FUZZ_SECONDS:-300}"
 }
 
 verb_exhaustive() { # slow: exp and ln over every float of their ranges

@@ -218,7 +218,7 @@ impl<'a> Program<'a> {
     }
 
     fn step<B: Backend>(&mut self, tape: &mut Tape<'_, B>) -> Result<Var> {
-        let op = self.byte() % 34;
+        let op = self.byte() % 35;
         if op < 3 || self.vars.is_empty() {
             let shape = self.shape();
             let values = self.numbers(shape.len());
@@ -275,7 +275,8 @@ impl<'a> Program<'a> {
         match op {
             31 => tape.sample_many(StraightThrough { tau: 0.7 }, logits, probs, repeats, draws),
             32 => tape.sample_many(ReinMax { tau: [1.0, 1.3][repeats as usize % 2] }, logits, probs, repeats, draws),
-            _ => tape.sample_many(GumbelSoftmax { tau: 0.5 }, logits, probs, repeats, draws),
+            33 => tape.sample_many(GumbelSoftmax { tau: 0.5 }, logits, probs, repeats, draws),
+            _ => tape.sample_column(ReinMax { tau: 1.0 }, logits, probs, repeats, repeats / 2, draws),
         }
     }
 }

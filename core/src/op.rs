@@ -17,6 +17,7 @@ mod softmax;
 use crate::categorical::Noise;
 use crate::error::check_len;
 use crate::random::Stream;
+pub use crate::tape::InputGrads;
 use crate::{Argument, Backend, Error, Result, Shape};
 
 /// A recorded operation: two functions, found through one pointer.
@@ -104,23 +105,7 @@ pub struct Vjp<'a, B: Backend> {
     /// The operation's whole number.
     pub number: u32,
     /// The gradients of the inputs, to be added to.
-    pub grads: InputGrads<'a>,
-}
-
-/// The gradients of an operation's inputs, borrowed one at a time: two inputs may be the same tensor.
-#[derive(Debug)]
-pub struct InputGrads<'a> {
-    pub(crate) slab: &'a mut [f32],
-    pub(crate) spans: [Option<(usize, usize)>; MAX_INPUTS],
-}
-
-impl InputGrads<'_> {
-    /// The gradient of input `i`; `None` where it takes none.
-    #[inline]
-    pub fn get(&mut self, i: usize) -> Option<&mut [f32]> {
-        let (start, len) = (*self.spans.get(i)?)?;
-        self.slab.get_mut(start..)?.get_mut(..len)
-    }
+    pub grads: InputGrads<'a, B>,
 }
 
 /// What a new operation looks like to the tape.

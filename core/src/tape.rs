@@ -7,16 +7,20 @@
 //! accumulated sample by sample. [`Tape::replay`] runs what is recorded again, on new leaves and new noise, and cannot
 //! run out of memory.
 
+mod grads;
 mod measure;
 mod replay;
 mod storage;
 
 pub use storage::{Footprint, Node, Slabs, TapeMem};
 
+pub use grads::InputGrads;
+
+use grads::GradSpan;
 use storage::{Kind, NO_GRAD, NO_INPUT};
 
 use crate::error::check_len;
-use crate::op::{Draws, Forward, InputGrads, MAX_INPUTS, Matrix, NoiseSource, Op, Spec, Vjp};
+use crate::op::{Draws, Forward, MAX_INPUTS, Matrix, NoiseSource, Op, Spec, Vjp};
 use crate::random::Stream;
 use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
 
@@ -254,7 +258,9 @@ impl<'m, B: Backend> Tape<'m, B> {
             return Err(Error::Shape { argument: Argument::Input, expected: shape, got: source.shape });
         }
         let grad = if detached { NO_GRAD } else { source.grad };
-        let node = Node { shape, kind: Kind::Alias, value: source.value, grad, ..Node::EMPTY };
+        let owner = if source.kind == Kind::Alias { source.inputs[0] } else { var.node };
+        let inputs = [owner, NO_INPUT, NO_INPUT];
+        let node = Node { shape, kind: Kind::Alias, inputs, value: source.value, grad, ..Node::EMPTY };
         self.push(node, false, 0)
     }
 
@@ -360,21 +366,20 @@ impl<'m, B: Backend> Tape<'m, B> {
         let saved = span_mut(self.slabs.saved, node.saved, node.saved_len as usize)?;
         let mut matrices = [Matrix::NONE; MAX_INPUTS];
         for (matrix, input) in matrices.iter_mut().zip(inputs) {
-            if let Some((shape, value, _)) = input {
-                *matrix = Matrix { values: span(lower, value, shape.len())?, shape };
+            if let Some(input) = input {
+                *matrix = Matrix { values: span(lower, input.value, input.shape.len())?, shape: input.shape };
             }
         }
         let Node { shape, config, number, .. } = node;
         (op.forward)(Forward { backend: &self.backend, inputs: matrices, shape, out, saved, config, number, noise })
     }
 
-    /// Shape, value offset and gradient offset of each input.
-    fn inputs(&self, node: &Node<B>) -> Result<[Option<(Shape, u32, u32)>; MAX_INPUTS]> {
+    /// The nodes of the inputs.
+    fn inputs(&self, node: &Node<B>) -> Result<[Option<Node<B>>; MAX_INPUTS]> {
         let mut inputs = [None; MAX_INPUTS];
         for (slot, input) in inputs.iter_mut().zip(node.inputs) {
             if input != NO_INPUT {
-                let input = self.node(input)?;
-                *slot = Some((input.shape, input.value, input.grad));
+                *slot = Some(*self.node(input)?);
             }
         }
         Ok(inputs)
@@ -405,14 +410,12 @@ impl<'m, B: Backend> Tape<'m, B> {
         if self.measuring {
             return Ok(());
         }
-        for i in 0..=var.node {
-            let node = *self.node(i)?;
-            if node.kind == Kind::Computed && node.has_grad() {
-                span_mut(self.slabs.grads, node.grad, node.shape.len())?.fill(0.0);
-            }
+        for node in self.slabs.nodes.iter_mut().take(self.at.nodes) {
+            node.fresh = node.kind == Kind::Computed;
         }
-        let seeded = span_mut(self.slabs.grads, node.grad, node.shape.len())?;
-        for (grad, upstream) in seeded.iter_mut().zip(upstream) {
+        let mut seed = InputGrads { slab: self.slabs.grads, spans: [None; MAX_INPUTS], nodes: self.slabs.nodes };
+        seed.spans[0] = Some(GradSpan::new(var.node, &node));
+        for (grad, upstream) in seed.get(0).unwrap_or_default().iter_mut().zip(upstream) {
             *grad += upstream;
         }
         for i in (0..=var.node).rev() {
@@ -421,20 +424,24 @@ impl<'m, B: Backend> Tape<'m, B> {
         Ok(())
     }
 
-    /// Runs one node's VJP.
+    /// Runs one node's VJP. Where nothing has reached its gradient, that is 0, and so is all it would pass on.
     fn pull_back(&mut self, node: u32) -> Result<()> {
         let node = *self.node(node)?;
         let Some(op) = node.op.filter(|_| node.has_grad()) else { return Ok(()) };
-        let inputs = self.inputs(&node)?;
         let len = node.shape.len();
+        if node.fresh {
+            span_mut(self.slabs.grads, node.grad, len)?.fill(0.0);
+            return Ok(());
+        }
+        let inputs = self.inputs(&node)?;
         let values = &*self.slabs.values;
         let (lower, upper) = self.slabs.grads.split_at_mut_checked(node.grad as usize).ok_or(Error::Stale)?;
         let mut matrices = [Matrix::NONE; MAX_INPUTS];
         let mut spans = [None; MAX_INPUTS];
-        for ((matrix, grad_span), input) in matrices.iter_mut().zip(&mut spans).zip(inputs) {
-            if let Some((shape, value, grad)) = input {
-                *matrix = Matrix { values: span(values, value, shape.len())?, shape };
-                *grad_span = (grad != NO_GRAD).then_some((grad as usize, shape.len()));
+        for (((matrix, grad_span), input), id) in matrices.iter_mut().zip(&mut spans).zip(inputs).zip(node.inputs) {
+            if let Some(input) = input {
+                *matrix = Matrix { values: span(values, input.value, input.shape.len())?, shape: input.shape };
+                *grad_span = input.has_grad().then(|| GradSpan::new(id, &input));
             }
         }
         (op.vjp)(Vjp {
@@ -445,7 +452,7 @@ impl<'m, B: Backend> Tape<'m, B> {
             saved: span(self.slabs.saved, node.saved, node.saved_len as usize)?,
             config: node.config,
             number: node.number,
-            grads: InputGrads { slab: lower, spans },
+            grads: InputGrads { slab: lower, spans, nodes: self.slabs.nodes },
         })
     }
 

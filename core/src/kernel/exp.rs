@@ -1,7 +1,7 @@
 //! exp and ln over lanes, from multiplications and additions alone, so every target gives the same bits.
 //!
-//! Both reduce the argument to one binade and evaluate a polynomial there. Error bounds, found by comparing every
-//! float of the stated range with a 64-bit reference: [`exp_nonpositive`] 0.98 ULP on [-87.3, 0].
+//! Arguments are reduced to one binade and a polynomial is evaluated there. Greatest errors, found by comparing with double
+//! precision: exp 0.98 ULP on [-87.3, 0], ln 0.80 on all positive floats, sigmoid 2.4, tanh 1.6, ln(1 + x) 2.5.
 
 use super::lanes::Lanes;
 

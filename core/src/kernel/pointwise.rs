@@ -9,18 +9,31 @@ pub trait Function<const M: usize>: Copy {
     fn call<L: Lanes>(self, x: [L; M]) -> L;
 }
 
-/// `out[i] = f(inputs[0][i], ..)`, or `out[i] += ..` with `ADD`. Inputs are as long as `out`.
+/// `out[i] = f(inputs[0][i], ..)`, or `out[i] += ..`. Inputs are as long as `out`.
 #[derive(Debug)]
-pub struct Pointwise<'a, F, const M: usize, const ADD: bool> {
+pub struct Pointwise<'a, F, const M: usize> {
     /// The function.
     pub f: F,
     /// Its operands.
     pub inputs: [&'a [f32]; M],
+    /// What the results are added to.
+    pub base: Base,
     /// Its results.
     pub out: &'a mut [f32],
 }
 
-impl<F: Function<M>, const M: usize, const ADD: bool> Kernel for Pointwise<'_, F, M, ADD> {
+/// What a pointwise result is added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// Nothing: the result is written.
+    Nothing,
+    /// 0: the bits of an addition to a zeroed gradient (-0 becomes 0), without reading it.
+    Zero,
+    /// What `out` holds.
+    Out,
+}
+
+impl<F: Function<M>, const M: usize> Kernel for Pointwise<'_, F, M> {
     type Out = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
@@ -33,8 +46,12 @@ impl<F: Function<M>, const M: usize, const ADD: bool> Kernel for Pointwise<'_, F
                 *rest = tail;
             }
             let y = self.f.call(x);
-            let y = if ADD { L::load(out) + y } else { y };
-            y.store(out);
+            match self.base {
+                Base::Nothing => y,
+                Base::Zero => L::splat(0.0) + y,
+                Base::Out => L::load(out) + y,
+            }
+            .store(out);
         }
     }
 }

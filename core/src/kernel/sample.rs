@@ -199,10 +199,14 @@ pub fn indicator(index: &[u32], column: u32, out: &mut [f32]) {
 
 /// Refuses a category that does not exist.
 pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
-    match index.iter().position(|index| *index as usize >= k) {
-        Some(at) => Err(Error::Value { argument: Argument::Index, at }),
-        None => Ok(()),
+    // A whole block at a time without an early exit: such a loop becomes vector instructions.
+    for (block, indices) in index.chunks(LANES * LANES).enumerate() {
+        if indices.iter().fold(false, |beyond, index| beyond | (*index as usize >= k)) {
+            let within = indices.iter().position(|index| *index as usize >= k).unwrap_or(0);
+            return Err(Error::Value { argument: Argument::Index, at: block * LANES * LANES + within });
+        }
     }
+    Ok(())
 }
 
 /// Refuses a number outside [0, 1); NaN too, hence the form of the comparison.

@@ -3,7 +3,7 @@
 use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::lanes::Lanes;
-use crate::kernel::pointwise::{Function, Pointwise};
+use crate::kernel::pointwise::{Base, Function, Pointwise};
 use crate::{Argument, Backend, Error, Result, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
@@ -85,7 +85,7 @@ pub(super) fn write<B: Backend, F: Function<M>, const M: usize>(
     inputs: [&[f32]; M],
     out: &mut [f32],
 ) -> Result<()> {
-    backend.run(Pointwise::<F, M, false> { f, inputs, out });
+    backend.run(Pointwise { f, inputs, base: Base::Nothing, out });
     Ok(())
 }
 
@@ -96,8 +96,9 @@ pub(super) fn add_grad<B: Backend, F: Function<M>, const M: usize>(
     f: F,
     inputs: [&[f32]; M],
 ) {
-    if let Some(out) = vjp.grads.get(i) {
-        vjp.backend.run(Pointwise::<F, M, true> { f, inputs, out });
+    if let Some((out, fresh)) = vjp.grads.get_fresh(i) {
+        let base = if fresh { Base::Zero } else { Base::Out };
+        vjp.backend.run(Pointwise { f, inputs, base, out });
     }
 }
 

@@ -1,9 +1,9 @@
 //! Sums over all elements.
 
-use super::arithmetic::write;
+use super::arithmetic::{add_grad, write};
 use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::kernel::lanes::Lanes;
-use crate::kernel::pointwise::{Function, Pointwise};
+use crate::kernel::pointwise::Function;
 use crate::kernel::reduce;
 use crate::{Backend, Result, Shape, Tape, Var};
 
@@ -51,9 +51,7 @@ impl<B: Backend> Operation<B> for DividedSum {
         },
         vjp: |mut v: Vjp<'_, B>| {
             let slope = v.upstream.first().copied().unwrap_or(0.0) / v.config[0];
-            if let Some(out) = v.grads.get(0) {
-                v.backend.run(Pointwise::<_, 0, true> { f: Constant(slope), inputs: [], out });
-            }
+            add_grad(&mut v, 0, Constant(slope), []);
             Ok(())
         },
     };

@@ -18,6 +18,8 @@ pub struct Node<B: Backend = Portable> {
     /// The tape's epoch when this was recorded. 0 in a slab that was never used.
     pub(super) epoch: u32,
     pub(super) kind: Kind,
+    /// In a backward pass: nothing has been added to the gradient yet, and its memory holds what was there before.
+    pub(super) fresh: bool,
     pub(super) config: [f32; 4],
     pub(super) number: u32,
 }
@@ -29,7 +31,7 @@ pub(super) enum Kind {
     Leaf,
     /// Computed; its gradient starts at 0 in each backward pass.
     Computed,
-    /// A second name for another node's values (and, unless detached, gradient).
+    /// A second name for another node's values (and, unless detached, gradient). That node is its first input.
     Alias,
 }
 
@@ -50,6 +52,7 @@ impl<B: Backend> Node<B> {
         saved_len: 0,
         epoch: 0,
         kind: Kind::Leaf,
+        fresh: false,
         config: [0.0; 4],
         number: 0,
     };
