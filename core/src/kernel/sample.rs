@@ -200,9 +200,10 @@ pub fn indicator(index: &[u32], column: u32, out: &mut [f32]) {
 /// Refuses a category that does not exist.
 pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
     // A whole block at a time without an early exit: such a loop becomes vector instructions.
+    let end = u32::try_from(k).unwrap_or(u32::MAX);
     for (block, indices) in index.chunks(LANES * LANES).enumerate() {
-        if indices.iter().fold(false, |beyond, index| beyond | (*index as usize >= k)) {
-            let within = indices.iter().position(|index| *index as usize >= k).unwrap_or(0);
+        if indices.iter().fold(false, |beyond, index| beyond | (*index >= end)) {
+            let within = indices.iter().position(|index| *index >= end).unwrap_or(0);
             return Err(Error::Value { argument: Argument::Index, at: block * LANES * LANES + within });
         }
     }
