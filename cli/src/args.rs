@@ -1,0 +1,128 @@
+//! The command line, and the help that goes with it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::OptimizerName;
+
+const EXAMPLES: &str = "\
+Examples:
+  reinmax-cli run polynomial
+  reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --power 1.5,3 --seeds 0..3
+  reinmax-cli gradient vectors.json";
+
+/// Gradients through discrete choices: the experiments of the ReinMax paper (arXiv 2304.08612).
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an experiment of the paper
+    Run {
+        #[command(subcommand)]
+        task: Task,
+    },
+    /// Compute an estimator's gradients for the forced samples of a file, as JSON on stdout
+    #[command(after_help = "Example:\n  reinmax-cli gradient vectors.json > gradients.json\n\n\
+        The file: {\"estimator\": \"st|reinmax|reinmax_with_prob_grad|stgs|reinforce\", \"cases\": [{\"id\", \"rows\", \"k\", \
+        \"tau\", \"logits\", \"upstream\", \"sample\", ..}]}; matrices are flat and row-major.")]
+    Gradient {
+        /// The file, or - for standard input
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Minimise E |X - c|^p over Bernoulli variables with each estimator
+    #[command(after_help = "Examples:
+  reinmax-cli run polynomial                                    four estimators, ten seeds, a table and a picture
+  reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --seeds 0..3
+  reinmax-cli run polynomial --power 1.5,2,3 --out runs/powers
+  reinmax-cli run polynomial --threads 1 --format json --quiet  for figures to quote
+  reinmax-cli run polynomial --resume runs/polynomial-1         go on after an interruption
+
+Estimators: exact, straight_through (st), reinmax, gumbel_softmax (stgs, gumbel), reinforce; parameters follow a colon,
+as in reinmax:tau=1.1. Results are in the order of estimators, powers, seeds, whatever the threads.")]
+    Polynomial(Box<PolynomialArgs>),
+}
+
+/// How results are printed on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table
+    Human,
+    /// One object
+    Json,
+    /// A line a run: estimator,parameters,power,seed,final_loss,microseconds_per_step
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolynomialArgs {
+    /// Estimator, with parameters after a colon; repeatable [default: exact, reinmax, straight_through, gumbel_softmax]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) estimator: Vec<String>,
+    /// Exponent p; several separated by commas [default: 2]
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) power: Vec<f32>,
+    /// Number of variables [default: 128]
+    #[arg(long)]
+    pub(crate) latents: Option<u32>,
+    /// Categories of each variable [default: 2]
+    #[arg(long)]
+    pub(crate) categories: Option<u32>,
+    /// Samples a step [default: 64]
+    #[arg(long)]
+    pub(crate) batch: Option<u32>,
+    /// [default: 40]
+    #[arg(long)]
+    pub(crate) epochs: Option<u32>,
+    /// [default: 200]
+    #[arg(long)]
+    pub(crate) steps_per_epoch: Option<u32>,
+    /// Learning rate [default: 0.001]
+    #[arg(long)]
+    pub(crate) lr: Option<f32>,
+    /// Update rule [default: adam]
+    #[arg(long, value_enum)]
+    pub(crate) optimizer: Option<OptimizerName>,
+    /// Temperature of estimators given without one [default: 1]
+    #[arg(long)]
+    pub(crate) tau: Option<f32>,
+    /// The constant c [default: 0.45]
+    #[arg(long)]
+    pub(crate) target: Option<f32>,
+    /// Seeds, the end not included [default: 0..10]
+    #[arg(long, value_name = "A..B")]
+    pub(crate) seeds: Option<String>,
+    /// One seed
+    #[arg(long, conflicts_with = "seeds")]
+    pub(crate) seed: Option<u64>,
+    /// How many runs go side by side [default: one for each core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Settings, with the names of these options; the command line wins
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder for the run [default: runs/polynomial-N]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace the run that --out names
+    #[arg(long, requires = "out")]
+    pub(crate) overwrite: bool,
+    /// Finish the run of a folder with the settings it was begun with
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "overwrite", "config", "estimator", "power", "seeds", "seed"])]
+    pub(crate) resume: Option<PathBuf>,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+    /// No progress on stderr
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}

@@ -1,0 +1,176 @@
+//! What a run is: defaults, then a configuration file, then the command line. The resolved form is what a run folder
+//! keeps.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use crate::args::PolynomialArgs;
+use crate::estimators::Choice;
+
+/// The update rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OptimizerName {
+    Adam,
+    Radam,
+    Sgd,
+}
+
+/// Every setting of the polynomial task, resolved. Paper's defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The version that wrote this; empty in a file written by hand.
+    pub(crate) version: String,
+    pub(crate) estimator: Vec<String>,
+    pub(crate) power: Vec<f32>,
+    pub(crate) latents: u32,
+    pub(crate) categories: u32,
+    pub(crate) batch: u32,
+    pub(crate) epochs: u32,
+    pub(crate) steps_per_epoch: u32,
+    pub(crate) lr: f32,
+    pub(crate) optimizer: OptimizerName,
+    pub(crate) tau: f32,
+    pub(crate) target: f32,
+    /// Half-open, as in `0..10`.
+    pub(crate) seeds: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            estimator: Choice::DEFAULTS.iter().map(|choice| choice.spelled()).collect(),
+            power: vec![2.0],
+            latents: 128,
+            categories: 2,
+            batch: 64,
+            epochs: 40,
+            steps_per_epoch: 200,
+            lr: 1e-3,
+            optimizer: OptimizerName::Adam,
+            tau: 1.0,
+            target: 0.45,
+            seeds: "0..10".to_owned(),
+        }
+    }
+}
+
+/// One training run of a folder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Job {
+    pub(crate) choice: Choice,
+    pub(crate) power: f32,
+    pub(crate) seed: u64,
+}
+
+impl Config {
+    /// Defaults, the file of `--config`, then what the command line says.
+    pub(crate) fn resolve(args: &PolynomialArgs) -> Result<Self, String> {
+        let mut config = match &args.config {
+            Some(path) => Config::read(path)?,
+            None => Config::default(),
+        };
+        config.version = env!("CARGO_PKG_VERSION").to_owned();
+        if !args.estimator.is_empty() {
+            config.estimator.clone_from(&args.estimator);
+        }
+        if !args.power.is_empty() {
+            config.power.clone_from(&args.power);
+        }
+        let PolynomialArgs { latents, categories, batch, epochs, steps_per_epoch, lr, optimizer, tau, target, .. } =
+            args;
+        config.latents = latents.unwrap_or(config.latents);
+        config.categories = categories.unwrap_or(config.categories);
+        config.batch = batch.unwrap_or(config.batch);
+        config.epochs = epochs.unwrap_or(config.epochs);
+        config.steps_per_epoch = steps_per_epoch.unwrap_or(config.steps_per_epoch);
+        config.lr = lr.unwrap_or(config.lr);
+        config.optimizer = optimizer.unwrap_or(config.optimizer);
+        config.tau = tau.unwrap_or(config.tau);
+        config.target = target.unwrap_or(config.target);
+        if let Some(seeds) = &args.seeds {
+            config.seeds.clone_from(seeds);
+        }
+        if let Some(seed) = args.seed {
+            config.seeds = seed.to_string();
+        }
+        config.finish()
+    }
+
+    /// A configuration file, by hand or from a run folder.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Looks at every value, and spells estimators out.
+    pub(crate) fn finish(mut self) -> Result<Self, String> {
+        let whole = [
+            ("latents", self.latents, 1),
+            ("categories", self.categories, 2),
+            ("batch", self.batch, 1),
+            ("epochs", self.epochs, 1),
+            ("steps-per-epoch", self.steps_per_epoch, 1),
+        ];
+        for (name, value, least) in whole {
+            if value < least {
+                return Err(format!("{name} = {value}: it must be at least {least}"));
+            }
+        }
+        let positive = [("tau", self.tau), ("lr", self.lr)];
+        let powers = self.power.iter().map(|power| ("power", *power));
+        for (name, value) in positive.into_iter().chain(powers) {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(format!("{name} = {value}: it must be positive and finite"));
+            }
+        }
+        if !self.target.is_finite() {
+            return Err(format!("target = {}: it must be finite", self.target));
+        }
+        if self.power.is_empty() || self.estimator.is_empty() {
+            return Err("there must be at least one power and one estimator".to_owned());
+        }
+        let tau = self.tau;
+        self.estimator = self
+            .estimator
+            .iter()
+            .map(|text| Choice::from_str(text).map(|choice| choice.with_default_tau(tau).spelled()))
+            .collect::<Result<_, _>>()?;
+        self.seed_range()?;
+        Ok(self)
+    }
+
+    /// The seeds: `A..B` without B, or one number.
+    fn seed_range(&self) -> Result<std::ops::Range<u64>, String> {
+        let text = &self.seeds;
+        let number = |part: &str| part.trim().parse::<u64>();
+        let range = match text.split_once("..") {
+            Some((start, end)) => number(start).and_then(|start| Ok(start..number(end)?)),
+            None => number(text).map(|seed| seed..seed.saturating_add(1)),
+        };
+        let range = range.map_err(|_| format!("seeds = '{text}': give a range such as 0..10, or one number"))?;
+        if range.is_empty() {
+            Err(format!("seeds = '{text}': the range is empty; its end is not part of it"))
+        } else {
+            Ok(range)
+        }
+    }
+
+    /// All runs in the order of the results: estimator, power, seed.
+    pub(crate) fn jobs(&self) -> Result<Vec<Job>, String> {
+        let seeds = self.seed_range()?;
+        let mut jobs = Vec::new();
+        for text in &self.estimator {
+            let choice = text.parse()?;
+            for power in &self.power {
+                jobs.extend(seeds.clone().map(|seed| Job { choice, power: *power, seed }));
+            }
+        }
+        Ok(jobs)
+    }
+}

@@ -1,0 +1,151 @@
+//! A run's folder: its configuration, the metrics of every finished run, a summary, the curves. Every file is written
+//! under a temporary name, synced and renamed, so none is ever half there.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, Job};
+use crate::polynomial::Curve;
+
+/// Where a run writes.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+/// A line of metrics.jsonl: one epoch of one run.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    estimator: String,
+    power: f32,
+    seed: u64,
+    epoch: u32,
+    loss: f64,
+    microseconds_per_step: f64,
+}
+
+impl Folder {
+    /// `--out`, or the first free `runs/polynomial-N`; never an earlier run unless it is to be replaced.
+    pub(crate) fn create(out: Option<&Path>, overwrite: bool) -> Result<Self, String> {
+        let Some(path) = out else { return Self::first_free(Path::new("runs")) };
+        let name = |error| format!("{}: {error}", path.display());
+        if path.join("config.toml").exists() || path.join("metrics.jsonl").exists() {
+            if !overwrite {
+                return Err(format!(
+                    "{} holds an earlier run; --overwrite replaces it, --resume finishes it",
+                    path.display()
+                ));
+            }
+            for entry in std::fs::read_dir(path).map_err(name)? {
+                let file = entry.map_err(name)?.path();
+                if is_ours(&file) {
+                    std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                }
+            }
+        }
+        std::fs::create_dir_all(path).map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
+        Self::writable(path.to_owned())
+    }
+
+    fn first_free(parent: &Path) -> Result<Self, String> {
+        let failed =
+            |path: &Path, error| format!("cannot make the folder {}: {error}; --out names another", path.display());
+        std::fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+        for n in 1_u32.. {
+            let path = parent.join(format!("polynomial-{n}"));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Self::writable(path),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(&path, error)),
+            }
+        }
+        Err("no free folder name is left in runs".to_owned())
+    }
+
+    /// The folder of a run that was begun, with its configuration.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Config), String> {
+        let config = Config::read(&path.join("config.toml"))?.finish()?;
+        Ok((Self::writable(path.to_owned())?, config))
+    }
+
+    /// Finds out that nothing can be written before anything is computed.
+    fn writable(path: PathBuf) -> Result<Self, String> {
+        tempfile::NamedTempFile::new_in(&path).map_err(|error| {
+            format!("cannot write into the folder {}: {error}; --out names another", path.display())
+        })?;
+        Ok(Folder { path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes one file whole.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), String> {
+        let target = self.path.join(name);
+        let failed = |error: std::io::Error| format!("{}: {error}", target.display());
+        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(failed)?;
+        file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(&target).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// The resolved configuration.
+    pub(crate) fn write_config(&self, config: &Config) -> Result<(), String> {
+        let text = toml::to_string(config).map_err(|error| error.to_string())?;
+        self.write("config.toml", text.as_bytes())
+    }
+
+    /// All finished runs, in the order of the jobs.
+    pub(crate) fn write_metrics(&self, jobs: &[Job], curves: &[Option<Curve>]) -> Result<(), String> {
+        let mut text = Vec::new();
+        for (job, curve) in jobs.iter().zip(curves) {
+            let Some(curve) = curve else { continue };
+            for (epoch, (loss, microseconds)) in (1..).zip(curve.loss.iter().zip(&curve.microseconds)) {
+                let line = Line {
+                    estimator: job.choice.spelled(),
+                    power: job.power,
+                    seed: job.seed,
+                    epoch,
+                    loss: *loss,
+                    microseconds_per_step: *microseconds,
+                };
+                serde_json::to_writer(&mut text, &line).map_err(|error| error.to_string())?;
+                text.push(b'\n');
+            }
+        }
+        self.write("metrics.jsonl", &text)
+    }
+
+    /// The runs that metrics.jsonl holds whole.
+    pub(crate) fn read_metrics(&self, config: &Config, jobs: &[Job]) -> Result<Vec<Option<Curve>>, String> {
+        let path = self.path.join("metrics.jsonl");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        let mut curves = vec![Curve { loss: Vec::new(), microseconds: Vec::new() }; jobs.len()];
+        for (number, line) in (1..).zip(text.lines()) {
+            let line: Line =
+                serde_json::from_str(line).map_err(|error| format!("{} line {number}: {error}", path.display()))?;
+            let same =
+                |job: &Job| job.choice.spelled() == line.estimator && job.power == line.power && job.seed == line.seed;
+            if let Some(curve) = jobs.iter().position(same).and_then(|at| curves.get_mut(at)) {
+                curve.loss.push(line.loss);
+                curve.microseconds.push(line.microseconds_per_step);
+            }
+        }
+        let whole = |curve: Curve| (curve.loss.len() == config.epochs as usize).then_some(curve);
+        Ok(curves.into_iter().map(whole).collect())
+    }
+}
+
+/// Files that a run writes, and so may replace.
+fn is_ours(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("");
+    ["config.toml", "metrics.jsonl", "summary.json"].contains(&name)
+        || (name.starts_with("curve") && name.ends_with(".svg"))
+}

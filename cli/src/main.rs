@@ -1,0 +1,55 @@
+//! The command line: the experiments of the ReinMax paper, and reference gradients. Results go to stdout, progress and
+//! errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod config;
+mod estimators;
+mod folder;
+mod gradient;
+mod plot;
+mod polynomial;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Task};
+
+/// Why a command ended early.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    fn error(message: String) -> Self {
+        Failure { message, code: 1 }
+    }
+
+    fn usage(message: String) -> Self {
+        Failure { message, code: 2 }
+    }
+
+    fn interrupted(message: String) -> Self {
+        Failure { message, code: 130 }
+    }
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run { task: Task::Polynomial(args) } => run::polynomial(&args),
+        Command::Gradient { file } => gradient::run(&file),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { message, code }) => {
+            eprintln!("reinmax-cli: {message}");
+            ExitCode::from(code)
+        }
+    }
+}

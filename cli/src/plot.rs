@@ -1,0 +1,142 @@
+//! The curves of all estimators, with a band over seeds, as an SVG.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+use crate::config::{Config, Job};
+use crate::polynomial::Curve;
+use crate::report::{mean_sd, optimum};
+
+/// Colours that stay apart for colour-blind readers and in print (Okabe and Ito).
+const PALETTE: [RGBColor; 7] = [
+    RGBColor(0, 0, 0),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(230, 159, 0),
+];
+const GREY: RGBColor = RGBColor(110, 110, 110);
+const SIZE: (u32, u32) = (880, 520);
+/// Room right of the axes for the names of the lines, and the least distance between two of them: pixels.
+const LABELS: u32 = 190;
+const LINE_HEIGHT: i32 = 19;
+
+/// One estimator: mean and standard deviation of each epoch.
+struct Series {
+    name: String,
+    mean: Vec<f64>,
+    sd: Vec<f64>,
+}
+
+/// Draws all runs of one power.
+pub(crate) fn curves(config: &Config, power: f32, jobs: &[Job], curves: &[Curve]) -> Result<String, String> {
+    let series = series(power, jobs, curves);
+    let mut svg = String::new();
+    draw(config, power, &series, &mut svg).map_err(|error| format!("the picture cannot be drawn: {error}"))?;
+    Ok(svg)
+}
+
+fn series(power: f32, jobs: &[Job], curves: &[Curve]) -> Vec<Series> {
+    let mine: Vec<_> = jobs.iter().zip(curves).filter(|(job, _)| job.power == power).collect();
+    mine.chunk_by(|a, b| a.0.choice == b.0.choice)
+        .filter_map(|group| {
+            let (job, first) = group.first()?;
+            let epoch = |e: usize| -> Vec<f64> { group.iter().filter_map(|(_, c)| c.loss.get(e)).copied().collect() };
+            let (mean, sd) = (0..first.loss.len()).map(|e| mean_sd(&epoch(e))).unzip();
+            Some(Series { name: label(job), mean, sd })
+        })
+        .collect()
+}
+
+/// The estimator's name; with its parameters where they are not the plain ones.
+fn label(job: &Job) -> String {
+    let tau = job.choice.parameters().get("tau").copied();
+    match tau {
+        Some(tau) if tau != 1.0 => format!("{}, tau {tau}", job.choice.name()),
+        _ => job.choice.name().to_owned(),
+    }
+}
+
+fn draw(config: &Config, power: f32, series: &[Series], svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let best = optimum(config, power);
+    let values = || series.iter().flat_map(|s| &s.mean).copied().filter(|x| x.is_finite());
+    let (low, high) = (values().fold(best, f64::min), values().fold(best, f64::max));
+    let margin = (high - low).max(1e-6) * 0.06;
+    let epochs = f64::from(config.epochs);
+    let mut chart = ChartBuilder::on(&area)
+        .margin(18)
+        .margin_right(LABELS)
+        .x_label_area_size(48)
+        .y_label_area_size(72)
+        .build_cartesian_2d(0.0..epochs, low - margin..high + margin)?;
+    axes(&mut chart, config, power)?;
+    let dashes = DashedLineSeries::new([(0.0, best), (epochs, best)], 6, 5, GREY.stroke_width(1));
+    chart.draw_series(dashes)?;
+    for (series, colour) in series.iter().zip(PALETTE.iter().cycle()) {
+        let points = || series.mean.iter().enumerate().map(|(e, x)| ((e + 1) as f64, *x));
+        let upper = points().zip(&series.sd).map(|((e, x), sd)| (e, x + sd));
+        let lower = points().zip(&series.sd).map(|((e, x), sd)| (e, x - sd));
+        let band: Vec<_> = upper.chain(lower.collect::<Vec<_>>().into_iter().rev()).collect();
+        chart.draw_series([Polygon::new(band, colour.mix(0.18))])?;
+        chart.draw_series(LineSeries::new(points(), colour.stroke_width(2)))?;
+    }
+    labels(&area, &chart, series, epochs, best)?;
+    area.present()?;
+    Ok(())
+}
+
+type Chart<'a, 'b> = ChartContext<
+    'a,
+    SVGBackend<'b>,
+    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+>;
+
+fn axes(chart: &mut Chart<'_, '_>, config: &Config, power: f32, epochs: f64) -> Result<(), Box<dyn std::error::Error>> {
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GREY.mix(0.22))
+        .axis_style(GREY)
+        .x_labels(10)
+        .y_labels(6)
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| format!("{y:.3}"))
+        .x_desc(format!("epoch ({} steps of {} samples)", config.steps_per_epoch, config.batch))
+        .y_desc(format!("mean of |X - {}|^{power}", config.target))
+        .label_style(("sans-serif", 15))
+        .axis_desc_style(("sans-serif", 16))
+        .draw()?;
+    Ok(())
+}
+
+/// Writes each name at the end of its line, moved apart where lines end close together.
+fn labels(
+    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    chart: &Chart<'_, '_>,
+    series: &[Series],
+    epochs: f64,
+    best: f64,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let end = |value: f64| chart.backend_coord(&(epochs, value));
+    let named = series.iter().zip(PALETTE.iter().cycle());
+    let mut names: Vec<_> =
+        named.map(|(s, colour)| (end(s.mean.last().copied().unwrap_or(best)), s.name.as_str(), *colour)).collect();
+    names.push((end(best), "optimum", GREY));
+    // From the bottom of the picture upwards; pixels count downwards.
+    names.sort_by_key(|((_, y), ..)| -y);
+    let mut ceiling = i32::MAX;
+    for ((x, y), name, colour) in names {
+        let line = y.min(ceiling);
+        ceiling = line - LINE_HEIGHT;
+        let anchor = plotters::style::text_anchor::Pos::new(HPos::Left, VPos::Center);
+        let style = ("sans-serif", 15).into_font().color(&colour).pos(anchor);
+        area.draw(&PathElement::new([(x + 3, y), (x + 16, line)], colour.mix(0.5)))?;
+        area.draw(&Text::new(name, (x + 20, line), style))?;
+    }
+    Ok(())
+}

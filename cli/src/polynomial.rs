@@ -1,0 +1,237 @@
+//! The polynomial task: L categorical variables, loss mean over l of |X_l - c|^p, X_l the first component of variable
+//! l's one-hot vector (section 4.1 of arXiv 2304.08612).
+
+use std::time::Instant;
+
+use reinmax::categorical::{draw, softmax};
+use reinmax::optim::{Adam, Optimizer, RAdam, Sgd};
+use reinmax::{
+    Backend, Draws, Estimator, GumbelSoftmax, Host, Mark, Memory, Noise, ReinMax, Reinforce, Result, ScoreEstimator,
+    ScoreInputs, Shape, StraightThrough, Stream, Tape, Var, measure,
+};
+
+use crate::config::{Config, OptimizerName};
+use crate::estimators::Choice;
+
+/// What one run (estimator, power, seed) gives.
+#[derive(Clone, Debug)]
+pub(crate) struct Curve {
+    /// Mean loss of each epoch.
+    pub(crate) loss: Vec<f64>,
+    /// Mean time of a step in each epoch, microseconds.
+    pub(crate) microseconds: Vec<f64>,
+}
+
+/// One step: fills the gradient of theta and returns the loss.
+trait Task {
+    fn step(&mut self) -> Result<f32>;
+    fn params_and_grads(&mut self) -> (&mut [f32], &[f32]);
+}
+
+/// Trains for all epochs; calls `after_epoch` after each and stops early (with what there is) where it says so.
+pub(crate) fn train(
+    config: &Config,
+    host: Host,
+    choice: Choice,
+    power: f32,
+    seed: u64,
+    after_epoch: impl FnMut() -> bool,
+) -> Result<Curve> {
+    let tau = |tau: Option<f32>| tau.unwrap_or(config.tau);
+    match choice {
+        Choice::Exact => on_tape(config, host, power, seed, after_epoch, None::<ReinMax>),
+        Choice::StraightThrough { tau: t } => {
+            on_tape(config, host, power, seed, after_epoch, Some(StraightThrough { tau: tau(t) }))
+        }
+        Choice::ReinMax { tau: t } => on_tape(config, host, power, seed, after_epoch, Some(ReinMax { tau: tau(t) })),
+        Choice::GumbelSoftmax { tau: t } => {
+            on_tape(config, host, power, seed, after_epoch, Some(GumbelSoftmax { tau: tau(t) }))
+        }
+        Choice::Reinforce { baseline } => {
+            let mut task = ScoreTask::new(config, host, power, seed, Reinforce { baseline });
+            epochs(config, &mut task, after_epoch)
+        }
+    }
+}
+
+/// theta0, uniform in (-0.01, 0.01), from stream 0 of the seed; the draws take stream 1.
+fn initial_theta(config: &Config, seed: u64) -> Vec<f32> {
+    let mut theta = vec![0.0; config.latents as usize * config.categories as usize];
+    Stream::new(seed, 0).fill_uniforms(0, &mut theta);
+    for x in &mut theta {
+        *x = *x * 0.02 - 0.01;
+    }
+    theta
+}
+
+/// Records the task: with an estimator on draws, without one on exact probabilities.
+fn record<B: Backend, E: Estimator>(
+    tape: &mut Tape<'_, B>,
+    config: &Config,
+    power: f32,
+    theta: &[f32],
+    estimator: Option<E>,
+) -> Result<(Mark, Var)> {
+    let shape = Shape::new(config.latents, config.categories);
+    let logits = tape.param(shape, theta)?;
+    let Some(estimator) = estimator else {
+        let row = (0..config.categories).map(|j| {
+            let x = if j == 0 { 1.0 } else { 0.0 };
+            ((x - config.target).abs().powf(power)) / config.latents as f32
+        });
+        let row: Vec<f32> = row.collect();
+        let table = tape.input(shape, &row.repeat(config.latents as usize))?;
+        let mark = tape.mark();
+        let probs = tape.softmax(logits)?;
+        let weighted = tape.mul(probs, table)?;
+        return Ok((mark, tape.sum(weighted)?));
+    };
+    let mark = tape.mark();
+    let probs = tape.softmax(logits)?;
+    let x = tape.sample_column(estimator, logits, probs, config.batch, 0, Draws::Stream)?;
+    let distance = tape.affine(x, 1.0, -config.target)?;
+    let powers = tape.abs_pow(distance, power)?;
+    Ok((mark, tape.mean(powers)?))
+}
+
+fn on_tape<E: Estimator>(
+    config: &Config,
+    host: Host,
+    power: f32,
+    seed: u64,
+    after_epoch: impl FnMut() -> bool,
+    estimator: Option<E>,
+) -> Result<Curve> {
+    let theta = initial_theta(config, seed);
+    let footprint = measure(host, |tape| record(tape, config, power, &theta, estimator).map(drop))?;
+    let mut memory = Memory::new(&footprint);
+    let mut tape = Tape::with_backend(memory.slabs(), host);
+    tape.seed(seed, 1);
+    let (mark, loss) = record(&mut tape, config, power, &theta, estimator)?;
+    // Recording has drawn once; training starts from the first number again.
+    tape.set_cursor(0);
+    epochs(config, &mut TapeTask { tape, mark, loss }, after_epoch)
+}
+
+struct TapeTask<'m> {
+    tape: Tape<'m, Host>,
+    mark: Mark,
+    loss: Var,
+}
+
+impl Task for TapeTask<'_> {
+    fn step(&mut self) -> Result<f32> {
+        self.tape.zero_grad()?;
+        self.tape.replay(self.mark, Draws::Stream)?;
+        self.tape.backward(self.loss)?;
+        Ok(self.tape.value(self.loss)?.first().copied().unwrap_or(f32::NAN))
+    }
+
+    fn params_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        self.tape.params_and_grads()
+    }
+}
+
+/// Estimators that know only losses: draws and gradients on plain slices. The loss of a sample (the mean over its L
+/// terms) is shared by all of its variables.
+struct ScoreTask<E> {
+    host: Host,
+    estimator: E,
+    k: usize,
+    batch: usize,
+    stream: Stream,
+    cursor: u64,
+    /// |X - c|^p for X = 0 and X = 1.
+    terms: [f32; 2],
+    theta: Vec<f32>,
+    grads: Vec<f32>,
+    probs: Vec<f32>,
+    index: Vec<u32>,
+    losses: Vec<f32>,
+}
+
+impl<E: ScoreEstimator> ScoreTask<E> {
+    fn new(config: &Config, host: Host, power: f32, seed: u64, estimator: E) -> Self {
+        let theta = initial_theta(config, seed);
+        let (n, batch) = (theta.len(), config.batch as usize);
+        ScoreTask {
+            host,
+            estimator,
+            k: config.categories as usize,
+            batch,
+            stream: Stream::new(seed, 1),
+            cursor: 0,
+            terms: [0.0, 1.0].map(|x: f32| (x - config.target).abs().powf(power)),
+            grads: vec![0.0; n],
+            probs: vec![0.0; n],
+            index: vec![0; config.latents as usize * batch],
+            losses: vec![0.0; batch],
+            theta,
+        }
+    }
+}
+
+impl<E: ScoreEstimator> Task for ScoreTask<E> {
+    fn step(&mut self) -> Result<f32> {
+        softmax(&self.host, &self.theta, self.k, 1.0, &mut self.probs)?;
+        let noise = Noise::stream(&self.stream, self.cursor);
+        draw(&self.host, &self.probs, self.k, self.batch, noise, &mut self.index)?;
+        self.cursor += self.index.len() as u64;
+        self.losses.fill(0.0);
+        for draws in self.index.chunks(self.batch) {
+            for (loss, index) in self.losses.iter_mut().zip(draws) {
+                *loss += self.terms[usize::from(*index == 0)];
+            }
+        }
+        let latents = (self.index.len() / self.batch) as f32;
+        self.losses.iter_mut().for_each(|loss| *loss /= latents);
+        self.grads.fill(0.0);
+        let (probs, index, losses) = (&self.probs, &self.index, &self.losses);
+        let inputs = ScoreInputs { probs, index, losses, k: self.k, draws: self.batch };
+        self.estimator.gradient(&self.host, inputs, &mut self.grads)?;
+        let batch = self.batch as f32;
+        self.grads.iter_mut().for_each(|g| *g /= batch);
+        Ok(self.losses.iter().sum::<f32>() / batch)
+    }
+
+    fn params_and_grads(&mut self) -> (&mut [f32], &[f32]) {
+        (&mut self.theta, &self.grads)
+    }
+}
+
+/// All epochs, with the optimiser of the configuration.
+fn epochs(config: &Config, task: &mut impl Task, after_epoch: impl FnMut() -> bool) -> Result<Curve> {
+    match config.optimizer {
+        OptimizerName::Adam => epochs_with(config, Adam::new(config.lr), task, after_epoch),
+        OptimizerName::Radam => epochs_with(config, RAdam::new(config.lr), task, after_epoch),
+        OptimizerName::Sgd => epochs_with(config, Sgd::new(config.lr), task, after_epoch),
+    }
+}
+
+fn epochs_with<O: Optimizer>(
+    config: &Config,
+    optimizer: O,
+    task: &mut impl Task,
+    mut after_epoch: impl FnMut() -> bool,
+) -> Result<Curve> {
+    let mut state = vec![0.0; O::state_len(task.params_and_grads().0.len())];
+    let mut curve = Curve { loss: Vec::new(), microseconds: Vec::new() };
+    let mut step = 0;
+    for _ in 0..config.epochs {
+        let start = Instant::now();
+        let mut total = 0.0;
+        for _ in 0..config.steps_per_epoch {
+            total += f64::from(task.step()?);
+            step += 1;
+            let (params, grads) = task.params_and_grads();
+            optimizer.step(step, params, grads, &mut state)?;
+        }
+        let steps = f64::from(config.steps_per_epoch);
+        curve.microseconds.push(start.elapsed().as_secs_f64() * 1e6 / steps);
+        curve.loss.push(total / steps);
+        if !after_epoch() {
+            break;
+        }
+    }
+    Ok(curve)
+}

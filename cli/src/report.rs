@@ -1,0 +1,116 @@
+//! Results on stdout: a table, one JSON object, or CSV.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::config::{Config, Job};
+use crate::polynomial::Curve;
+
+/// The one object of `--format json`, and of summary.json.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report<'a> {
+    task: &'static str,
+    version: &'static str,
+    config: &'a Config,
+    results: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    estimator: &'static str,
+    parameters: BTreeMap<&'static str, f32>,
+    power: f32,
+    seed: u64,
+    final_loss: f64,
+    loss_per_epoch: Vec<f64>,
+    microseconds_per_step: f64,
+}
+
+impl<'a> Report<'a> {
+    pub(crate) fn new(config: &'a Config, jobs: &[Job], curves: &[Curve]) -> Self {
+        let entry = |(job, curve): (&Job, &Curve)| Entry {
+            estimator: job.choice.name(),
+            parameters: job.choice.parameters(),
+            power: job.power,
+            seed: job.seed,
+            final_loss: curve.loss.last().copied().unwrap_or(f64::NAN),
+            loss_per_epoch: curve.loss.clone(),
+            microseconds_per_step: median(&curve.microseconds),
+        };
+        let results = jobs.iter().zip(curves).map(entry).collect();
+        Report { task: "polynomial", version: env!("CARGO_PKG_VERSION"), config, results }
+    }
+
+    pub(crate) fn json(&self) -> Result<String, String> {
+        serde_json::to_string(self).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn csv(&self) -> String {
+        let mut text = "estimator,parameters,power,seed,final_loss,microseconds_per_step\n".to_owned();
+        for entry in &self.results {
+            let Entry { estimator, power, seed, final_loss, microseconds_per_step, .. } = entry;
+            let parameters = spelled(&entry.parameters, ";");
+            let _ = writeln!(text, "{estimator},{parameters},{power},{seed},{final_loss},{microseconds_per_step}");
+        }
+        text
+    }
+
+    /// A line for each estimator and power: mean and standard deviation over seeds.
+    pub(crate) fn table(&self) -> String {
+        let mut text = String::new();
+        let header = ["estimator", "p", "final loss", "± sd", "above optimum", "us/step", "seeds"];
+        let [name, p, loss, sd, distance, time, seeds] = header;
+        let _ = writeln!(text, "{name:<24} {p:>4} {loss:>11} {sd:>9} {distance:>14} {time:>9} {seeds:>6}");
+        for group in self.groups() {
+            let losses: Vec<f64> = group.iter().map(|entry| entry.final_loss).collect();
+            let times: Vec<f64> = group.iter().map(|entry| entry.microseconds_per_step).collect();
+            let (mean, sd) = mean_sd(&losses);
+            let Some(first) = group.first() else { continue };
+            let optimum = optimum(self.config, first.power);
+            let parameters = spelled(&first.parameters, ",");
+            let name = if parameters.is_empty() {
+                first.estimator.to_owned()
+            } else {
+                format!("{}:{parameters}", first.estimator)
+            };
+            let (power, distance, time, seeds) = (first.power, mean - optimum, median(&times), group.len());
+            let _ =
+                writeln!(text, "{name:<24} {power:>4} {mean:>11.5} {sd:>9.1e} {distance:>14.5} {time:>9.1} {seeds:>6}");
+        }
+        text
+    }
+
+    /// Runs of one estimator and power; they are neighbours.
+    fn groups(&self) -> Vec<&[Entry]> {
+        let same =
+            |a: &Entry, b: &Entry| a.estimator == b.estimator && a.parameters == b.parameters && a.power == b.power;
+        self.results.chunk_by(same).collect()
+    }
+}
+
+/// The least loss there is: every variable at the nearer of 0 and 1.
+pub(crate) fn optimum(config: &Config, power: f32) -> f64 {
+    let distance = |x: f64| (x - f64::from(config.target)).abs().powf(f64::from(power));
+    distance(0.0).min(distance(1.0))
+}
+
+fn spelled(parameters: &BTreeMap<&str, f32>, separator: &str) -> String {
+    parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(separator)
+}
+
+/// Mean and sample standard deviation (0 for a single number).
+pub(crate) fn mean_sd(x: &[f64]) -> (f64, f64) {
+    let n = x.len() as f64;
+    let mean = x.iter().sum::<f64>() / n;
+    let squares: f64 = x.iter().map(|x| (x - mean).powi(2)).sum();
+    (mean, if x.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}
+
+/// The median; NaN of nothing.
+fn median(x: &[f64]) -> f64 {
+    let mut sorted = x.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}

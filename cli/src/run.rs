@@ -1,0 +1,158 @@
+//! `run polynomial`: all jobs over the cores, the folder kept up to date, results at the end.
+
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
+use reinmax::Host;
+
+use crate::Failure;
+use crate::args::{Format, PolynomialArgs};
+use crate::config::{Config, Job};
+use crate::folder::Folder;
+use crate::plot;
+use crate::polynomial::{Curve, train};
+use crate::report::Report;
+
+/// Set by Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// How often metrics.jsonl is brought up to date while runs go on.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs the task as the command line says.
+pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
+    let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
+    let (folder, config) = match &args.resume {
+        Some(path) => Folder::open(path).map_err(Failure::usage)?,
+        None => {
+            let config = Config::resolve(args).map_err(Failure::usage)?;
+            (Folder::create(args.out.as_deref(), args.overwrite).map_err(Failure::error)?, config)
+        }
+    };
+    if args.threads == Some(0) {
+        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
+    }
+    let jobs = config.jobs().map_err(Failure::usage)?;
+    let done = folder.read_metrics(&config, &jobs).map_err(Failure::error)?;
+    folder.write_config(&config).map_err(Failure::error)?;
+    // A second handler (in a test, say) is no reason to fail: Ctrl-C then simply ends the program.
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let curves = run_jobs(args, host, &config, &jobs, done, &folder)?;
+    finish(args, &config, &jobs, &curves, &folder).map_err(Failure::error)
+}
+
+/// Runs what is not done yet. All curves, in the order of the jobs.
+fn run_jobs(
+    args: &PolynomialArgs,
+    host: Host,
+    config: &Config,
+    jobs: &[Job],
+    done: Vec<Option<Curve>>,
+    folder: &Folder,
+) -> Result<Vec<Curve>, Failure> {
+    let progress = progress(args.quiet, jobs.len(), config.epochs);
+    let left: Vec<usize> = (0..jobs.len()).filter(|at| done[*at].is_none()).collect();
+    progress.inc((jobs.len() - left.len()) as u64 * u64::from(config.epochs));
+    let state = Mutex::new((done, Instant::now()));
+    let failed = Mutex::new(None);
+    let one = |at: &usize| {
+        let job = jobs[*at];
+        let go_on = || {
+            progress.inc(1);
+            !STOP.load(Ordering::Relaxed)
+        };
+        if STOP.load(Ordering::Relaxed) {
+            return;
+        }
+        let outcome = train(config, host, job.choice, job.power, job.seed, go_on)
+            .map_err(|error| format!("{} p = {} seed {}: {error}", job.choice.spelled(), job.power, job.seed));
+        let outcome = outcome.and_then(|curve| keep(curve, *at, config, jobs, &state, folder));
+        if let Err(message) = outcome {
+            STOP.store(true, Ordering::Relaxed);
+            failed.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert(message);
+        }
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
+    let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
+    // One job at a time: jobs are long and of different lengths.
+    pool.install(|| left.par_iter().with_max_len(1).for_each(one));
+    progress.finish_and_clear();
+    let (curves, _) = state.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    folder.write_metrics(jobs, &curves).map_err(Failure::error)?;
+    if let Some(message) = failed.into_inner().unwrap_or_else(|poison| poison.into_inner()) {
+        return Err(Failure::error(message));
+    }
+    let finished = curves.iter().flatten().count();
+    if finished < jobs.len() {
+        return Err(Failure::interrupted(format!(
+            "interrupted with {finished} of {} runs finished; go on with: reinmax-cli run polynomial --resume {}",
+            jobs.len(),
+            folder.path().display()
+        )));
+    }
+    Ok(curves.into_iter().flatten().collect())
+}
+
+/// Keeps a finished curve, and now and then writes what there is: also a killed program can be resumed.
+fn keep(
+    curve: Curve,
+    at: usize,
+    config: &Config,
+    jobs: &[Job],
+    state: &Mutex<(Vec<Option<Curve>>, Instant)>,
+    folder: &Folder,
+) -> Result<(), String> {
+    if curve.loss.len() < config.epochs as usize {
+        return Ok(());
+    }
+    let mut state = state.lock().unwrap_or_else(|poison| poison.into_inner());
+    let (curves, saved) = &mut *state;
+    curves[at] = Some(curve);
+    if saved.elapsed() >= SAVE_EVERY {
+        folder.write_metrics(jobs, curves)?;
+        *saved = Instant::now();
+    }
+    Ok(())
+}
+
+fn progress(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    // Draws on stderr, and nothing where that is no terminal.
+    let bar = ProgressBar::new(jobs as u64 * u64::from(epochs));
+    let template = "{bar:40} {pos}/{len} epochs, {elapsed} (left: {eta})";
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Summary, pictures, and what stdout gets.
+fn finish(
+    args: &PolynomialArgs,
+    config: &Config,
+    jobs: &[Job],
+    curves: &[Curve],
+    folder: &Folder,
+) -> Result<(), String> {
+    let report = Report::new(config, jobs, curves);
+    let json = report.json()?;
+    folder.write("summary.json", json.as_bytes())?;
+    for power in &config.power {
+        let name = if config.power.len() == 1 { "curve.svg".to_owned() } else { format!("curve-p{power}.svg") };
+        folder.write(&name, plot::curves(config, *power, jobs, curves)?.as_bytes())?;
+    }
+    let text = match args.format {
+        Format::Human => report.table(),
+        Format::Json => json + "\n",
+        Format::Csv => report.csv(),
+    };
+    // A closed pipe (`| head`) is the reader's choice, not a failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    if !args.quiet {
+        eprintln!("wrote {}", folder.path().display());
+    }
+    Ok(())
+}
