@@ -72,7 +72,7 @@ impl Folder {
 
     /// Finds out that nothing can be written before anything is computed.
     fn writable(path: PathBuf) -> Result<Self, String> {
-        tempfile::NamedTempFile::new_in(&path).map_err(|error| {
+        temporary(&path).map_err(|error| {
             format!("cannot write into the folder {}: {error}; --out names another", path.display())
         })?;
         Ok(Folder { path })
@@ -86,7 +86,7 @@ impl Folder {
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), String> {
         let target = self.path.join(name);
         let failed = |error: std::io::Error| format!("{}: {error}", target.display());
-        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(failed)?;
+        let mut file = temporary(&self.path).map_err(failed)?;
         file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         file.persist(&target).map_err(|error| failed(error.error))?;
         Ok(())
@@ -141,6 +141,14 @@ impl Folder {
         let whole = |curve: Curve| (curve.loss.len() == config.epochs as usize).then_some(curve);
         Ok(curves.into_iter().map(whole).collect())
     }
+}
+
+/// A file under a name of its own, with the permissions that the user's files have.
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// Files that a run writes, and so may replace.

@@ -95,7 +95,7 @@ type Chart<'a, 'b> = ChartContext<
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 
-fn axes(chart: &mut Chart<'_, '_>, config: &Config, power: f32, epochs: f64) -> Result<(), Box<dyn std::error::Error>> {
+fn axes(chart: &mut Chart<'_, '_>, config: &Config, power: f32) -> Result<(), Box<dyn std::error::Error>> {
     chart
         .configure_mesh()
         .disable_x_mesh()
