@@ -1,0 +1,34 @@
+//! The one table of tolerances. A failing test is a reason to find the cause, never to raise a number here.
+
+/// Estimators against reference vectors: relative to max |upstream| of the case, times max(1, 1 / tau). A row's
+/// gradient is a few f32 operations on numbers of that size (measured: 1.3e-7).
+pub const GOLDEN: f64 = 1e-6;
+
+/// Expectations over all states against reference values, relative to the greatest |f| (sums of up to 4,096 terms;
+/// probabilities in f32).
+pub const ENUMERATION: f64 = 1e-5;
+
+/// Parameters after 25 optimiser steps against a double-precision trace, in units of one learning rate: Adam divides by
+/// the root of a small second moment, which magnifies f32 rounding in the gradient.
+pub const TRACE: f64 = 1e-3;
+
+/// A VJP against central differences of the double-precision twin: relative to the greatest gradient or 1.
+pub const VJP: f64 = 2e-5;
+
+/// A forward value against its double-precision twin: relative to the greatest value or 1.
+pub const FORWARD: f64 = 5e-6;
+
+/// Greatest error of exp on [-87.3, 0], in units of the last place (every float: 0.9820).
+pub const EXP_ULP: f64 = 0.983;
+
+/// Greatest error of ln on positive floats, in units of the last place (every float: 0.8463).
+pub const LN_ULP: f64 = 0.847;
+
+/// Identities of gradients in f32: relative to max |upstream| times max(1, 1 / tau) times sqrt(k).
+pub const IDENTITY: f64 = 2e-6;
+
+/// A shift of all logits by up to 100 rounds each of them to 2^-17; the identity holds up to that.
+pub const SHIFT: f64 = 1e-4;
+
+/// Statistical tests have fixed seeds and fail beyond this many standard deviations.
+pub const SIGMAS: f64 = 4.5;
