@@ -14,7 +14,7 @@ const MAX_OPS: usize = 24;
 ///
 /// # Panics
 /// Where a promise of the tape is broken.
-pub fn check(bytes: &[u8]) {
+pub(crate) fn check(bytes: &[u8]) {
     let mut nodes = vec![Node::EMPTY; 64];
     let mut measuring = Tape::measuring(&mut nodes, OneLane);
     let measured_ops = record(&mut measuring, bytes).len();

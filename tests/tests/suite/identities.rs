@@ -1,0 +1,281 @@
+//! Identities of the estimators (sources in their files) as properties of random problems, masks and extremes included.
+
+use proptest::prelude::*;
+use reinmax::categorical::softmax;
+use reinmax::{
+    Estimator, GradientInputs, Host, OneLane, Portable, ReinMax, Reinforce, ScoreEstimator, ScoreInputs,
+    StraightThrough,
+};
+use reinmax_tests::{assert_close, assert_same_bits, tolerance, twin};
+
+/// One row and what happens to it.
+#[derive(Clone, Debug)]
+struct Row {
+    logits: Vec<f32>,
+    upstream: Vec<f32>,
+    tau: f32,
+    drawn: usize,
+}
+
+impl Row {
+    fn k(&self) -> usize {
+        self.logits.len()
+    }
+
+    fn probs(&self) -> Vec<f32> {
+        let mut probs = vec![0.0; self.k()];
+        softmax(&Portable, &self.logits, self.k(), 1.0, &mut probs).expect("a softmax");
+        probs
+    }
+
+    /// max |upstream| * max(1, 1 / tau) * sqrt(k).
+    fn scale(&self) -> f64 {
+        let greatest = self.upstream.iter().fold(1.0_f32, |greatest, g| greatest.max(g.abs()));
+        f64::from(greatest) * f64::from(1.0 / self.tau).max(1.0) * (self.k() as f64).sqrt()
+    }
+
+    fn gradient(&self, estimator: impl Estimator) -> Vec<f32> {
+        let (probs, index) = (self.probs(), [self.drawn as u32]);
+        let (logits, upstream, k) = (&self.logits, &self.upstream, self.k());
+        let inputs =
+            GradientInputs { logits, probs: &probs, index: &index, saved: &[], upstream, k, draws: 1, column: None };
+        let mut grad = vec![0.0; k];
+        estimator.backward(&Portable, inputs, &mut grad).expect("a valid row");
+        let mut one_lane = vec![0.0; k];
+        estimator.backward(&OneLane, inputs, &mut one_lane).expect("a valid row");
+        assert_same_bits(&grad, &one_lane, "one lane");
+        let mut wide = vec![0.0; k];
+        estimator.backward(&Host::detect(), inputs, &mut wide).expect("a valid row");
+        assert_same_bits(&grad, &wide, "widest lanes");
+        grad
+    }
+
+    fn both(&self) -> [Vec<f32>; 2] {
+        [self.gradient(StraightThrough { tau: self.tau }), self.gradient(ReinMax { tau: self.tau })]
+    }
+}
+
+/// Ordinary logits, wide ones, huge ones, and masks; category 0 is never masked.
+fn row(most: usize) -> impl Strategy<Value = Row> {
+    let logit = prop_oneof![
+        8 => -3.0_f32..3.0,
+        2 => -50.0_f32..50.0,
+        1 => Just(f32::NEG_INFINITY),
+    ];
+    (1..=most).prop_flat_map(move |k| {
+        let logits = prop::collection::vec(logit.clone(), k);
+        let upstream = prop::collection::vec(-2.0_f32..2.0, k);
+        let shift = prop_oneof![9 => Just(0.0_f32), 1 => Just(1e4_f32)];
+        (logits, upstream, 0.3_f32..3.0, 0..k, shift).prop_map(|(mut logits, upstream, tau, drawn, shift)| {
+            if logits[0] == f32::NEG_INFINITY {
+                logits[0] = 0.0;
+            }
+            logits.iter_mut().for_each(|x| *x += shift);
+            Row { logits, upstream, tau, drawn }
+        })
+    })
+}
+
+fn close(a: &[f32], b: &[f32], tolerance: f64) {
+    assert_close(a, &twin::wide(b), tolerance, "identity");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn gradients_match_their_twins(row in row(40)) {
+        let (logits, upstream) = (twin::wide(&row.logits), twin::wide(&row.upstream));
+        let tau = f64::from(row.tau);
+        let [st, reinmax] = row.both();
+        let tolerance = tolerance::IDENTITY * row.scale();
+        assert_close(&st, &twin::straight_through(&logits, &upstream, tau), tolerance, "straight_through");
+        assert_close(&reinmax, &twin::reinmax(&logits, row.drawn, &upstream, tau), tolerance, "reinmax");
+    }
+
+    #[test]
+    fn a_gradient_sums_to_zero(row in row(40)) {
+        for grad in row.both() {
+            let sum: f64 = twin::wide(&grad).iter().sum();
+            prop_assert!(sum.abs() <= tolerance::IDENTITY * row.scale(), "{}", sum);
+        }
+    }
+
+    #[test]
+    fn a_constant_added_to_the_upstream_gradient_changes_nothing(row in row(40), constant in -3.0_f32..3.0) {
+        let mut moved = row.clone();
+        moved.upstream.iter_mut().for_each(|g| *g += constant);
+        for (a, b) in row.both().iter().zip(&moved.both()) {
+            close(a, b, 4.0 * tolerance::IDENTITY * row.scale());
+        }
+    }
+
+    #[test]
+    fn a_shift_of_all_logits_changes_nothing(row in row(40), shift in -100.0_f32..100.0) {
+        prop_assume!(row.logits.iter().all(|x| *x < 100.0));
+        let mut moved = row.clone();
+        moved.logits.iter_mut().for_each(|x| *x += shift);
+        for (a, b) in row.both().iter().zip(&moved.both()) {
+            close(a, b, tolerance::SHIFT * row.scale());
+        }
+    }
+
+    #[test]
+    fn a_gradient_is_linear_in_the_upstream_gradient(row in row(40), factor in -3.0_f32..3.0) {
+        let mut scaled = row.clone();
+        scaled.upstream.iter_mut().for_each(|g| *g *= factor);
+        for (a, b) in row.both().iter().zip(&scaled.both()) {
+            let a: Vec<f32> = a.iter().map(|a| a * factor).collect();
+            close(&a, b, 4.0 * tolerance::IDENTITY * row.scale());
+        }
+    }
+
+    #[test]
+    fn categories_can_change_places(row in row(40)) {
+        let mut turned = row.clone();
+        turned.logits.rotate_left(1);
+        turned.upstream.rotate_left(1);
+        turned.drawn = (row.drawn + row.k() - 1) % row.k();
+        for (a, b) in row.both().iter().zip(&turned.both()) {
+            let mut a = a.clone();
+            a.rotate_left(1);
+            close(&a, b, tolerance::IDENTITY * row.scale());
+        }
+    }
+
+    #[test]
+    fn with_two_categories_reinmax_is_straight_through_over_twice_the_probability(row in row(2)) {
+        prop_assume!(row.k() == 2);
+        let probability = row.probs()[row.drawn];
+        prop_assume!(probability > 1e-3);
+        let st = row.gradient(StraightThrough { tau: 1.0 });
+        let reinmax: Vec<f32> = row.gradient(ReinMax { tau: 1.0 }).iter().map(|g| g * 2.0 * probability).collect();
+        close(&reinmax, &st, tolerance::IDENTITY * row.scale());
+    }
+
+    #[test]
+    fn reinmax_is_the_mean_of_straight_through_and_darn(row in row(40)) {
+        let darn = twin::darn(&twin::wide(&row.logits), row.drawn, &twin::wide(&row.upstream));
+        let st = row.gradient(StraightThrough { tau: 1.0 });
+        let mean: Vec<f64> = st.iter().zip(&darn).map(|(st, darn)| (f64::from(*st) + darn) / 2.0).collect();
+        let scale = Row { tau: 1.0, ..row.clone() }.scale();
+        assert_close(&row.gradient(ReinMax { tau: 1.0 }), &mean, tolerance::IDENTITY * scale, "mean");
+    }
+
+    /// E_D[ReinMax | g fixed] = J(p) g at tau = 1.
+    #[test]
+    fn for_a_linear_loss_reinmax_is_unbiased(row in row(24)) {
+        let probs = row.probs();
+        let mut mean = vec![0.0; row.k()];
+        for (drawn, p) in probs.iter().enumerate() {
+            let grad = Row { drawn, ..row.clone() }.gradient(ReinMax { tau: 1.0 });
+            mean.iter_mut().zip(&grad).for_each(|(mean, g)| *mean += f64::from(*p) * f64::from(*g));
+        }
+        let exact = twin::jacobian_product(&twin::softmax(&twin::wide(&row.logits), 1.0), &twin::wide(&row.upstream));
+        for (mean, exact) in mean.iter().zip(&exact) {
+            prop_assert!((mean - exact).abs() <= tolerance::IDENTITY * row.scale());
+        }
+    }
+
+    /// The expectation of f (e - p), and with a baseline too.
+    #[test]
+    fn reinforce_is_unbiased(row in row(24), baseline in -1.0_f32..1.0) {
+        let (probs, k) = (row.probs(), row.k());
+        let mut mean = vec![0.0; k];
+        for (drawn, p) in probs.iter().enumerate() {
+            let (index, losses) = ([drawn as u32], [row.upstream[drawn]]);
+            let inputs = ScoreInputs { probs: &probs, index: &index, losses: &losses, k, draws: 1 };
+            let mut grad = vec![0.0; k];
+            Reinforce { baseline }.gradient(&Portable, inputs, &mut grad).expect("a valid row");
+            mean.iter_mut().zip(&grad).for_each(|(mean, g)| *mean += f64::from(*p) * f64::from(*g));
+        }
+        let exact = twin::jacobian_product(&twin::softmax(&twin::wide(&row.logits), 1.0), &twin::wide(&row.upstream));
+        for (mean, exact) in mean.iter().zip(&exact) {
+            prop_assert!((mean - exact).abs() <= 2.0 * tolerance::IDENTITY * row.scale());
+        }
+    }
+
+    #[test]
+    fn many_draws_sum_the_gradients_of_single_ones(row in row(40), draws in 1_usize..40) {
+        let (probs, k) = (row.probs(), row.k());
+        let index: Vec<u32> = (0..draws).map(|d| ((d * 7 + row.drawn) % k) as u32).collect();
+        let upstream: Vec<f32> = (0..draws).flat_map(|d| row.upstream.iter().map(move |g| g * (d % 5) as f32)).collect();
+        for tau in [1.0, row.tau] {
+            let estimator = ReinMax { tau };
+            let inputs = GradientInputs {
+                logits: &row.logits,
+                probs: &probs,
+                index: &index,
+                saved: &[],
+                upstream: &upstream,
+                k,
+                draws,
+                column: None,
+            };
+            let (mut all, mut one_lane) = (vec![0.0; k], vec![0.0; k]);
+            estimator.backward(&Portable, inputs, &mut all).expect("valid");
+            estimator.backward(&OneLane, inputs, &mut one_lane).expect("valid");
+            assert_same_bits(&all, &one_lane, "one lane");
+            let mut sum = vec![0.0; k];
+            for (d, index) in index.iter().enumerate() {
+                let upstream = upstream[d * k..][..k].to_vec();
+                let grad = Row { upstream, drawn: *index as usize, ..row.clone() }.gradient(estimator);
+                sum.iter_mut().zip(&grad).for_each(|(sum, g)| *sum += f64::from(*g));
+            }
+            assert_close(&all, &sum, tolerance::IDENTITY * row.scale() * 4.0 * draws as f64, "sum over draws");
+        }
+    }
+}
+
+#[test]
+fn one_category_has_no_gradient() {
+    let row = Row { logits: vec![3.0], upstream: vec![-7.0], tau: 0.7, drawn: 0 };
+    assert_eq!(row.both(), [vec![0.0], vec![0.0]]);
+}
+
+#[test]
+fn a_certain_row_has_no_gradient() {
+    let row = Row { logits: vec![0.0, 200.0, 1.0], upstream: vec![3.0, -2.0, 1.0], tau: 1.0, drawn: 1 };
+    for grad in row.both() {
+        assert_eq!(grad, vec![0.0; 3]);
+    }
+}
+
+/// It is not true that ReinMax is always less biased than Straight-Through: on a quartic f(z) = (bias + <w, z>)^4 of
+/// binary variables it can be several times worse. Expectations by enumeration, in double precision.
+#[test]
+fn reinmax_is_not_always_less_biased() {
+    // A fixed sequence of problems; the first counter-example comes early.
+    let mut generator = rand_pcg::Pcg32::new(8, 4);
+    let mut number = move || f64::from(reinmax::random::uniform(rand_core::Rng::next_u32(&mut generator))) * 2.0 - 1.0;
+    let found = (0..500).find_map(|_| {
+        let logits: Vec<f64> = (0..4).map(|_| number() * 2.0).collect();
+        let weights: Vec<f64> = (0..4).map(|_| number()).collect();
+        let [st, reinmax] = biases(&logits, &weights, number());
+        (reinmax > 2.0 * st).then_some((st, reinmax))
+    });
+    println!("biases: {found:?}");
+    assert!(found.is_some(), "a problem with ReinMax's bias above twice that of Straight-Through");
+}
+
+/// Distances of the expected Straight-Through and ReinMax gradients from the exact one.
+fn biases(logits: &[f64], weights: &[f64], bias: f64) -> [f64; 2] {
+    let n = logits.len();
+    let rows: Vec<[f64; 2]> = logits.iter().map(|x| [*x, 0.0]).collect();
+    let probs: Vec<f64> = rows.iter().map(|row| twin::softmax(row, 1.0)[0]).collect();
+    let (mut exact, mut st, mut reinmax) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+    for state in 0..1_u32 << n {
+        let z = |i: usize| f64::from(state >> i & 1);
+        let probability: f64 = (0..n).map(|i| if z(i) == 1.0 { probs[i] } else { 1.0 - probs[i] }).product();
+        let inner = bias + (0..n).map(|i| weights[i] * z(i)).sum::<f64>();
+        for i in 0..n {
+            let upstream = [4.0 * weights[i] * inner.powi(3), 0.0];
+            let drawn = if z(i) == 1.0 { 0 } else { 1 };
+            exact[i] += probability * inner.powi(4) * (z(i) - probs[i]);
+            st[i] += probability * twin::straight_through(&rows[i], &upstream, 1.0)[0];
+            reinmax[i] += probability * twin::reinmax(&rows[i], drawn, &upstream, 1.0)[0];
+        }
+    }
+    let distance = |mean: &[f64]| mean.iter().zip(&exact).map(|(m, e)| (m - e).powi(2)).sum::<f64>().sqrt();
+    [distance(&st), distance(&reinmax)]
+}

@@ -1,0 +1,166 @@
+//! Kernels against naive twins at every length, with equal bits on every level.
+
+use reinmax::categorical::{log_softmax, softmax};
+use reinmax::kernel::exp::{exp_nonpositive, ln};
+use reinmax::kernel::lanes::Lanes;
+use reinmax::kernel::reduce::{Dot, Sum};
+use reinmax::{Backend, Error, Host, Kernel};
+use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
+
+fn numbers(n: usize, salt: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 7919 + salt * 131) % 2003) as f32 / 200.0 - 5.0).collect()
+}
+
+/// Sizes around every change of method, and some large ones.
+fn sizes() -> impl Iterator<Item = usize> {
+    (1..=130).chain([255, 256, 1000, 4097])
+}
+
+/// The documented order of a sum: up to 16 terms one after the other; more into sixteen sums, folded by halves.
+fn sum_by_definition(x: &[f32]) -> f32 {
+    if x.len() <= 16 {
+        return x.iter().fold(0.0, |sum, x| sum + x);
+    }
+    let mut sums = [0.0_f32; 16];
+    for (j, x) in x.iter().enumerate() {
+        sums[j % 16] += x;
+    }
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            sums[i] += sums[i + half];
+        }
+    }
+    sums[0]
+}
+
+#[test]
+fn sums_have_the_documented_order() {
+    for n in sizes() {
+        let (a, b) = (numbers(n, 1), numbers(n, 2));
+        let products: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a * b).collect();
+        for host in hosts() {
+            let what = format!("{n} terms on {}", host.level());
+            assert_same_bits(&[host.run(Sum { x: &a })], &[sum_by_definition(&a)], &what);
+            assert_same_bits(&[host.run(Dot { a: &a, b: &b })], &[sum_by_definition(&products)], &what);
+        }
+    }
+}
+
+#[test]
+fn softmax_and_log_softmax_at_every_k() {
+    for k in sizes() {
+        // A ragged last tile, a single row, whole tiles.
+        for rows in if k > 130 { vec![1, 3] } else { vec![1, 15, 16, 17, 33] } {
+            let x = numbers(rows * k, k);
+            let wide = twin::wide(&x);
+            let expected: Vec<f64> = wide.chunks(k).flat_map(|row| twin::softmax(row, 0.7)).collect();
+            let logs: Vec<f64> = wide.chunks(k).flat_map(|row| twin::softmax(row, 1.0)).map(f64::ln).collect();
+            let mut first: Option<Vec<f32>> = None;
+            for host in hosts() {
+                let what = format!("k = {k}, {rows} rows, {}", host.level());
+                let (mut p, mut log_p) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
+                softmax(&host, &x, k, 0.7, &mut p).expect("finite logits");
+                log_softmax(&host, &x, k, &mut log_p).expect("finite logits");
+                assert_close(&p, &expected, tolerance::FORWARD, &what);
+                assert_close(&log_p, &logs, tolerance::FORWARD * 10.0, &what);
+                p.extend(log_p);
+                assert_same_bits(first.get_or_insert_with(|| p.clone()), &p, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_without_a_softmax_is_named() {
+    for k in [1, 2, 3, 8, 10, 16, 17, 33, 100] {
+        for rows in [1, 5, 16, 20, 40] {
+            for bad_row in [0, rows / 2, rows - 1] {
+                for bad in [vec![f32::NAN], vec![f32::INFINITY], vec![f32::NEG_INFINITY; k]] {
+                    let mut x = numbers(rows * k, 5);
+                    let at = bad_row * k + (k - bad.len()) / 2;
+                    x[at..at + bad.len()].copy_from_slice(&bad);
+                    for host in hosts() {
+                        let mut out = vec![0.0; x.len()];
+                        let error = Err(Error::Logits { row: bad_row });
+                        assert_eq!(softmax(&host, &x, k, 1.0, &mut out), error, "k = {k}, {}", host.level());
+                        assert_eq!(log_softmax(&host, &x, k, &mut out), error);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// exp (or ln) of each element.
+struct Map<'a> {
+    logarithm: bool,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Map<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (x, out) in self.x.chunks(L::N).zip(self.out.chunks_mut(L::N)) {
+            if self.logarithm { ln(L::load(x)) } else { exp_nonpositive(L::load(x)) }.store(out);
+        }
+    }
+}
+
+fn map(host: Host, logarithm: bool, x: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.0; x.len()];
+    host.run(Map { logarithm, x, out: &mut out });
+    out
+}
+
+/// The distance in units of the last place of the true value.
+fn ulps(got: f32, truth: f64) -> f64 {
+    let nearest = (truth as f32).abs().max(f32::MIN_POSITIVE);
+    let unit = f64::from(f32::from_bits(nearest.to_bits() + 1) - nearest);
+    (f64::from(got) - truth).abs() / unit
+}
+
+/// A thousandth of all floats; `exhaustive` has the rest.
+#[test]
+fn exp_and_ln_are_within_their_bounds() {
+    let exp: Vec<f32> = (0..=87.3_f32.to_bits()).step_by(1009).map(|bits| -f32::from_bits(bits)).collect();
+    let ln: Vec<f32> = (1..f32::INFINITY.to_bits()).step_by(1009).map(f32::from_bits).collect();
+    for (logarithm, x, bound) in [(false, &exp, tolerance::EXP_ULP), (true, &ln, tolerance::LN_ULP)] {
+        let mut first: Option<Vec<f32>> = None;
+        for host in hosts() {
+            let got = map(host, logarithm, x);
+            assert_same_bits(first.get_or_insert_with(|| got.clone()), &got, host.level().name());
+        }
+        for (x, got) in x.iter().zip(first.expect("a level")) {
+            let truth = if logarithm { f64::from(*x).ln() } else { f64::from(*x).exp() };
+            assert!(ulps(got, truth) <= bound, "at {x:e}: {got:e} where {truth:e} is right");
+        }
+    }
+}
+
+#[test]
+fn exp_and_ln_at_their_corners() {
+    for host in hosts() {
+        let exp = map(host, false, &[0.0, -0.0, f32::NEG_INFINITY, -88.0, -1e30, f32::NAN]);
+        assert_eq!(exp[..5], [1.0, 1.0, 0.0, 0.0, 0.0]);
+        assert!(exp[5].is_nan());
+        let ln = map(host, true, &[1.0, 0.0, f32::INFINITY, f32::NAN]);
+        assert_eq!(ln[..3], [0.0, f32::NEG_INFINITY, f32::INFINITY]);
+        assert!(ln[3].is_nan());
+    }
+}
+
+#[test]
+fn levels_that_the_cpu_lacks_are_refused() {
+    let missing: Vec<_> = ["scalar", "sse2", "neon", "simd128", "avx2", "avx512"]
+        .iter()
+        .map(|name| name.parse().expect("a level"))
+        .filter(|level| !reinmax::Level::available().contains(level))
+        .collect();
+    assert!(!missing.is_empty(), "no machine has both NEON and SSE2");
+    for level in missing {
+        assert!(Host::new(level).expect_err("not here").to_string().contains(level.name()));
+    }
+    assert!("avx1024".parse::<reinmax::Level>().is_err());
+}
