@@ -64,6 +64,7 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct PolynomialArgs {
     /// Estimator, with parameters after a colon; repeatable [default: exact, reinmax, straight_through, gumbel_softmax]
     #[arg(long, value_name = "NAME")]

@@ -26,6 +26,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Runs the task as the command line says.
 pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
     let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
+    if args.threads == Some(0) {
+        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
+    }
     let (folder, config) = match &args.resume {
         Some(path) => Folder::open(path).map_err(Failure::usage)?,
         None => {
@@ -33,9 +36,6 @@ pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
             (Folder::create(args.out.as_deref(), args.overwrite).map_err(Failure::error)?, config)
         }
     };
-    if args.threads == Some(0) {
-        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
-    }
     let jobs = config.jobs().map_err(Failure::usage)?;
     let done = folder.read_metrics(&config, &jobs).map_err(Failure::error)?;
     folder.write_config(&config).map_err(Failure::error)?;

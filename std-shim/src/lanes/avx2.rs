@@ -134,17 +134,15 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn select_lt(a: Self, b: Self, x: Self, y: Self) -> Self {
-        Avx2(
-            unsafe { _mm256_blendv_ps(y.0, x.0, _mm256_cmp_ps::<_CMP_LT_OQ>(a.0, b.0)) },
-            unsafe { _mm256_blendv_ps(y.1, x.1, _mm256_cmp_ps::<_CMP_LT_OQ>(a.1, b.1)) },
-        )
+        let low = unsafe { _mm256_blendv_ps(y.0, x.0, _mm256_cmp_ps::<_CMP_LT_OQ>(a.0, b.0)) };
+        let high = unsafe { _mm256_blendv_ps(y.1, x.1, _mm256_cmp_ps::<_CMP_LT_OQ>(a.1, b.1)) };
+        Avx2(low, high)
     }
     #[inline(always)]
     fn select_eq(a: Self, b: Self, x: Self, y: Self) -> Self {
-        Avx2(
-            unsafe { _mm256_blendv_ps(y.0, x.0, _mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0)) },
-            unsafe { _mm256_blendv_ps(y.1, x.1, _mm256_cmp_ps::<_CMP_EQ_OQ>(a.1, b.1)) },
-        )
+        let low = unsafe { _mm256_blendv_ps(y.0, x.0, _mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0)) };
+        let high = unsafe { _mm256_blendv_ps(y.1, x.1, _mm256_cmp_ps::<_CMP_EQ_OQ>(a.1, b.1)) };
+        Avx2(low, high)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {

@@ -1,0 +1,240 @@
+//! The program from end to end: short runs, their folders, interruptions, wrong usage.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A run of a few steps.
+const SHORT: [&str; 14] = [
+    "run",
+    "polynomial",
+    "--latents",
+    "6",
+    "--batch",
+    "4",
+    "--epochs",
+    "3",
+    "--steps-per-epoch",
+    "5",
+    "--seeds",
+    "0..2",
+    "--power",
+    "1.5,2.7",
+];
+
+fn program(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
+    command.args(arguments).current_dir(folder).output().expect("the program starts")
+}
+
+fn short(more: &[&str], folder: &Path) -> Output {
+    program(&[&SHORT[..], more].concat(), folder)
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON object on stdout")
+}
+
+/// Asserts a failure with `code` whose message names all of `words`.
+fn refused(output: &Output, code: i32, words: &[&str]) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    assert!(output.stdout.is_empty());
+    for word in words {
+        assert!(message.contains(word), "'{word}' is not in: {message}");
+    }
+}
+
+/// Everything but times and the configuration.
+fn losses(report: &Value) -> Vec<Value> {
+    let results = report["results"].as_array().expect("results").clone();
+    results
+        .into_iter()
+        .map(|mut entry| {
+            entry["microseconds_per_step"].take();
+            entry
+        })
+        .collect()
+}
+
+#[test]
+fn json_holds_every_run_in_order_whatever_the_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let all = ["exact", "reinmax:tau=1.1", "st", "stgs:tau=0.5", "reinforce"];
+    let chosen: Vec<&str> = all.iter().flat_map(|name| ["--estimator", name]).collect();
+    let run = |threads: &str| {
+        let options = ["--format", "json", "--quiet", "--threads", threads];
+        json(&short(&[&chosen[..], &options].concat(), folder.path()))
+    };
+    let one = run("1");
+    assert_eq!(losses(&one), losses(&run("2")));
+    assert_eq!(one["task"], "polynomial");
+    assert_eq!(one["config"]["latents"], 6);
+    let results = one["results"].as_array().expect("results");
+    assert_eq!(results.len(), 5 * 2 * 2);
+    let names = ["exact", "reinmax", "straight_through", "gumbel_softmax", "reinforce"];
+    for (at, entry) in results.iter().enumerate() {
+        assert_eq!(entry["estimator"], names[at / 4]);
+        assert_eq!(entry["seed"], at as u64 % 2);
+        let curve = entry["loss_per_epoch"].as_array().expect("a curve");
+        assert_eq!(curve.len(), 3);
+        assert_eq!(entry["final_loss"], curve[2]);
+        assert!(entry["microseconds_per_step"].as_f64().expect("a time") > 0.0);
+        let loss = entry["final_loss"].as_f64().expect("a loss");
+        assert!(loss > 0.0 && loss < 0.5, "{loss}");
+    }
+    assert!((results[4]["parameters"]["tau"].as_f64().expect("tau") - 1.1).abs() < 1e-6);
+    assert!(folder.path().join("runs/polynomial-1/summary.json").exists());
+    assert!(folder.path().join("runs/polynomial-2/summary.json").exists());
+}
+
+#[test]
+fn a_run_leaves_its_folder_and_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = short(&["--out", "run"], folder.path());
+    let table = String::from_utf8_lossy(&first.stdout).into_owned();
+    assert!(first.status.success() && table.contains("reinmax:tau=1"), "{table}");
+    let run = folder.path().join("run");
+    let mut files: Vec<_> = std::fs::read_dir(&run)
+        .expect("the folder")
+        .map(|entry| entry.expect("a file").file_name().into_string().expect("a name"))
+        .collect();
+    files.sort();
+    assert_eq!(files, ["config.toml", "curve-p1.5.svg", "curve-p2.7.svg", "metrics.jsonl", "summary.json"]);
+    let svg = std::fs::read_to_string(run.join("curve-p1.5.svg")).expect("a picture");
+    assert!(svg.contains("reinmax") && svg.trim_end().ends_with("</svg>"));
+    refused(&short(&["--out", "run"], folder.path()), 1, &["run", "--overwrite", "--resume"]);
+    let again = short(&["--out", "run", "--overwrite", "--format", "csv", "--seed", "7"], folder.path());
+    // --seed and --seeds exclude each other; the short run has --seeds.
+    refused(&again, 2, &["--seed"]);
+    let again = short(&["--out", "run", "--overwrite", "--format", "csv"], folder.path());
+    let csv = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert_eq!(csv.lines().next(), Some("estimator,parameters,power,seed,final_loss,microseconds_per_step"));
+    assert_eq!(csv.lines().count(), 1 + 4 * 2 * 2);
+}
+
+#[test]
+fn a_run_that_was_cut_short_can_be_finished() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = json(&short(&["--out", "run", "--format", "json"], folder.path()));
+    let path = folder.path().join("run/metrics.jsonl");
+    let text = std::fs::read_to_string(&path).expect("metrics");
+    // As a killed program leaves it: some runs whole, one in part.
+    let kept: Vec<&str> = text.lines().take(16).collect();
+    std::fs::write(&path, kept.join("\n") + "\n").expect("written");
+    std::fs::remove_file(folder.path().join("run/summary.json")).expect("removed");
+    let resumed = json(&program(&["run", "polynomial", "--resume", "run", "--format", "json"], folder.path()));
+    assert_eq!(losses(&whole), losses(&resumed));
+    assert_eq!(std::fs::read_to_string(&path).expect("metrics").lines().count(), text.lines().count());
+    assert!(folder.path().join("run/summary.json").exists());
+}
+
+#[test]
+fn a_configuration_file_is_read_and_the_command_line_wins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "estimator = [\"st\"]\nlatents = 3\nepochs = 2\nsteps_per_epoch = 2\nseeds = \"4\"\nbatch = 2\n";
+    std::fs::write(folder.path().join("c.toml"), config).expect("written");
+    let options = ["run", "polynomial", "--config", "c.toml", "--epochs", "1", "--format", "json"];
+    let report = json(&program(&options, folder.path()));
+    assert_eq!(report["config"]["latents"], 3);
+    assert_eq!(report["results"][0]["loss_per_epoch"].as_array().expect("a curve").len(), 1);
+    assert_eq!(report["results"][0]["seed"], 4);
+    std::fs::write(folder.path().join("c.toml"), "latens = 3\n").expect("written");
+    refused(&program(&options, folder.path()), 2, &["c.toml", "latens"]);
+}
+
+#[test]
+fn wrong_usage_names_what_was_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wrong: [(&[&str], &[&str]); 11] = [
+        (&["--estimator", "mve"], &["mve", "reinmax", "straight_through (st)"]),
+        (&["--estimator", "reinmax:tau=0"], &["tau", "positive"]),
+        (&["--estimator", "reinmax:gap=1"], &["reinmax", "gap"]),
+        (&["--estimator", "st:tau"], &["tau", "parameter=value"]),
+        (&["--tau", "-1"], &["tau"]),
+        (&["--lr", "nan"], &["lr"]),
+        (&["--categories", "1"], &["categories", "at least 2"]),
+        (&["--threads", "0"], &["threads"]),
+        (&["--optimizer", "adamw"], &["adamw", "radam"]),
+        (&["--overwrite"], &["--out"]),
+        (&["--format", "xml"], &["xml", "json"]),
+    ];
+    for (options, words) in wrong {
+        refused(&short(options, folder.path()), 2, words);
+    }
+    refused(&program(&["run", "polynomial", "--seeds", "3..3"], folder.path()), 2, &["3..3", "empty"]);
+    refused(&program(&["run", "polynomial", "--power", "0"], folder.path()), 2, &["power", "positive"]);
+    assert!(!folder.path().join("runs").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_before_anything_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("file"), "").expect("written");
+    refused(&short(&["--out", "file/run"], folder.path()), 1, &["file/run"]);
+    refused(&program(&["run", "polynomial", "--resume", "nowhere"], folder.path()), 2, &["nowhere"]);
+}
+
+#[test]
+fn gradients_of_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |content: &str| std::fs::write(folder.path().join("v.json"), content).expect("written");
+    let run = || program(&["gradient", "v.json"], folder.path());
+    let case = r#""id":"a","rows":1,"k":2,"tau":1.0,"logits":[0.0,0.0],"upstream":[1.0,0.0],"sample":[0]"#;
+    file(&format!(r#"{{"estimator":"reinmax","cases":[{{{case}}}]}}"#));
+    let report = json(&run());
+    assert_eq!(report["estimator"], "reinmax");
+    // [p (g - g_D) + e_D (g_D - <p, g>)] / 2 with p = 1/2.
+    assert_eq!(report["cases"][0], serde_json::json!({"id": "a", "grad": [0.25, -0.25]}));
+    file(&format!(r#"{{"estimator":"mve","cases":[{{{case}}}]}}"#));
+    refused(&run(), 1, &["v.json", "mve", "stgs"]);
+    file(&format!(r#"{{"estimator":"stgs","cases":[{{{case}}}]}}"#));
+    refused(&run(), 1, &["case 'a'", "gumbel"]);
+    file(&format!(r#"{{"estimator":"stgs","cases":[{{{case},"gumbel":[0.0,1.0]}}]}}"#));
+    refused(&run(), 1, &["case 'a'", "row 0"]);
+    file(&format!(r#"{{"estimator":"st","cases":[{{{}}}]}}"#, case.replace("\"k\":2", "\"k\":3")));
+    refused(&run(), 1, &["case 'a'", "3 logits"]);
+    file(r#"{"estimator":"st","cases":[{"id":"a"}]}"#);
+    refused(&run(), 1, &["v.json", "rows"]);
+    file("{");
+    refused(&run(), 1, &["v.json"]);
+    refused(&program(&["gradient", "missing.json"], folder.path()), 1, &["missing.json"]);
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for command in [&["--help"][..], &["run", "polynomial", "--help"], &["gradient", "--help"]] {
+        let output = program(command, folder.path());
+        assert!(output.status.success());
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Example"), "{command:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_a_run_that_can_be_resumed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"))
+        .args(["run", "polynomial", "--out", "run", "--threads", "1", "--epochs", "100000", "--format", "json"])
+        .current_dir(folder.path())
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    while !folder.path().join("run/config.toml").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // The handler is set right after the configuration is written.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
+    let status = child.wait().expect("it ends");
+    let output = child.wait_with_output().expect("its output");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(status.code(), Some(130), "{message}");
+    assert!(message.contains("--resume run"), "{message}");
+    assert!(folder.path().join("run/metrics.jsonl").exists());
+}
