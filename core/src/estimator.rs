@@ -5,6 +5,34 @@
 //! loss of each draw. Estimators are configuration: `Copy`, at most four floats, no state; noise comes from outside.
 //! [`exact`] enumerates instead of estimating.
 
+/// The configuration methods of an [`Estimator`] whose one parameter is its temperature.
+macro_rules! configured_by_tau {
+    () => {
+        fn check(&self) -> $crate::Result<()> {
+            $crate::error::check_tau(self.tau)
+        }
+
+        fn to_config(self) -> [f32; 4] {
+            [self.tau, 0.0, 0.0, 0.0]
+        }
+
+        fn from_config([tau, ..]: [f32; 4]) -> Self {
+            Self { tau }
+        }
+    };
+}
+
+/// tau = 1 by default.
+macro_rules! default_tau_of_one {
+    ($estimator:ident) => {
+        impl Default for $estimator {
+            fn default() -> Self {
+                Self { tau: 1.0 }
+            }
+        }
+    };
+}
+
 pub mod exact;
 mod gumbel_softmax;
 mod reinforce;

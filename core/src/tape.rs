@@ -7,6 +7,7 @@
 //! accumulated sample by sample. [`Tape::replay`] runs what is recorded again, on new leaves and new noise, and cannot
 //! run out of memory.
 
+mod backward;
 mod grads;
 mod measure;
 mod replay;
@@ -16,11 +17,10 @@ pub use storage::{Footprint, Node, Slabs, TapeMem};
 
 pub use grads::InputGrads;
 
-use grads::GradSpan;
 use storage::{Kind, NO_GRAD, NO_INPUT};
 
 use crate::error::check_len;
-use crate::op::{Draws, Forward, MAX_INPUTS, Matrix, NoiseSource, Op, Spec, Vjp};
+use crate::op::{Draws, Forward, MAX_INPUTS, Matrix, NoiseSource, Op, Spec};
 use crate::random::Stream;
 use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
 
@@ -383,94 +383,6 @@ impl<'m, B: Backend> Tape<'m, B> {
             }
         }
         Ok(inputs)
-    }
-
-    /// Fills in the gradients of everything that `loss` (1 x 1) depends on. Gradients of leaves and parameters add up
-    /// over calls until [`Tape::zero_grad`]; all others start from 0.
-    ///
-    /// # Errors
-    /// [`Error::Stale`], [`Error::NotScalar`], [`Error::NoGrad`].
-    pub fn backward(&mut self, loss: Var) -> Result<()> {
-        if self.lookup(loss)?.shape != Shape::SCALAR {
-            return Err(Error::NotScalar);
-        }
-        self.backward_with(loss, &[1.0])
-    }
-
-    /// [`Tape::backward`] from a tensor of any shape whose upstream gradient the caller brings.
-    ///
-    /// # Errors
-    /// [`Error::Stale`], [`Error::Length`], [`Error::NoGrad`].
-    pub fn backward_with(&mut self, var: Var, upstream: &[f32]) -> Result<()> {
-        let node = *self.lookup(var)?;
-        check_len(Argument::Upstream, upstream.len(), node.shape.len())?;
-        if !node.has_grad() {
-            return Err(Error::NoGrad);
-        }
-        if self.measuring {
-            return Ok(());
-        }
-        for node in self.slabs.nodes.iter_mut().take(self.at.nodes) {
-            node.fresh = node.kind == Kind::Computed;
-        }
-        let mut seed = InputGrads { slab: self.slabs.grads, spans: [None; MAX_INPUTS], nodes: self.slabs.nodes };
-        seed.spans[0] = Some(GradSpan::new(var.node, &node));
-        for (grad, upstream) in seed.get(0).unwrap_or_default().iter_mut().zip(upstream) {
-            *grad += upstream;
-        }
-        for i in (0..=var.node).rev() {
-            self.pull_back(i)?;
-        }
-        Ok(())
-    }
-
-    /// Runs one node's VJP. Where nothing has reached its gradient, that is 0, and so is all it would pass on.
-    fn pull_back(&mut self, node: u32) -> Result<()> {
-        let node = *self.node(node)?;
-        let Some(op) = node.op.filter(|_| node.has_grad()) else { return Ok(()) };
-        let len = node.shape.len();
-        if node.fresh {
-            span_mut(self.slabs.grads, node.grad, len)?.fill(0.0);
-            return Ok(());
-        }
-        let inputs = self.inputs(&node)?;
-        let values = &*self.slabs.values;
-        let (lower, upper) = self.slabs.grads.split_at_mut_checked(node.grad as usize).ok_or(Error::Stale)?;
-        let mut matrices = [Matrix::NONE; MAX_INPUTS];
-        let mut spans = [None; MAX_INPUTS];
-        for (((matrix, grad_span), input), id) in matrices.iter_mut().zip(&mut spans).zip(inputs).zip(node.inputs) {
-            if let Some(input) = input {
-                *matrix = Matrix { values: span(values, input.value, input.shape.len())?, shape: input.shape };
-                *grad_span = input.has_grad().then(|| GradSpan::new(id, &input));
-            }
-        }
-        (op.vjp)(Vjp {
-            backend: &self.backend,
-            inputs: matrices,
-            out: Matrix { values: span(values, node.value, len)?, shape: node.shape },
-            upstream: upper.get(..len).ok_or(Error::Stale)?,
-            saved: span(self.slabs.saved, node.saved, node.saved_len as usize)?,
-            config: node.config,
-            number: node.number,
-            grads: InputGrads { slab: lower, spans, nodes: self.slabs.nodes },
-        })
-    }
-
-    /// Sets the gradients of all leaves and parameters to 0.
-    ///
-    /// # Errors
-    /// None in practice; the signature leaves room.
-    pub fn zero_grad(&mut self) -> Result<()> {
-        if self.measuring {
-            return Ok(());
-        }
-        for i in 0..self.at.nodes {
-            let node = *self.node(offset(i)?)?;
-            if node.kind == Kind::Leaf && node.has_grad() {
-                span_mut(self.slabs.grads, node.grad, node.shape.len())?.fill(0.0);
-            }
-        }
-        Ok(())
     }
 
     // ---- handles ---------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 //! What the tests share: tolerances, reference vectors, backends, and a naive double-precision twin of each operation.
 
+pub mod elementary;
 pub mod golden;
 pub mod tolerance;
 pub mod twin;

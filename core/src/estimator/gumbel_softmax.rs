@@ -13,7 +13,7 @@
 
 use super::{DrawInputs, Estimator, GradientInputs};
 use crate::categorical::{Noise, check_rows, force};
-use crate::error::{check_len, check_tau};
+use crate::error::check_len;
 use crate::kernel::LANES;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
@@ -30,26 +30,12 @@ pub struct GumbelSoftmax {
     pub tau: f32,
 }
 
-impl Default for GumbelSoftmax {
-    fn default() -> Self {
-        GumbelSoftmax { tau: 1.0 }
-    }
-}
+default_tau_of_one!(GumbelSoftmax);
 
 impl Estimator for GumbelSoftmax {
     const NAME: &'static str = "gumbel_softmax";
 
-    fn check(&self) -> Result<()> {
-        check_tau(self.tau)
-    }
-
-    fn to_config(self) -> [f32; 4] {
-        [self.tau, 0.0, 0.0, 0.0]
-    }
-
-    fn from_config([tau, ..]: [f32; 4]) -> Self {
-        GumbelSoftmax { tau }
-    }
+    configured_by_tau!();
 
     /// One for each category.
     fn uniforms_per_draw(&self, k: usize) -> usize {

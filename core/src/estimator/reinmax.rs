@@ -13,7 +13,6 @@
 
 use super::straight_through::TemperedSoftmax;
 use super::{Estimator, GradientInputs};
-use crate::error::check_tau;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{Direction, dot};
@@ -26,26 +25,12 @@ pub struct ReinMax {
     pub tau: f32,
 }
 
-impl Default for ReinMax {
-    fn default() -> Self {
-        ReinMax { tau: 1.0 }
-    }
-}
+default_tau_of_one!(ReinMax);
 
 impl Estimator for ReinMax {
     const NAME: &'static str = "reinmax";
 
-    fn check(&self) -> Result<()> {
-        check_tau(self.tau)
-    }
-
-    fn to_config(self) -> [f32; 4] {
-        [self.tau, 0.0, 0.0, 0.0]
-    }
-
-    fn from_config([tau, ..]: [f32; 4]) -> Self {
-        ReinMax { tau }
-    }
+    configured_by_tau!();
 
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;

@@ -9,7 +9,6 @@
 //! exponential at tau = 1. The gradient does not depend on the draw except through g. Useful tau: 1 and above.
 
 use super::{Estimator, GradientInputs};
-use crate::error::check_tau;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::exp_nonpositive;
 use crate::kernel::lanes::Lanes;
@@ -24,26 +23,12 @@ pub struct StraightThrough {
     pub tau: f32,
 }
 
-impl Default for StraightThrough {
-    fn default() -> Self {
-        StraightThrough { tau: 1.0 }
-    }
-}
+default_tau_of_one!(StraightThrough);
 
 impl Estimator for StraightThrough {
     const NAME: &'static str = "straight_through";
 
-    fn check(&self) -> Result<()> {
-        check_tau(self.tau)
-    }
-
-    fn to_config(self) -> [f32; 4] {
-        [self.tau, 0.0, 0.0, 0.0]
-    }
-
-    fn from_config([tau, ..]: [f32; 4]) -> Self {
-        StraightThrough { tau }
-    }
+    configured_by_tau!();
 
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;

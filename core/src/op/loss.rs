@@ -23,7 +23,7 @@ impl<B: Backend> Tape<'_, B> {
         self.record(BceWithLogits::OP, &[logits, targets], spec)
     }
 
-    /// -ln softmax(logits)[class] of each row: n x 1. `classes` is n x 1, whole numbers held as floats; it takes no
+    /// -ln of the softmax at each row's class: n x 1. `classes` is n x 1, whole numbers held as floats; it takes no
     /// gradient. Saves two floats a row.
     ///
     /// # Errors

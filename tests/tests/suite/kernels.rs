@@ -1,10 +1,9 @@
 //! Kernels against naive twins at every length, with equal bits on every level.
 
 use reinmax::categorical::{log_softmax, softmax};
-use reinmax::kernel::exp::{exp_nonpositive, ln};
-use reinmax::kernel::lanes::Lanes;
 use reinmax::kernel::reduce::{Dot, Sum};
-use reinmax::{Backend, Error, Host, Kernel};
+use reinmax::{Backend, Error, Host};
+use reinmax_tests::elementary::{Function, ulps};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
 
 fn numbers(n: usize, salt: usize) -> Vec<f32> {
@@ -91,34 +90,10 @@ fn a_row_without_a_softmax_is_named() {
     }
 }
 
-/// exp (or ln) of each element.
-struct Map<'a> {
-    logarithm: bool,
-    x: &'a [f32],
-    out: &'a mut [f32],
-}
-
-impl Kernel for Map<'_> {
-    type Out = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        for (x, out) in self.x.chunks(L::N).zip(self.out.chunks_mut(L::N)) {
-            if self.logarithm { ln(L::load(x)) } else { exp_nonpositive(L::load(x)) }.store(out);
-        }
-    }
-}
-
-fn map(host: Host, logarithm: bool, x: &[f32]) -> Vec<f32> {
+fn map(host: Host, function: Function, x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
-    host.run(Map { logarithm, x, out: &mut out });
+    function.map(host, x, &mut out);
     out
-}
-
-/// The distance in units of the last place of the true value.
-fn ulps(got: f32, truth: f64) -> f64 {
-    let nearest = (truth as f32).abs().max(f32::MIN_POSITIVE);
-    let unit = f64::from(f32::from_bits(nearest.to_bits() + 1) - nearest);
-    (f64::from(got) - truth).abs() / unit
 }
 
 /// A thousandth of all floats; `exhaustive` has the rest.
@@ -126,14 +101,14 @@ fn ulps(got: f32, truth: f64) -> f64 {
 fn exp_and_ln_are_within_their_bounds() {
     let exp: Vec<f32> = (0..=87.3_f32.to_bits()).step_by(1009).map(|bits| -f32::from_bits(bits)).collect();
     let ln: Vec<f32> = (1..f32::INFINITY.to_bits()).step_by(1009).map(f32::from_bits).collect();
-    for (logarithm, x, bound) in [(false, &exp, tolerance::EXP_ULP), (true, &ln, tolerance::LN_ULP)] {
+    for (function, x, bound) in [(Function::Exp, &exp, tolerance::EXP_ULP), (Function::Ln, &ln, tolerance::LN_ULP)] {
         let mut first: Option<Vec<f32>> = None;
         for host in hosts() {
-            let got = map(host, logarithm, x);
+            let got = map(host, function, x);
             assert_same_bits(first.get_or_insert_with(|| got.clone()), &got, host.level().name());
         }
         for (x, got) in x.iter().zip(first.expect("a level")) {
-            let truth = if logarithm { f64::from(*x).ln() } else { f64::from(*x).exp() };
+            let truth = function.truth(*x);
             assert!(ulps(got, truth) <= bound, "at {x:e}: {got:e} where {truth:e} is right");
         }
     }
@@ -142,10 +117,10 @@ fn exp_and_ln_are_within_their_bounds() {
 #[test]
 fn exp_and_ln_at_their_corners() {
     for host in hosts() {
-        let exp = map(host, false, &[0.0, -0.0, f32::NEG_INFINITY, -88.0, -1e30, f32::NAN]);
+        let exp = map(host, Function::Exp, &[0.0, -0.0, f32::NEG_INFINITY, -88.0, -1e30, f32::NAN]);
         assert_eq!(exp[..5], [1.0, 1.0, 0.0, 0.0, 0.0]);
         assert!(exp[5].is_nan());
-        let ln = map(host, true, &[1.0, 0.0, f32::INFINITY, f32::NAN]);
+        let ln = map(host, Function::Ln, &[1.0, 0.0, f32::INFINITY, f32::NAN]);
         assert_eq!(ln[..3], [0.0, f32::NEG_INFINITY, f32::INFINITY]);
         assert!(ln[3].is_nan());
     }
