@@ -95,6 +95,19 @@ fn functions_of_one_element() {
     }
 }
 
+/// Ragged ends of every length.
+#[test]
+fn pointwise_kernels_at_every_length() {
+    for n in 1..=130 {
+        let x = [(Shape::new(1, n), numbers(n as usize, 4))];
+        check("tanh", &x, &[], &|t, x| t.tanh(x[0]), &|x| x[0].iter().map(|x| x.tanh()).collect());
+        let column = [(Shape::new(n, 1), numbers(n as usize, 5))];
+        check("affine", &column, &[], &|t, x| t.affine(x[0], 0.5, 1.0), &|x| {
+            x[0].iter().map(|x| 0.5 * x + 1.0).collect()
+        });
+    }
+}
+
 #[test]
 fn functions_of_two_and_three_tensors() {
     for (rows, cols) in SHAPES {

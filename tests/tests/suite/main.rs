@@ -6,6 +6,7 @@ mod golden;
 mod gradients;
 mod identities;
 mod kernels;
+mod optim;
 mod parallel;
 mod random;
 mod sampling;

@@ -1,0 +1,87 @@
+//! Optimisers beyond their reference traces: twins in double precision, clipping, schedules, refusals.
+
+use reinmax::optim::{Adam, Optimizer, RAdam, Schedule, Sgd, StepDecay, Warmup, clip_by_value, clip_norm};
+use reinmax::{Argument, Error, Portable};
+use reinmax_tests::{assert_close, tolerance};
+
+#[test]
+fn sgd_with_momentum_and_weight_decay() {
+    let optimizer = Sgd { lr: 0.1, momentum: 0.9, weight_decay: 0.01 };
+    let (mut params, mut state) = ([1.0, -2.0, 0.5], [0.0; 3]);
+    let (mut twin, mut velocity) = ([1.0_f64, -2.0, 0.5], [0.0_f64; 3]);
+    for step in 1..=20_u32 {
+        let grads = [0.3, -0.1, 0.2 * step as f32];
+        optimizer.step(step, &mut params, &grads, &mut state).expect("valid");
+        for i in 0..3 {
+            velocity[i] = 0.9 * velocity[i] + f64::from(grads[i]) + 0.01 * twin[i];
+            twin[i] -= 0.1 * velocity[i];
+        }
+        let greatest = twin.iter().fold(1.0_f64, |greatest, x| greatest.max(x.abs()));
+        assert_close(&params, &twin, tolerance::FORWARD * greatest, &format!("step {step}"));
+    }
+}
+
+/// Weight decay is a gradient: decayed parameters step as if it had been added.
+#[test]
+fn weight_decay_is_added_to_the_gradient() {
+    fn same<O: Optimizer + std::fmt::Debug>(decaying: O, plain: O) {
+        let (mut a, mut b) = ([0.8, -0.3], [0.8, -0.3]);
+        let (mut state_a, mut state_b) = ([0.0; 4], [0.0; 4]);
+        for step in 1..=10 {
+            let grads = [0.1, 0.2];
+            let by_hand = [grads[0] + 0.1 * b[0], grads[1] + 0.1 * b[1]];
+            let n = O::state_len(2);
+            decaying.step(step, &mut a, &grads, &mut state_a[..n]).expect("valid");
+            plain.step(step, &mut b, &by_hand, &mut state_b[..n]).expect("valid");
+            assert_eq!(a, b, "{decaying:?} step {step}");
+        }
+    }
+    same(Adam { weight_decay: 0.1, ..Adam::new(0.01) }, Adam::new(0.01));
+    same(RAdam { weight_decay: 0.1, ..RAdam::new(0.01) }, RAdam::new(0.01));
+    same(Sgd { weight_decay: 0.1, ..Sgd::new(0.01) }, Sgd::new(0.01));
+}
+
+#[test]
+fn a_refused_step_changes_nothing() {
+    let refused = |optimizer: Adam, step, grads: &[f32], state: usize| {
+        let (mut params, mut state) = ([1.0, 2.0], vec![0.5; state]);
+        let error = optimizer.step(step, &mut params, grads, &mut state).expect_err("refused");
+        assert_eq!(params, [1.0, 2.0]);
+        assert!(state.iter().all(|x| *x == 0.5));
+        error
+    };
+    let value = |argument| Error::Value { argument, at: 0 };
+    let adam = Adam::new(0.1);
+    assert_eq!(refused(Adam::new(-0.1), 1, &[0.0; 2], 4), value(Argument::LearningRate));
+    assert_eq!(refused(Adam::new(f32::NAN), 1, &[0.0; 2], 4), value(Argument::LearningRate));
+    assert_eq!(refused(adam, 0, &[0.0; 2], 4), value(Argument::Coefficient));
+    assert_eq!(refused(Adam { beta2: 1.0, ..adam }, 1, &[0.0; 2], 4), value(Argument::Coefficient));
+    assert!(matches!(refused(adam, 1, &[0.0; 3], 4), Error::Length { argument: Argument::Grad, .. }));
+    assert!(matches!(refused(adam, 1, &[0.0; 2], 3), Error::Length { argument: Argument::State, .. }));
+}
+
+#[test]
+fn clipping() {
+    let mut grads = [3.0, 4.0];
+    assert_eq!(clip_norm(&Portable, &mut grads, 10.0), Ok(5.0));
+    assert_eq!(grads, [3.0, 4.0]);
+    assert_eq!(clip_norm(&Portable, &mut grads, 1.0), Ok(5.0));
+    // PyTorch's factor: max_norm / (norm + 1e-6).
+    assert_close(&grads, &[3.0 / 5.000_001, 4.0 / 5.000_001], tolerance::FORWARD, "clipped");
+    assert!(clip_norm(&Portable, &mut grads, 0.0).is_err());
+    assert_eq!(clip_norm(&Portable, &mut [f32::NAN, 1.0], 1.0), Err(Error::Value { argument: Argument::Grad, at: 0 }));
+    let mut grads = [-3.0, 0.5, 9.0];
+    clip_by_value(&mut grads, 1.0).expect("a positive limit");
+    assert_eq!(grads, [-1.0, 0.5, 1.0]);
+}
+
+#[test]
+fn schedules() {
+    let decay = StepDecay { every: 10, factor: 0.5 };
+    assert_eq!([0, 9, 10, 25].map(|step| decay.factor(step)), [1.0, 1.0, 0.5, 0.25]);
+    let warmup = Warmup { steps: 4 };
+    assert_eq!([0, 1, 3, 4, 100].map(|step| warmup.factor(step)), [0.25, 0.5, 1.0, 1.0, 1.0]);
+    let own = |step: u32| 1.0 / (1.0 + step as f32);
+    assert_eq!(Schedule::factor(&own, 3), 0.25);
+    assert_eq!(Adam::new(0.5).with_lr(0.1).lr(), 0.1);
+}
