@@ -108,7 +108,7 @@ pub(crate) struct PolynomialArgs {
     /// How many runs go side by side [default: one for each core]
     #[arg(long)]
     pub(crate) threads: Option<usize>,
-    /// Settings, with the names of these options; the command line wins
+    /// Settings, with the names of these options (- becomes _); the command line wins
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
     /// Folder for the run [default: runs/polynomial-N]
@@ -118,7 +118,10 @@ pub(crate) struct PolynomialArgs {
     #[arg(long, requires = "out")]
     pub(crate) overwrite: bool,
     /// Finish the run of a folder with the settings it was begun with
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "overwrite", "config", "estimator", "power", "seeds", "seed"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "out", "overwrite", "config", "estimator", "power", "seeds", "seed", "latents", "categories", "batch",
+        "epochs", "steps_per_epoch", "lr", "optimizer", "tau", "target",
+    ])]
     pub(crate) resume: Option<PathBuf>,
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
