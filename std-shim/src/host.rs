@@ -1,5 +1,6 @@
 //! The backend that picks the widest lanes the CPU has, once.
 
+use std::env::VarError;
 use std::fmt;
 use std::str::FromStr;
 
@@ -129,7 +130,8 @@ impl Host {
     pub fn from_env() -> Result<Self, LevelError> {
         match std::env::var("REINMAX_LEVEL") {
             Ok(name) => Host::new(name.parse()?),
-            Err(_) => Ok(Host::detect()),
+            Err(VarError::NotPresent) => Ok(Host::detect()),
+            Err(VarError::NotUnicode(name)) => Err(LevelError(name.to_string_lossy().into_owned())),
         }
     }
 

@@ -35,3 +35,8 @@ pub use host::{Host, Level, LevelError};
 pub use owned::{Memory, measure};
 pub use parallel::DataParallel;
 pub use reinmax_core::*;
+
+/// The README's program, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -4,6 +4,8 @@
 //! come; losses and gradients are added up in the order of the blocks. So the result is a function of the blocks, never
 //! of the threads.
 
+use std::num::NonZero;
+
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use reinmax_core::{Argument, Backend, Error, Footprint, Result, Tape};
@@ -31,7 +33,8 @@ impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
         blocks: usize,
         threads: usize,
     ) -> std::result::Result<Self, ThreadPoolBuildError> {
-        let threads = if threads == 0 { rayon::current_num_threads() } else { threads }.min(blocks);
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = if threads == 0 { cores() } else { threads }.min(blocks);
         let pool = if threads > 1 { Some(ThreadPoolBuilder::new().num_threads(threads).build()?) } else { None };
         Ok(DataParallel { backend, blocks: vec![Memory::new(footprint); blocks], pool })
     }
