@@ -63,7 +63,7 @@ verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
 }
 
 verb_exhaustive() { # slow: exp and ln over every float of their ranges
-    cargo test --workspace --release --locked -- --ignored
+    cargo test -p reinmax-tests --release --locked -- --ignored --nocapture
 }
 
 for verb in "${@:-help}"; do

@@ -9,6 +9,9 @@ use reinmax_core::{
 
 /// The most operations of a program: enough for every pair of them, short enough to stay fast.
 const MAX_OPS: usize = 24;
+/// A program ends when its values pass this; one whose last operation passes [`MAX_FLOATS`] is not run.
+const ENOUGH_VALUES: usize = 1 << 16;
+const MAX_FLOATS: usize = 1 << 20;
 
 /// Runs the program that `bytes` stand for.
 ///
@@ -19,6 +22,9 @@ pub(crate) fn check(bytes: &[u8]) {
     let mut measuring = Tape::measuring(&mut nodes, OneLane);
     let measured_ops = record(&mut measuring, bytes).len();
     let measured = measuring.footprint();
+    if measured.values.max(measured.saved) > MAX_FLOATS {
+        return;
+    }
 
     let scalar = run(OneLane, bytes, &measured);
     let vector = run(Portable, bytes, &measured);
@@ -202,7 +208,7 @@ impl<'a> Program<'a> {
 
     fn steps<B: Backend>(&mut self, tape: &mut Tape<'_, B>, stop: impl Fn(&Error) -> bool) -> Option<Error> {
         for _ in 0..MAX_OPS {
-            if self.bytes.is_empty() {
+            if self.bytes.is_empty() || tape.footprint().values > ENOUGH_VALUES {
                 return None;
             }
             match self.step(tape) {
