@@ -182,8 +182,13 @@ pub(crate) fn check_len(argument: Argument, got: usize, expected: usize) -> Resu
     if got == expected { Ok(()) } else { Err(Error::Length { argument, expected, got }) }
 }
 
-/// Refuses a temperature that is not positive and finite (NaN included: no comparison holds for it).
+/// Refuses a temperature that is not positive and finite (NaN included: no comparison holds for it), or whose reciprocal
+/// is not.
 #[inline]
 pub(crate) fn check_tau(tau: f32) -> Result<()> {
-    if tau > 0.0 && tau < f32::INFINITY { Ok(()) } else { Err(Error::Value { argument: Argument::Tau, at: 0 }) }
+    if tau > 0.0 && tau < f32::INFINITY && 1.0 / tau < f32::INFINITY {
+        Ok(())
+    } else {
+        Err(Error::Value { argument: Argument::Tau, at: 0 })
+    }
 }

@@ -50,6 +50,9 @@ pub use crate::kernel::draws::GradientInputs;
 use crate::kernel::sample::check_indices;
 use crate::{Argument, Backend, Error, Result};
 
+/// The most categories that a gradient takes: formulas compare indices as floats, which are exact up to here.
+pub const MAX_CATEGORIES: usize = 1 << 24;
+
 /// An estimator that works from the upstream gradient.
 pub trait Estimator: Copy + 'static {
     /// Its name in tables and on the command line.
@@ -149,6 +152,9 @@ impl GradientInputs<'_> {
     /// [`Error::NoCategories`] for k = 0.
     pub fn check(&self, saved_per_draw: usize, grad: usize) -> Result<()> {
         let rows = check_rows(self.probs.len(), self.k)?;
+        if self.k > MAX_CATEGORIES {
+            return Err(Error::TooLarge);
+        }
         let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
         let draws = size(rows, self.draws)?;
         check_len(Argument::Logits, self.logits.len(), self.probs.len())?;

@@ -25,7 +25,8 @@ use crate::random::Stream;
 use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
 
 /// A recorded tensor. A handle from before a reset, or of another tape, gives [`Error::Stale`] (that of another tape is
-/// missed with a chance of about 2^-31: epochs of different slabs start far apart).
+/// missed with a chance of about 2^-31: epochs of different slabs start far apart). Not caught is a handle of a tape whose
+/// slabs are gone, where fresh slabs were made at the same address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Var {
     node: u32,
@@ -270,6 +271,30 @@ impl<'m, B: Backend> Tape<'m, B> {
     /// [`Error::Stale`].
     pub fn shape(&self, var: Var) -> Result<Shape> {
         Ok(self.lookup(var)?.shape)
+    }
+
+    /// Whether gradients reach a tensor.
+    pub(crate) fn takes_grad(&self, var: Var) -> Result<bool> {
+        Ok(self.lookup(var)?.has_grad())
+    }
+
+    /// Refuses what would not fit besides all that is recorded: for operations of several nodes, before the first.
+    pub(crate) fn check_room(&self, more: Footprint) -> Result<()> {
+        let sum = |x: usize, y: usize| x.checked_add(y).ok_or(Error::TooLarge);
+        let need = Footprint {
+            nodes: sum(self.at.nodes, more.nodes)?,
+            values: sum(self.at.values, more.values)?,
+            grads: sum(self.at.grads, more.grads)?,
+            saved: sum(self.at.saved, more.saved)?,
+        };
+        if !self.measuring {
+            need.check(&self.slabs)?;
+        }
+        if need.nodes <= self.slabs.nodes.len() {
+            Ok(())
+        } else {
+            Err(Error::Full { slab: Slab::Nodes, need: need.nodes })
+        }
     }
 
     /// Takes room in the slabs and writes the node; nothing runs yet.

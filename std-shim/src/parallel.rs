@@ -51,21 +51,24 @@ impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
         F: Fn(usize, &mut Tape<'_, B>) -> Result<f32> + Sync,
     {
         let backend = &self.backend;
-        let run = |(b, memory): (usize, &mut Memory<B>)| -> Result<f32> {
-            block(b, &mut Tape::with_backend(memory.slabs(), backend.clone()))
+        let run = |(b, memory): (usize, &mut Memory<B>)| -> Result<(f32, usize)> {
+            let mut tape = Tape::with_backend(memory.slabs(), backend.clone());
+            Ok((block(b, &mut tape)?, tape.param_grads().len()))
         };
         let blocks = &mut self.blocks;
-        let losses: Vec<Result<f32>> = match &self.pool {
+        let losses: Vec<Result<(f32, usize)>> = match &self.pool {
             Some(pool) => pool.install(|| blocks.par_iter_mut().enumerate().map(run).collect()),
             None => blocks.iter_mut().enumerate().map(run).collect(),
         };
         grads.fill(0.0);
         let mut total = 0.0;
         for (memory, loss) in self.blocks.iter().zip(losses) {
-            total += loss?;
-            let expected = grads.len();
-            let short = Error::Length { argument: Argument::Grad, expected, got: memory.grads().len() };
-            for (sum, grad) in grads.iter_mut().zip(memory.grads().get(..expected).ok_or(short)?) {
+            let (loss, params) = loss?;
+            if grads.len() != params {
+                return Err(Error::Length { argument: Argument::Grad, expected: params, got: grads.len() });
+            }
+            total += loss;
+            for (sum, grad) in grads.iter_mut().zip(memory.grads()) {
                 *sum += grad;
             }
         }

@@ -2,6 +2,7 @@
 
 pub mod elementary;
 pub mod golden;
+pub mod order;
 pub mod tolerance;
 pub mod twin;
 

@@ -8,7 +8,7 @@ pub const GOLDEN: f64 = 1e-6;
 /// probabilities in f32).
 pub const ENUMERATION: f64 = 1e-5;
 
-/// Parameters after 25 optimiser steps against a double-precision trace, in units of one learning rate: Adam divides by
+/// Parameters after up to 60 optimiser steps against a double-precision trace, in units of one learning rate: Adam divides by
 /// the root of a small second moment, which magnifies f32 rounding in the gradient.
 pub const TRACE: f64 = 1e-3;
 
@@ -32,3 +32,11 @@ pub const SHIFT: f64 = 1e-4;
 
 /// Statistical tests have fixed seeds and fail beyond this many standard deviations.
 pub const SIGMAS: f64 = 4.5;
+
+/// Greatest errors of sigmoid on [-87, 87], tanh on [-10, 10] and ln(1 + x) on [0, 1], in units of the last place, as
+/// `kernel::exp` documents them.
+pub const SIGMOID_ULP: f64 = 2.42;
+/// See [`SIGMOID_ULP`].
+pub const TANH_ULP: f64 = 1.53;
+/// See [`SIGMOID_ULP`].
+pub const LN_1P_ULP: f64 = 2.48;

@@ -81,8 +81,18 @@ impl Contraction<'_> {
             let start = (at * self.inner).min(x.len());
             start..(start + self.inner).min(x.len())
         };
-        let a = self.a.values.get(row(self.a.values, i)).unwrap_or(&[]);
         let b = self.b.values.get(row(self.b.values, c)).unwrap_or(&[]);
+        if self.a.transposed {
+            // Row i of `a` is a column in memory.
+            let mut sums = [0.0; LANES];
+            for (j, b) in b.iter().enumerate() {
+                if let Some(sum) = sums.get_mut(if self.inner > SHORT { j % LANES } else { 0 }) {
+                    *sum += self.a(i, j) * b;
+                }
+            }
+            return super::lanes::fold(sums);
+        }
+        let a = self.a.values.get(row(self.a.values, i)).unwrap_or(&[]);
         Dot { a, b }.run::<L>()
     }
 

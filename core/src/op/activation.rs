@@ -13,7 +13,8 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// Those of [`Tape::record`].
     pub fn relu(&mut self, x: Var) -> Result<Var> {
-        self.leaky_relu(x, 0.0)
+        let spec = Spec::new(self.shape(x)?);
+        self.record(Relu::OP, &[x], spec)
     }
 
     /// x above 0, slope * x elsewhere; gradient `slope` at 0.
@@ -42,6 +43,39 @@ impl<B: Backend> Tape<'_, B> {
         let spec = Spec::new(self.shape(x)?);
         self.record(Tanh::OP, &[x], spec)
     }
+}
+
+/// x above 0, NaN where x is, else 0: a product with 0 would make NaN of -inf, and -0 of the rest.
+#[derive(Clone, Copy)]
+struct Positive;
+impl Function<1> for Positive {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        let zero = L::splat(0.0);
+        L::select_lt(zero, x, x, L::select_eq(x, x, zero, x))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct PositiveVjp;
+impl Function<2> for PositiveVjp {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
+        L::select_lt(L::splat(0.0), x, g, L::splat(0.0))
+    }
+}
+
+struct Relu;
+impl<B: Backend> Operation<B> for Relu {
+    const OP: &'static Op<B> = &Op {
+        name: "relu",
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Positive, [f.inputs[0].values], f.out),
+        vjp: |mut v: Vjp<'_, B>| {
+            let (g, x) = (v.upstream, v.inputs[0].values);
+            add_grad(&mut v, 0, PositiveVjp, [g, x]);
+            Ok(())
+        },
+    };
 }
 
 #[derive(Clone, Copy)]

@@ -231,10 +231,18 @@ impl Kernel for CrossEntropyRows<'_> {
             let class = whole_number(*class, self.k).ok_or(bad)?;
             let max = row_max::<L, Along>(logits);
             let mut sums = L::Sums::zero();
+            let mut sum = 0.0;
             for (step, x) in logits.chunks(L::N).enumerate() {
-                sums.add(step, exp_nonpositive(L::load_or(x, f32::NEG_INFINITY) - max));
+                let e = exp_nonpositive(L::load_or(x, f32::NEG_INFINITY) - max);
+                if self.k <= SHORT {
+                    let mut terms = [0.0; crate::kernel::LANES];
+                    e.store(&mut terms);
+                    sum = terms.iter().take(x.len()).fold(sum, |sum, term| sum + term);
+                } else {
+                    sums.add(step, e);
+                }
             }
-            let total = L::splat(sums.fold());
+            let total = L::splat(if self.k <= SHORT { sum } else { sums.fold() });
             if !total.all_positive_finite() {
                 return Err(bad_logits(self.logits, self.k, row));
             }

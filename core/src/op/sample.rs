@@ -11,7 +11,7 @@ use super::{Draws, Forward, Op, Operation, Spec, Vjp};
 use crate::estimator::{DrawInputs, GradientInputs};
 use crate::kernel::SHORT;
 use crate::kernel::sample::{indicator, one_hot};
-use crate::{Argument, Backend, Error, Estimator, Result, Shape, Tape, Var};
+use crate::{Argument, Backend, Error, Estimator, Footprint, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
     /// Draws one category for each row: rows x k one-hot vectors whose gradient reaches the logits by way of the
@@ -57,7 +57,7 @@ impl<B: Backend> Tape<'_, B> {
         column: u32,
         draws: Draws<'_>,
     ) -> Result<Var> {
-        let (_, spec) = self.sample_spec(estimator, logits, probs, repeats)?;
+        let (draw_count, spec) = self.sample_spec(estimator, logits, probs, repeats)?;
         let Shape { rows, cols } = spec.shape;
         if column >= cols {
             return Err(Error::Value { argument: Argument::Columns, at: column as usize });
@@ -67,6 +67,11 @@ impl<B: Backend> Tape<'_, B> {
             let spec = Spec { shape, number: column, ..spec };
             return self.record_with(SampleColumn::<E>::OP, &[logits, probs], spec, draws);
         }
+        // Three nodes, all or none: with room for them nothing after the draws can fail.
+        let (one_hot, one_column) = (Shape::new(draw_count, cols).checked_len()? as usize, draw_count as usize);
+        let floats = one_hot.checked_add(one_column).ok_or(Error::TooLarge)?;
+        let grads = if self.takes_grad(logits)? { floats } else { 0 };
+        self.check_room(Footprint { nodes: 3, values: floats, grads, saved: spec.saved })?;
         let one_hot = self.sample_many(estimator, logits, probs, repeats, draws)?;
         let column = self.column(one_hot, column)?;
         self.view(column, shape)
@@ -79,6 +84,9 @@ impl<B: Backend> Tape<'_, B> {
         self.expect_shape(Argument::Probs, probs, shape)?;
         if shape.cols == 0 {
             return Err(Error::NoCategories);
+        }
+        if shape.cols as usize > crate::estimator::MAX_CATEGORIES {
+            return Err(Error::TooLarge);
         }
         if repeats == 0 {
             return Err(Error::Value { argument: Argument::Repeats, at: 0 });

@@ -41,7 +41,8 @@ impl<B: Backend> Tape<'_, B> {
         for (grad, upstream) in seed.get(0).unwrap_or_default().iter_mut().zip(upstream) {
             *grad += upstream;
         }
-        for i in (0..=var.node).rev() {
+        // Those recorded after `var` too: nothing reaches them, so their gradient is 0.
+        for i in (0..offset(self.at.nodes)?).rev() {
             self.pull_back(i)?;
         }
         Ok(())

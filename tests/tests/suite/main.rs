@@ -1,13 +1,20 @@
 //! All tests that cross crates, in one program: kernels are compiled once for every level instead of once a file.
 
+mod corners;
 mod exhaustive;
 mod fuzz_corpus;
 mod golden;
 mod gradients;
+mod gumbel;
+mod handles;
 mod identities;
 mod kernels;
 mod optim;
+mod optim_twins;
+mod order;
 mod parallel;
 mod random;
+mod rollback;
 mod sampling;
+mod scores;
 mod tape;

@@ -52,3 +52,36 @@ fn the_first_block_that_fails_is_reported() {
 fn an_os_seed_differs_from_the_next() {
     assert_ne!(reinmax::os_seed().expect("a source"), reinmax::os_seed().expect("a source"));
 }
+
+/// Lengths are compared: too many gradients, or too few, are an error and never cut down or filled up.
+#[test]
+fn gradients_must_be_as_many_as_the_parameters() {
+    let host = Host::detect();
+    let footprint = measure(host, |tape| block(0, tape).map(drop)).expect("it records");
+    // The slab of gradients is longer than the parameters: it holds those of intermediate tensors too.
+    assert!(footprint.grads > SHAPE.len() + 4);
+    for got in [0, SHAPE.len() - 1, SHAPE.len() + 1, SHAPE.len() + 4] {
+        let mut parallel = DataParallel::new(host, &footprint, 3, 2).expect("threads");
+        let outcome = parallel.step(&mut vec![0.0; got], block);
+        assert!(matches!(outcome, Err(Error::Length { .. })), "{got} gradients: {outcome:?}");
+    }
+}
+
+/// The sum over blocks is that of tapes of one's own, added in order.
+#[test]
+fn a_step_adds_up_its_blocks_in_order() {
+    let host = Host::detect();
+    let footprint = measure(host, |tape| block(0, tape).map(drop)).expect("it records");
+    let (mut loss, mut grads) = (0.0, vec![0.0; SHAPE.len()]);
+    for b in 0..5 {
+        let mut memory = reinmax::Memory::new(&footprint);
+        let mut tape = Tape::with_backend(memory.slabs(), host);
+        loss += block(b, &mut tape).expect("it runs");
+        grads.iter_mut().zip(tape.param_grads()).for_each(|(sum, g)| *sum += g);
+    }
+    let mut parallel = DataParallel::new(host, &footprint, 5, 3).expect("threads");
+    let mut got = vec![f32::NAN; SHAPE.len()];
+    let got_loss = parallel.step(&mut got, block).expect("all blocks run");
+    assert_same_bits(&[got_loss], &[loss], "loss");
+    assert_same_bits(&got, &grads, "gradients");
+}

@@ -1,0 +1,113 @@
+//! Handles and gradients that must not lie: other tapes, and gradients that no pass has written.
+
+use reinmax::{Draws, Error, Node, Portable, Shape, Slabs, Tape, TapeMem, Var};
+
+/// Many tapes alive at the same time; no handle of one is taken by another, even where shapes and positions agree.
+#[test]
+fn no_tape_of_many_takes_the_handle_of_another() {
+    let mut memories: Vec<_> = (0..64).map(|_| TapeMem::<4, 8, 8, 1>::new()).collect();
+    let mut tapes: Vec<_> = memories.iter_mut().map(|memory| Tape::new(memory.slabs())).collect();
+    let vars: Vec<Var> = tapes.iter_mut().map(|tape| tape.input(Shape::SCALAR, &[1.0]).expect("room")).collect();
+    let marks: Vec<_> = tapes.iter().map(Tape::mark).collect();
+    for (i, tape) in tapes.iter_mut().enumerate() {
+        for j in (0..vars.len()).filter(|j| *j != i) {
+            assert_eq!(tape.value(vars[j]), Err(Error::Stale), "tape {i}, handle of {j}");
+            assert_eq!(tape.reset(marks[j]), Err(Error::Stale), "tape {i}, mark of {j}");
+        }
+        assert_eq!(tape.value(vars[i]), Ok(&[1.0][..]));
+    }
+}
+
+/// Every use of a stale handle is refused, as input, as loss, and to be set.
+#[test]
+fn a_stale_handle_is_refused_everywhere() {
+    let mut memory = TapeMem::<8, 64, 64, 8>::new();
+    let mut tape = Tape::new(memory.slabs());
+    let w = tape.param(Shape::new(2, 2), &[1.0; 4]).expect("room");
+    let start = tape.mark();
+    let old = tape.mul(w, w).expect("room");
+    tape.reset(start).expect("a live mark");
+    let uses = [
+        tape.add(w, old),
+        tape.mul(old, w),
+        tape.view(old, Shape::new(1, 4)),
+        tape.detach(old),
+        tape.softmax(old),
+        tape.linear(w, w, old),
+        tape.select(old, w, w),
+        tape.sum(old),
+    ];
+    assert_eq!(uses, [Err(Error::Stale); 8]);
+    assert_eq!(tape.backward(old), Err(Error::Stale));
+    assert_eq!(tape.backward_with(old, &[1.0; 4]), Err(Error::Stale));
+    assert_eq!(tape.set(old, &[1.0; 4]), Err(Error::Stale));
+    assert_eq!(tape.grad(old), Err(Error::Stale));
+    assert_eq!(tape.shape(old), Err(Error::Stale));
+    assert_eq!(tape.mark(), start);
+}
+
+/// `backward` zeroes the gradients of all nodes that are not leaves: also of those recorded after the loss.
+#[test]
+fn a_tensor_recorded_after_the_loss_has_gradient_zero() {
+    // What lay in the slab before must not be read as a gradient.
+    let (mut nodes, mut grads) = ([Node::EMPTY; 8], [f32::NAN; 16]);
+    let (mut values, mut saved) = ([f32::NAN; 16], [f32::NAN; 1]);
+    let slabs = Slabs { nodes: &mut nodes, values: &mut values, grads: &mut grads, saved: &mut saved };
+    let mut tape = Tape::with_backend(slabs, Portable);
+    let w = tape.param(Shape::SCALAR, &[3.0]).expect("room");
+    let loss = tape.mul(w, w).expect("room");
+    let later = tape.affine(loss, 2.0, 0.0).expect("room");
+    tape.backward(loss).expect("a loss");
+    assert_eq!(tape.grad(later), Ok(&[0.0][..]), "never written");
+    tape.backward(later).expect("a loss");
+    assert_eq!(tape.grad(w), Ok(&[6.0 + 12.0][..]));
+    tape.backward(loss).expect("a loss");
+    assert_eq!(tape.grad(later), Ok(&[0.0][..]), "left from the pass before");
+    assert_eq!(tape.grad(w), Ok(&[6.0 + 12.0 + 6.0][..]));
+}
+
+/// Views and detached names: one gradient under several names, and losses that are such names.
+#[test]
+fn views_share_their_gradient_and_detached_names_have_none() {
+    let mut memory = TapeMem::<16, 128, 128, 8>::new();
+    let mut tape = Tape::new(memory.slabs());
+    let w = tape.param(Shape::new(2, 3), &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).expect("room");
+    let flat = tape.view(w, Shape::new(1, 6)).expect("room");
+    let square = tape.mul(flat, flat).expect("room");
+    let tall = tape.view(square, Shape::new(6, 1)).expect("room");
+    let tall_again = tape.view(tall, Shape::new(3, 2)).expect("room");
+    let (first, second) = (tape.sum(tall).expect("room"), tape.sum(tall_again).expect("room"));
+    let both = tape.add(first, second).expect("room");
+    let loss = tape.view(both, Shape::SCALAR).expect("room");
+    let constant = tape.detach(loss).expect("room");
+    assert_eq!(tape.backward(constant), Err(Error::NoGrad));
+    let constant_again = tape.view(constant, Shape::SCALAR).expect("room");
+    assert_eq!(tape.backward(constant_again), Err(Error::NoGrad));
+    for pass in 1..=3 {
+        tape.backward(loss).expect("a loss");
+        assert_eq!(tape.grad(tall), Ok(&[2.0; 6][..]), "a computed gradient starts at 0 in each pass");
+        assert_eq!(tape.grad(tall_again), tape.grad(square));
+        let expected: Vec<f32> = (1..=6).map(|x| 4.0 * (x * pass) as f32).collect();
+        assert_eq!(tape.grad(flat), Ok(&expected[..]));
+        assert_eq!(tape.param_grads(), &expected[..]);
+    }
+    // A view of the middle of a chain, as the loss.
+    tape.zero_grad().expect("no error");
+    tape.backward_with(tall_again, &[1.0; 6]).expect("a gradient");
+    assert_eq!(tape.param_grads(), &[2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
+}
+
+/// A replay starts at its mark: what lies before keeps its values, and draws go on where the cursor is.
+#[test]
+fn a_replay_from_the_middle_leaves_what_lies_before() {
+    let mut memory = TapeMem::<8, 64, 64, 8>::new();
+    let mut tape = Tape::new(memory.slabs());
+    let w = tape.param(Shape::new(1, 2), &[1.0, 2.0]).expect("room");
+    let before = tape.affine(w, 10.0, 0.0).expect("room");
+    let middle = tape.mark();
+    let after = tape.affine(before, 1.0, 1.0).expect("room");
+    tape.set(w, &[5.0, 6.0]).expect("a parameter");
+    tape.replay(middle, Draws::Stream).expect("it ran before");
+    assert_eq!(tape.value(before), Ok(&[10.0, 20.0][..]));
+    assert_eq!(tape.value(after), Ok(&[11.0, 21.0][..]));
+}
