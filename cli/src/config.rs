@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::args::PolynomialArgs;
 use crate::estimators::Choice;
@@ -31,13 +31,29 @@ pub(crate) struct Config {
     pub(crate) categories: u32,
     pub(crate) batch: u32,
     pub(crate) epochs: u32,
+    #[serde(alias = "steps-per-epoch")]
     pub(crate) steps_per_epoch: u32,
     pub(crate) lr: f32,
     pub(crate) optimizer: OptimizerName,
     pub(crate) tau: f32,
     pub(crate) target: f32,
-    /// Half-open, as in `0..10`.
+    /// Half-open, as in `0..10`; one number is one seed.
+    #[serde(alias = "seed", deserialize_with = "text_or_number")]
     pub(crate) seeds: String,
+}
+
+/// `seed = 4` is as good as `seeds = "4"`.
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a range such as \"0..10\", or one number")]
+    enum Seeds {
+        Number(u64),
+        Text(String),
+    }
+    Ok(match Seeds::deserialize(deserializer)? {
+        Seeds::Number(number) => number.to_string(),
+        Seeds::Text(text) => text,
+    })
 }
 
 impl Default for Config {
@@ -59,6 +75,9 @@ impl Default for Config {
         }
     }
 }
+
+/// More runs than this are a slip of the pen; all of their curves are kept in memory.
+const MOST_RUNS: u64 = 1_000_000;
 
 /// One training run of a folder.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,6 +141,17 @@ impl Config {
                 return Err(format!("{name} = {value}: it must be at least {least}"));
             }
         }
+        // Tensors have fewer than 2^32 elements, and optimisers count steps in 32 bits.
+        let products = [
+            ("latents", self.latents, "categories", self.categories),
+            ("latents", self.latents, "batch", self.batch),
+            ("epochs", self.epochs, "steps-per-epoch", self.steps_per_epoch),
+        ];
+        for (name, value, other, factor) in products {
+            if value.checked_mul(factor).is_none() {
+                return Err(format!("{name} = {value} times {other} = {factor}: the product must be below 2^32"));
+            }
+        }
         let positive = [("tau", self.tau), ("lr", self.lr)];
         let powers = self.power.iter().map(|power| ("power", *power));
         for (name, value) in positive.into_iter().chain(powers) {
@@ -141,7 +171,18 @@ impl Config {
             .iter()
             .map(|text| Choice::from_str(text).map(|choice| choice.with_default_tau(tau).spelled()))
             .collect::<Result<_, _>>()?;
-        self.seed_range()?;
+        // Two runs of the same name could not be told apart in metrics.jsonl.
+        if let Some(twice) = repeated(&self.estimator) {
+            return Err(format!("estimator {twice} is given twice; give each once"));
+        }
+        if let Some(twice) = repeated(&self.power) {
+            return Err(format!("power {twice} is given twice; give each once"));
+        }
+        let seeds = self.seed_range()?;
+        let runs = (self.estimator.len() as u64).saturating_mul(self.power.len() as u64);
+        if runs.saturating_mul(seeds.end - seeds.start) > MOST_RUNS {
+            return Err(format!("seeds = '{}': that makes more than {MOST_RUNS} runs; give fewer seeds", self.seeds));
+        }
         Ok(self)
     }
 
@@ -154,7 +195,9 @@ impl Config {
             None => number(text).map(|seed| seed..seed.saturating_add(1)),
         };
         let range = range.map_err(|_| format!("seeds = '{text}': give a range such as 0..10, or one number"))?;
-        if range.is_empty() {
+        if range.start == u64::MAX {
+            Err(format!("seeds = '{text}': the greatest seed is {}", u64::MAX - 1))
+        } else if range.is_empty() {
             Err(format!("seeds = '{text}': the range is empty; its end is not part of it"))
         } else {
             Ok(range)
@@ -173,4 +216,9 @@ impl Config {
         }
         Ok(jobs)
     }
+}
+
+/// The first element that equals an earlier one.
+fn repeated<T: PartialEq>(list: &[T]) -> Option<&T> {
+    list.iter().enumerate().find(|(at, x)| list.iter().take(*at).any(|earlier| earlier == *x)).map(|(_, x)| x)
 }

@@ -31,19 +31,23 @@ impl Folder {
     pub(crate) fn create(out: Option<&Path>, overwrite: bool) -> Result<Self, String> {
         let Some(path) = out else { return Self::first_free(Path::new("runs")) };
         let name = |error| format!("{}: {error}", path.display());
-        if path.join("config.toml").exists() || path.join("metrics.jsonl").exists() {
-            if !overwrite {
-                return Err(format!(
-                    "{} holds an earlier run; --overwrite replaces it, --resume finishes it",
-                    path.display()
-                ));
-            }
+        let mut ours = Vec::new();
+        if path.is_dir() {
             for entry in std::fs::read_dir(path).map_err(name)? {
-                let file = entry.map_err(name)?.path();
-                if is_ours(&file) {
-                    std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-                }
+                ours.push(entry.map_err(name)?.path());
             }
+            ours.retain(|file| is_ours(file));
+        }
+        // Any file that a run would write counts: a lone summary.json or picture is somebody's result too.
+        if let (Some(file), false) = (ours.first(), overwrite) {
+            return Err(format!(
+                "{} holds an earlier run ({}); --overwrite replaces it, --resume finishes it",
+                path.display(),
+                file.display()
+            ));
+        }
+        for file in ours {
+            std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         }
         std::fs::create_dir_all(path).map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
         Self::writable(path.to_owned())
@@ -66,7 +70,9 @@ impl Folder {
 
     /// The folder of a run that was begun, with its configuration.
     pub(crate) fn open(path: &Path) -> Result<(Self, Config), String> {
-        let config = Config::read(&path.join("config.toml"))?.finish()?;
+        let config = Config::read(&path.join("config.toml"))
+            .and_then(Config::finish)
+            .map_err(|error| format!("{error}; --resume takes the folder of a run that was begun"))?;
         Ok((Self::writable(path.to_owned())?, config))
     }
 
@@ -134,6 +140,12 @@ impl Folder {
             let same =
                 |job: &Job| job.choice.spelled() == line.estimator && job.power == line.power && job.seed == line.seed;
             if let Some(curve) = jobs.iter().position(same).and_then(|at| curves.get_mut(at)) {
+                // Epochs in order, or the run counts as unfinished and is run again.
+                if line.epoch as usize != curve.loss.len() + 1 {
+                    curve.loss.clear();
+                    curve.microseconds.clear();
+                    continue;
+                }
                 curve.loss.push(line.loss);
                 curve.microseconds.push(line.microseconds_per_step);
             }

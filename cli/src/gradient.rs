@@ -1,6 +1,6 @@
 //! `gradient`: what core computes for the forced samples and the given noise of a file.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use reinmax::categorical::softmax;
@@ -10,15 +10,17 @@ use reinmax::{
     StraightThrough,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::Failure;
+use crate::{Failure, print};
 
 const AVAILABLE: &str = "st, reinmax, reinmax_with_prob_grad, stgs, reinforce";
 
 #[derive(Debug, Deserialize)]
 struct Vectors {
     estimator: String,
-    cases: Vec<Case>,
+    /// Read one by one, so that an error can name its case.
+    cases: Vec<Value>,
 }
 
 /// A case; which of the optional fields it needs depends on the estimator.
@@ -64,48 +66,52 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     if !AVAILABLE.split(", ").any(|known| known == estimator) {
         return Err(Failure::error(format!("{name}: no estimator '{estimator}' here; available are {AVAILABLE}")));
     }
-    let one = |case: &Case| {
-        let grad = case.gradient(&estimator, host).map_err(|error| format!("{name}: case '{}': {error}", case.id))?;
-        Ok(Gradient { id: case.id.clone(), grad })
+    let one = |(at, case): (usize, Value)| {
+        let called = match case.get("id").and_then(Value::as_str) {
+            Some(id) => format!("case '{id}'"),
+            None => format!("case {at} (counted from 0)"),
+        };
+        let gradient = Case::deserialize(case).map_err(|error| error.to_string()).and_then(|case| {
+            let grad = case.gradient(&estimator, host)?;
+            Ok(Gradient { id: case.id, grad })
+        });
+        gradient.map_err(|error| format!("{name}: {called}: {error}"))
     };
-    let cases = cases.iter().map(one).collect::<Result<_, String>>().map_err(Failure::error)?;
+    let cases = cases.into_iter().enumerate().map(one).collect::<Result<_, String>>().map_err(Failure::error)?;
     let json = serde_json::to_string(&Gradients { estimator, cases });
     let json = json.map_err(|error| Failure::error(error.to_string()))?;
-    // A closed pipe is the reader's choice.
-    let _ = writeln!(std::io::stdout(), "{json}");
-    Ok(())
+    print(&(json + "\n")).map_err(Failure::error)
 }
 
 impl Case {
+    /// The gradient, if all of its numbers are finite: JSON has no others.
     fn gradient(&self, estimator: &str, host: Host) -> Result<Vec<f32>, String> {
-        let say = |error: reinmax::Error| error.to_string();
-        if self.logits.len() != self.rows * self.k || self.sample.len() != self.rows {
-            return Err(format!(
-                "rows = {} and k = {} ask for {} logits and {} samples; there are {} and {}",
-                self.rows,
-                self.k,
-                self.rows * self.k,
-                self.rows,
-                self.logits.len(),
-                self.sample.len()
-            ));
+        let grad = self.unchecked_gradient(estimator, host)?;
+        match grad.iter().position(|x| !x.is_finite()) {
+            Some(at) => Err(format!("grad[{at}] is beyond the range of f32; scale the upstream gradient or loss down")),
+            None => Ok(grad),
         }
-        let mut probs = vec![0.0; self.logits.len()];
-        let mut grad = vec![0.0; self.logits.len()];
-        softmax(&host, &self.logits, self.k, 1.0, &mut probs).map_err(say)?;
+    }
+
+    fn unchecked_gradient(&self, estimator: &str, host: Host) -> Result<Vec<f32>, String> {
+        let say = |error: reinmax::Error| error.to_string();
+        self.check_sizes()?;
+        let (len, k) = (self.logits.len(), self.k);
+        let (mut probs, mut grad) = (vec![0.0; len], vec![0.0; len]);
+        softmax(&host, &self.logits, k, 1.0, &mut probs).map_err(say)?;
         if estimator == "reinforce" {
-            let losses = needed(&self.loss, "loss")?;
-            let inputs = ScoreInputs { probs: &probs, index: &self.sample, losses, k: self.k, draws: 1 };
+            let losses = needed(&self.loss, "loss", self.rows)?;
+            let inputs = ScoreInputs { probs: &probs, index: &self.sample, losses, k, draws: 1 };
             Reinforce { baseline: 0.0 }.gradient(&host, inputs, &mut grad).map_err(say)?;
             return Ok(grad);
         }
-        let upstream = needed(&self.upstream, "upstream")?;
-        let tau = *self.tau.as_ref().ok_or("the field 'tau' is missing")?;
-        let mut saved = Vec::new();
-        if estimator == "stgs" {
-            saved = self.perturbed(tau)?;
+        let upstream = needed(&self.upstream, "upstream", len)?;
+        let tau = self.tau.ok_or("the field 'tau' is missing")?;
+        if !(tau > 0.0 && tau.is_finite()) {
+            return Err(format!("tau = {tau}: a temperature is positive and finite"));
         }
-        let (logits, index, k) = (&self.logits, &self.sample, self.k);
+        let saved = if estimator == "stgs" { self.perturbed(tau)? } else { Vec::new() };
+        let (logits, index) = (&self.logits, &self.sample);
         let inputs =
             GradientInputs { logits, probs: &probs, index, saved: &saved, upstream, k, draws: 1, column: None };
         match estimator {
@@ -115,18 +121,32 @@ impl Case {
         }
         .map_err(say)?;
         if estimator == "reinmax_with_prob_grad" {
-            let upstream = needed(&self.upstream_prob, "upstream_prob")?;
-            if upstream.len() != probs.len() {
-                return Err(format!("upstream_prob has {} elements where {} are needed", upstream.len(), probs.len()));
-            }
+            let upstream = needed(&self.upstream_prob, "upstream_prob", len)?;
             host.run(AddSoftmaxVjp { probs: &probs, upstream, k, scale: 1.0, grad: &mut grad });
         }
         Ok(grad)
     }
 
+    /// Compares the sizes that every estimator needs, and looks at the forced samples.
+    fn check_sizes(&self) -> Result<(), String> {
+        let (rows, k) = (self.rows, self.k);
+        let len = rows.checked_mul(k).ok_or_else(|| format!("rows = {rows} times k = {k} is too large"))?;
+        if self.logits.len() != len || self.sample.len() != rows {
+            return Err(format!(
+                "rows = {rows} and k = {k} ask for {len} logits and {rows} samples; there are {} and {}",
+                self.logits.len(),
+                self.sample.len()
+            ));
+        }
+        match self.sample.iter().position(|index| *index as usize >= k) {
+            Some(row) => Err(format!("sample[{row}] = {}: an index must be below k = {k}", self.sample[row])),
+            None => Ok(()),
+        }
+    }
+
     /// Logits plus the file's Gumbel noise; its samples must be their argmax.
     fn perturbed(&self, tau: f32) -> Result<Vec<f32>, String> {
-        let noise = needed(&self.gumbel, "gumbel")?;
+        let noise = needed(&self.gumbel, "gumbel", self.logits.len())?;
         let (mut index, mut saved) = (vec![0; self.rows], vec![0.0; self.logits.len()]);
         GumbelSoftmax { tau }
             .draw_with_gumbel(&self.logits, self.k, 1, noise, &mut index, &mut saved)
@@ -141,7 +161,14 @@ impl Case {
     }
 }
 
-/// A field that this estimator cannot do without.
-fn needed<'a>(field: &'a Option<Vec<f32>>, name: &str) -> Result<&'a [f32], String> {
-    field.as_deref().ok_or_else(|| format!("the field '{name}' is missing"))
+/// A field that this estimator cannot do without: `len` finite numbers.
+fn needed<'a>(field: &'a Option<Vec<f32>>, name: &str, len: usize) -> Result<&'a [f32], String> {
+    let values = field.as_deref().ok_or_else(|| format!("the field '{name}' is missing"))?;
+    if values.len() != len {
+        return Err(format!("{name} has {} numbers where {len} are needed", values.len()));
+    }
+    match values.iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(format!("{name}[{at}] is not a finite f32")),
+        None => Ok(values),
+    }
 }

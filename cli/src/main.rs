@@ -13,6 +13,7 @@ mod polynomial;
 mod report;
 mod run;
 
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,6 +38,15 @@ impl Failure {
 
     fn interrupted(message: String) -> Self {
         Failure { message, code: 130 }
+    }
+}
+
+/// Writes results to stdout. A closed pipe (`| head`) is the reader's choice; a full disk is a failure.
+fn print(text: &str) -> Result<(), String> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("stdout: {error}")),
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,5 @@
 //! `run polynomial`: all jobs over the cores, the folder kept up to date, results at the end.
 
-use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,13 +8,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use reinmax::Host;
 
-use crate::Failure;
 use crate::args::{Format, PolynomialArgs};
 use crate::config::{Config, Job};
 use crate::folder::Folder;
 use crate::plot;
 use crate::polynomial::{Curve, train};
 use crate::report::Report;
+use crate::{Failure, print};
 
 /// Set by Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -76,7 +75,9 @@ fn run_jobs(
             failed.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert(message);
         }
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
+    // More threads than runs would only wait.
+    let threads = args.threads.map_or(0, |threads| threads.min(left.len().max(1)));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
     // One job at a time: jobs are long and of different lengths.
     pool.install(|| left.par_iter().with_max_len(1).for_each(one));
@@ -108,6 +109,12 @@ fn keep(
 ) -> Result<(), String> {
     if curve.loss.len() < config.epochs as usize {
         return Ok(());
+    }
+    // Neither JSON nor a picture holds such a number.
+    if let Some(epoch) = curve.loss.iter().position(|loss| !loss.is_finite()) {
+        let Job { choice, power, seed } = jobs[at];
+        let run = format!("{} p = {power} seed {seed}", choice.spelled());
+        return Err(format!("{run}: the loss of epoch {} is not finite; try a smaller lr, power or target", epoch + 1));
     }
     let mut state = state.lock().unwrap_or_else(|poison| poison.into_inner());
     let (curves, saved) = &mut *state;
@@ -149,8 +156,7 @@ fn finish(
         Format::Json => json + "\n",
         Format::Csv => report.csv(),
     };
-    // A closed pipe (`| head`) is the reader's choice, not a failure.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    print(&text)?;
     if !args.quiet {
         eprintln!("wrote {}", folder.path().display());
     }

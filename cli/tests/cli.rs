@@ -132,6 +132,23 @@ fn a_run_that_was_cut_short_can_be_finished() {
 }
 
 #[test]
+fn resuming_reads_losses_back_to_the_bit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Long enough that a parser that rounds would change the last digit of some of the numbers.
+    let options =
+        ["--estimator", "exact", "--latents", "7", "--epochs", "60", "--steps-per-epoch", "30", "--seed", "0"];
+    let run = ["run", "polynomial", "--out", "run"];
+    assert!(program(&[&run[..], &options].concat(), folder.path()).status.success());
+    // As text, before any parser of this test's own.
+    let metrics = || std::fs::read_to_string(folder.path().join("run/metrics.jsonl")).expect("metrics");
+    let before = metrics();
+    assert_eq!(before.lines().count(), 60);
+    assert!(program(&["run", "polynomial", "--resume", "run"], folder.path()).status.success());
+    // All of it was finished: nothing runs again, not even times change.
+    assert_eq!(metrics(), before);
+}
+
+#[test]
 fn a_configuration_file_is_read_and_the_command_line_wins() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = "estimator = [\"st\"]\nlatents = 3\nepochs = 2\nsteps_per_epoch = 2\nseeds = \"4\"\nbatch = 2\n";
@@ -141,6 +158,12 @@ fn a_configuration_file_is_read_and_the_command_line_wins() {
     assert_eq!(report["config"]["latents"], 3);
     assert_eq!(report["results"][0]["loss_per_epoch"].as_array().expect("a curve").len(), 1);
     assert_eq!(report["results"][0]["seed"], 4);
+    for seed in ["seed = 4", "seeds = 4", "seed = \"4\""] {
+        std::fs::write(folder.path().join("c.toml"), config.replace("seeds = \"4\"", seed)).expect("written");
+        assert_eq!(json(&program(&options, folder.path()))["results"][0]["seed"], 4);
+    }
+    std::fs::write(folder.path().join("c.toml"), "seeds = [4]\n").expect("written");
+    refused(&program(&options, folder.path()), 2, &["c.toml", "seeds", "0..10"]);
     std::fs::write(folder.path().join("c.toml"), "latens = 3\n").expect("written");
     refused(&program(&options, folder.path()), 2, &["c.toml", "latens"]);
 }
@@ -166,7 +189,61 @@ fn wrong_usage_names_what_was_wrong() {
     }
     refused(&program(&["run", "polynomial", "--seeds", "3..3"], folder.path()), 2, &["3..3", "empty"]);
     refused(&program(&["run", "polynomial", "--power", "0"], folder.path()), 2, &["power", "positive"]);
+    let run = ["run", "polynomial"];
+    let wrong: [(&[&str], &[&str]); 7] = [
+        (&["--seeds", "0..18446744073709551615"], &["seeds", "1000000 runs"]),
+        (&["--seed", "18446744073709551615"], &["seeds", "greatest seed"]),
+        (&["--latents", "4000000000"], &["latents", "categories", "2^32"]),
+        (&["--latents", "70000", "--batch", "70000"], &["latents", "batch", "2^32"]),
+        (&["--epochs", "70000", "--steps-per-epoch", "70000"], &["epochs", "steps-per-epoch", "2^32"]),
+        (&["--estimator", "st", "--estimator", "straight_through"], &["straight_through:tau=1", "twice"]),
+        (&["--power", "2,3,2"], &["power 2", "twice"]),
+    ];
+    for (options, words) in wrong {
+        refused(&program(&[&run, options].concat(), folder.path()), 2, words);
+    }
     assert!(!folder.path().join("runs").exists(), "nothing was begun");
+}
+
+#[test]
+fn more_threads_than_runs_are_not_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(short(&["--threads", "1000000000"], folder.path()).status.success());
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_a_failure_that_names_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = ["run", "polynomial", "--estimator", "st", "--target", "1e30", "--power", "3", "--seed", "5"];
+    let one_step = ["--epochs", "1", "--steps-per-epoch", "1"];
+    refused(
+        &program(&[&options[..], &one_step].concat(), folder.path()),
+        1,
+        &["straight_through", "seed 5", "epoch 1"],
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_a_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
+    command.args(SHORT).args(["--format", "json"]).current_dir(folder.path()).stdout(full);
+    refused(&command.output().expect("the program starts"), 1, &["stdout"]);
+}
+
+#[test]
+fn a_lone_result_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["summary.json", "curve.svg"] {
+        let run = folder.path().join(name.replace('.', "-"));
+        std::fs::create_dir(&run).expect("a folder");
+        std::fs::write(run.join(name), "mine").expect("written");
+        let out = run.to_str().expect("a name");
+        refused(&short(&["--out", out], folder.path()), 1, &[name, "--overwrite"]);
+        assert_eq!(std::fs::read_to_string(run.join(name)).expect("read"), "mine");
+    }
 }
 
 #[test]
@@ -197,7 +274,29 @@ fn gradients_of_a_file() {
     file(&format!(r#"{{"estimator":"st","cases":[{{{}}}]}}"#, case.replace("\"k\":2", "\"k\":3")));
     refused(&run(), 1, &["case 'a'", "3 logits"]);
     file(r#"{"estimator":"st","cases":[{"id":"a"}]}"#);
-    refused(&run(), 1, &["v.json", "rows"]);
+    refused(&run(), 1, &["v.json", "case 'a'", "rows"]);
+    file(&format!(r#"{{"estimator":"st","cases":[{{{}}}]}}"#, case.replace("\"id\":\"a\",", "")));
+    refused(&run(), 1, &["case 0", "id"]);
+    // What f32 cannot hold must not come out as null.
+    for (estimator, from, to, words) in [
+        ("st", "[1.0,0.0]", "[1.0,1e39]", ["upstream[1]", "finite"]),
+        ("reinmax", "[1.0,0.0]", "[3e38,-3e38]", ["grad[", "f32"]),
+        ("st", "[1.0,0.0]", "[1.0]", ["upstream has 1", "2 are needed"]),
+        ("st", "\"tau\":1.0", "\"tau\":-1.0", ["tau = -1", "positive"]),
+        ("st", "\"sample\":[0]", "\"sample\":[2]", ["sample[0] = 2", "below k = 2"]),
+        ("st", "\"rows\":1", "\"rows\":9223372036854775808", ["rows", "too large"]),
+        ("reinforce", "\"sample\"", "\"loss\":[1e39],\"sample\"", ["loss[0]", "finite"]),
+        (
+            "reinmax_with_prob_grad",
+            "\"sample\"",
+            "\"upstream_prob\":[1e39,0],\"sample\"",
+            ["upstream_prob[0]", "finite"],
+        ),
+        ("stgs", "\"sample\"", "\"gumbel\":[1e39,0],\"sample\"", ["gumbel[0]", "finite"]),
+    ] {
+        file(&format!(r#"{{"estimator":"{estimator}","cases":[{{{}}}]}}"#, case.replace(from, to)));
+        refused(&run(), 1, &[&["v.json", "case 'a'"], &words[..]].concat());
+    }
     file("{");
     refused(&run(), 1, &["v.json"]);
     refused(&program(&["gradient", "missing.json"], folder.path()), 1, &["missing.json"]);
