@@ -18,10 +18,12 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(230, 159, 0),
 ];
 const GREY: RGBColor = RGBColor(110, 110, 110);
+/// The picture's size in pixels, and in units of drawing: the backend rounds to whole units, too coarse for smooth curves.
 const SIZE: (u32, u32) = (880, 520);
-/// Room right of the axes for the names of the lines, and the least distance between two of them: pixels.
+const UNITS: u32 = 8;
+/// Room right of the axes for the names of the lines, and the distance that two of them should have: pixels.
 const LABELS: u32 = 190;
-const LINE_HEIGHT: i32 = 19;
+const LINE_HEIGHT: u32 = 19;
 
 /// One estimator: mean and standard deviation of each epoch.
 struct Series {
@@ -35,7 +37,8 @@ pub(crate) fn curves(config: &Config, power: f32, jobs: &[Job], curves: &[Curve]
     let series = series(power, jobs, curves);
     let mut svg = String::new();
     draw(config, power, &series, &mut svg).map_err(|error| format!("the picture cannot be drawn: {error}"))?;
-    Ok(svg)
+    let size = |unit| format!(r#"width="{}" height="{}""#, SIZE.0 * unit, SIZE.1 * unit);
+    Ok(svg.replacen(&size(UNITS), &size(1), 1))
 }
 
 fn series(power: f32, jobs: &[Job], curves: &[Curve]) -> Vec<Series> {
@@ -60,21 +63,22 @@ fn label(job: &Job) -> String {
 }
 
 fn draw(config: &Config, power: f32, series: &[Series], svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
-    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    let area = SVGBackend::with_string(svg, (SIZE.0 * UNITS, SIZE.1 * UNITS)).into_drawing_area();
     area.fill(&WHITE)?;
     let best = optimum(config, power);
     let values = || series.iter().flat_map(|s| &s.mean).copied().filter(|x| x.is_finite());
     let (low, high) = (values().fold(best, f64::min), values().fold(best, f64::max));
     let margin = (high - low).max(1e-6) * 0.06;
     let epochs = f64::from(config.epochs);
+    let first = if config.epochs > 1 { 1.0 } else { 0.0 };
     let mut chart = ChartBuilder::on(&area)
-        .margin(18)
-        .margin_right(LABELS)
-        .x_label_area_size(48)
-        .y_label_area_size(72)
-        .build_cartesian_2d(0.0..epochs, low - margin..high + margin)?;
+        .margin(18 * UNITS)
+        .margin_right(LABELS * UNITS)
+        .x_label_area_size(48 * UNITS)
+        .y_label_area_size(72 * UNITS)
+        .build_cartesian_2d(first..epochs, low - margin..high + margin)?;
     axes(&mut chart, config, power)?;
-    let dashes = DashedLineSeries::new([(0.0, best), (epochs, best)], 6, 5, GREY.stroke_width(1));
+    let dashes = DashedLineSeries::new([(first, best), (epochs, best)], 6 * UNITS, 5 * UNITS, GREY.stroke_width(UNITS));
     chart.draw_series(dashes)?;
     for (series, colour) in series.iter().zip(PALETTE.iter().cycle()) {
         let points = || series.mean.iter().enumerate().map(|(e, x)| ((e + 1) as f64, *x));
@@ -82,7 +86,7 @@ fn draw(config: &Config, power: f32, series: &[Series], svg: &mut String) -> Res
         let lower = points().zip(&series.sd).map(|((e, x), sd)| (e, x - sd));
         let band: Vec<_> = upper.chain(lower.collect::<Vec<_>>().into_iter().rev()).collect();
         chart.draw_series([Polygon::new(band, colour.mix(0.18))])?;
-        chart.draw_series(LineSeries::new(points(), colour.stroke_width(2)))?;
+        chart.draw_series(LineSeries::new(points(), colour.stroke_width(2 * UNITS)))?;
     }
     labels(&area, &chart, series, epochs, best)?;
     area.present()?;
@@ -100,16 +104,17 @@ fn axes(chart: &mut Chart<'_, '_>, config: &Config, power: f32) -> Result<(), Bo
         .configure_mesh()
         .disable_x_mesh()
         .light_line_style(TRANSPARENT)
-        .bold_line_style(GREY.mix(0.22))
-        .axis_style(GREY)
+        .bold_line_style(GREY.mix(0.22).stroke_width(UNITS))
+        .axis_style(GREY.stroke_width(UNITS))
+        .set_all_tick_mark_size(5 * UNITS)
         .x_labels(10)
         .y_labels(6)
-        .x_label_formatter(&|x| format!("{x:.0}"))
+        .x_label_formatter(&|x| if x.fract() == 0.0 { format!("{x:.0}") } else { String::new() })
         .y_label_formatter(&|y| format!("{y:.3}"))
         .x_desc(format!("epoch ({} steps of {} samples)", config.steps_per_epoch, config.batch))
         .y_desc(format!("mean of |X - {}|^{power}", config.target))
-        .label_style(("sans-serif", 15))
-        .axis_desc_style(("sans-serif", 16))
+        .label_style(("sans-serif", 15 * UNITS))
+        .axis_desc_style(("sans-serif", 16 * UNITS))
         .draw()?;
     Ok(())
 }
@@ -127,16 +132,35 @@ fn labels(
     let mut names: Vec<_> =
         named.map(|(s, colour)| (end(s.mean.last().copied().unwrap_or(best)), s.name.as_str(), *colour)).collect();
     names.push((end(best), "optimum", GREY));
-    // From the bottom of the picture upwards; pixels count downwards.
-    names.sort_by_key(|((_, y), ..)| -y);
-    let mut ceiling = i32::MAX;
-    for ((x, y), name, colour) in names {
-        let line = y.min(ceiling);
-        ceiling = line - LINE_HEIGHT;
+    names.sort_by_key(|((_, y), ..)| *y);
+    let units = |pixels: u32| (pixels * UNITS) as i32;
+    let heights =
+        apart(names.iter().map(|((_, y), ..)| *y), units(LINE_HEIGHT), units(LINE_HEIGHT)..units(SIZE.1 - LINE_HEIGHT));
+    for (((x, y), name, colour), line) in names.into_iter().zip(heights) {
         let anchor = plotters::style::text_anchor::Pos::new(HPos::Left, VPos::Center);
-        let style = ("sans-serif", 15).into_font().color(&colour).pos(anchor);
-        area.draw(&PathElement::new([(x + 3, y), (x + 16, line)], colour.mix(0.5)))?;
-        area.draw(&Text::new(name, (x + 20, line), style))?;
+        let style = ("sans-serif", 15 * UNITS).into_font().color(&colour).pos(anchor);
+        let leader = colour.mix(0.5).stroke_width(UNITS);
+        area.draw(&PathElement::new([(x + units(3), y), (x + units(16), line)], leader))?;
+        area.draw(&Text::new(name, (x + units(20), line), style))?;
     }
     Ok(())
+}
+
+/// Ascending heights, moved to lie `distance` apart (less where they are too many) and inside `range`.
+fn apart(heights: impl Iterator<Item = i32>, distance: i32, range: std::ops::Range<i32>) -> Vec<i32> {
+    let mut heights: Vec<i32> = heights.collect();
+    let gaps = i32::try_from(heights.len()).unwrap_or(i32::MAX).saturating_sub(1).max(1);
+    let distance = distance.min((range.end - range.start) / gaps);
+    // Upwards from the lowest line; what leaves the range at the top pushes down again.
+    let mut limit = range.end;
+    for height in heights.iter_mut().rev() {
+        *height = (*height).min(limit);
+        limit = *height - distance;
+    }
+    let mut limit = range.start;
+    for height in &mut heights {
+        *height = (*height).max(limit);
+        limit = *height + distance;
+    }
+    heights
 }

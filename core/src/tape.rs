@@ -21,12 +21,12 @@ use storage::{Kind, NO_GRAD, NO_INPUT};
 
 use crate::error::check_len;
 use crate::op::{Draws, Forward, MAX_INPUTS, Matrix, NoiseSource, Op, Spec};
-use crate::random::Stream;
+use crate::random::{Stream, splitmix64};
 use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
 
 /// A recorded tensor. A handle from before a reset, or of another tape, gives [`Error::Stale`] (that of another tape is
-/// missed with a chance of about 2^-31: epochs of different slabs start far apart). Not caught is a handle of a tape whose
-/// slabs are gone, where fresh slabs were made at the same address.
+/// missed with a chance of about 2^-31: epochs of different slabs start far apart). Slabs made again in the place of
+/// others need a number for that: [`TapeMem::numbered`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Var {
     node: u32,
@@ -427,14 +427,15 @@ impl<'m, B: Backend> Tape<'m, B> {
 }
 
 /// Above every epoch that handles of an earlier tape on these slabs can carry; on fresh slabs, a start that depends on
-/// their address, so that tapes alive at the same time count in different ranges.
+/// their address and number, so that tapes alive at the same time, or one after the other, count in different ranges.
 fn first_epoch<B: Backend>(nodes: &[Node<B>]) -> u32 {
     let used = nodes.iter().map(|node| node.epoch).max().unwrap_or(0);
     if used > 0 {
         return used.saturating_add(1);
     }
     let address = nodes.as_ptr().addr() as u64;
-    (crate::random::splitmix64(address) >> 33) as u32 | 1
+    let number = nodes.first().map_or(0, |node| node.number);
+    (splitmix64(splitmix64(address) ^ u64::from(number)) >> 33) as u32 | 1
 }
 
 fn offset(at: usize) -> Result<u32> {

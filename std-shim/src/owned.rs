@@ -1,8 +1,13 @@
 //! Slabs on the heap.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use reinmax_core::{Backend, Error, Footprint, Node, Portable, Result, Slab, Slabs, Tape};
 
-/// The four slabs of a tape, owned.
+/// Heaps give the same memory out again; a number tells a tape on it from those that were there before.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// The four slabs of a tape, owned. Handles of a tape on memory that is gone are refused by all others.
 #[derive(Clone, Debug)]
 pub struct Memory<B: Backend = Portable> {
     nodes: Vec<Node<B>>,
@@ -14,8 +19,9 @@ pub struct Memory<B: Backend = Portable> {
 impl<B: Backend> Memory<B> {
     /// As much as `footprint` says.
     pub fn new(footprint: &Footprint) -> Self {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
         Memory {
-            nodes: vec![Node::EMPTY; footprint.nodes],
+            nodes: vec![Node::numbered(number); footprint.nodes],
             values: vec![0.0; footprint.values],
             grads: vec![0.0; footprint.grads],
             saved: vec![0.0; footprint.saved],

@@ -21,6 +21,7 @@ pub struct Node<B: Backend = Portable> {
     /// In a backward pass: nothing has been added to the gradient yet, and its memory holds what was there before.
     pub(super) fresh: bool,
     pub(super) config: [f32; 4],
+    /// The operation's whole number; in an unused slot, that of [`Node::numbered`].
     pub(super) number: u32,
 }
 
@@ -56,6 +57,12 @@ impl<B: Backend> Node<B> {
         config: [0.0; 4],
         number: 0,
     };
+
+    /// An unused slot of the `number`-th slab that is made in its place: a tape on it refuses the handles of tapes on
+    /// those before it, though they lay at the same address. [`Node::EMPTY`] is number 0.
+    pub const fn numbered(number: u32) -> Self {
+        Node { number, ..Self::EMPTY }
+    }
 
     pub(super) fn has_grad(&self) -> bool {
         self.grad != NO_GRAD
@@ -136,9 +143,15 @@ pub struct TapeMem<const N: usize, const V: usize, const G: usize, const S: usiz
 }
 
 impl<const N: usize, const V: usize, const G: usize, const S: usize, B: Backend> TapeMem<N, V, G, S, B> {
-    /// Zeroed memory; in a `static` it costs no flash.
+    /// Zeroed memory, meant for a `static` or for a variable that lives as long as its handles.
     pub const fn new() -> Self {
-        TapeMem { nodes: [Node::EMPTY; N], values: [0.0; V], grads: [0.0; G], saved: [0.0; S] }
+        Self::numbered(0)
+    }
+
+    /// The same, where memory is made again and again in one place, as in a function that is called often: with
+    /// another `number` each time, handles kept from an earlier call are refused. See [`Node::numbered`].
+    pub const fn numbered(number: u32) -> Self {
+        TapeMem { nodes: [Node::numbered(number); N], values: [0.0; V], grads: [0.0; G], saved: [0.0; S] }
     }
 
     /// The slabs, to lend to a tape.

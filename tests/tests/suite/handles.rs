@@ -1,6 +1,43 @@
-//! Handles and gradients that must not lie: other tapes, and gradients that no pass has written.
+//! Handles and gradients that must not lie: other tapes, memory made again, and gradients that no pass has written.
 
-use reinmax::{Draws, Error, Node, Portable, Shape, Slabs, Tape, TapeMem, Var};
+use reinmax::{Draws, Error, Footprint, Memory, Node, Portable, Result, Shape, Slabs, Tape, TapeMem, Var};
+
+/// One turn of a program that makes its memory, its tape and a tensor of its own, as firmware does in a function.
+#[inline(never)]
+fn turn(number: u32, kept: Option<Var>) -> (Var, Option<Result<f32>>) {
+    let mut memory = TapeMem::<4, 8, 8, 1>::numbered(number);
+    let mut tape = Tape::new(memory.slabs());
+    let var = tape.input(Shape::SCALAR, &[number as f32]).expect("room");
+    (var, kept.map(|kept| tape.value(kept).map(|value| value[0])))
+}
+
+/// Memory made again lies where the old one lay, on the stack and on the heap. A handle of the tape that was there
+/// before is stale all the same.
+#[test]
+fn handles_do_not_outlive_memory_that_is_made_again() {
+    let (mut kept, mut outcomes) = (None, Vec::new());
+    for at in 0..4 {
+        let (var, outcome) = turn(at, kept);
+        outcomes.extend(outcome);
+        kept = kept.or(Some(var));
+    }
+    assert_eq!(outcomes, vec![Err(Error::Stale); 3], "the handle of the first turn, in later ones");
+}
+
+#[test]
+fn handles_do_not_outlive_a_heap_that_is_used_again() {
+    let footprint = Footprint { nodes: 4, values: 8, grads: 8, saved: 1 };
+    let mut kept: Option<Var> = None;
+    for at in 0..4 {
+        let mut memory = Memory::new(&footprint);
+        let mut tape = Tape::new(memory.slabs());
+        let var = tape.input(Shape::SCALAR, &[at as f32]).expect("room");
+        if let Some(kept) = kept {
+            assert_eq!(tape.value(kept), Err(Error::Stale), "turn {at}");
+        }
+        kept = kept.or(Some(var));
+    }
+}
 
 /// Many tapes alive at the same time; no handle of one is taken by another, even where shapes and positions agree.
 #[test]
