@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compare::args::Comparison;
 use crate::config::OptimizerName;
 
 const EXAMPLES: &str = "\
 Examples:
   reinmax-cli run polynomial
   reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --power 1.5,3 --seeds 0..3
+  reinmax-cli compare gradients --problem cubic
   reinmax-cli gradient vectors.json";
 
 /// Gradients through discrete choices: the experiments of the ReinMax paper (arXiv 2304.08612).
@@ -26,6 +28,11 @@ pub(crate) enum Command {
     Run {
         #[command(subcommand)]
         task: Task,
+    },
+    /// Compare estimators with each other and with exact gradients
+    Compare {
+        #[command(subcommand)]
+        what: Comparison,
     },
     /// Compute an estimator's gradients for the forced samples of a file, as JSON on stdout
     #[command(after_help = "Example:\n  reinmax-cli gradient vectors.json > gradients.json\n\n\

@@ -1,8 +1,24 @@
-//! The estimators that the command line knows: names, short names, parameters. A new one is an entry here, an arm in
-//! `polynomial::train`, and where it has reference vectors an arm in `gradient`.
+//! The estimators that the command line knows: names, short names, parameters. A new one is an entry here (with its
+//! arm in `visit`, which is all that the laboratory asks for), an arm in `polynomial::train`, and where it has reference vectors an arm in `gradient`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+
+use reinmax::{Estimator, GumbelSoftmax, ReinMax, Reinforce, ScoreEstimator, StraightThrough};
+
+/// What a command does with the estimator that stands behind a choice.
+pub(crate) trait Visitor {
+    type Out;
+
+    /// Enumeration in place of an estimate.
+    fn exact(self) -> Self::Out;
+
+    /// An estimator that works from the upstream gradient.
+    fn upstream<E: Estimator + Sync>(self, estimator: E) -> Self::Out;
+
+    /// An estimator that works from losses; one gradient takes `draws` draws of each variable.
+    fn score<E: ScoreEstimator + Sync>(self, estimator: E, draws: usize) -> Self::Out;
+}
 
 /// An estimator with its parameters, as given by `NAME` or `NAME:parameter=value,..`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +47,23 @@ impl Choice {
         Choice::StraightThrough { tau: None },
         Choice::GumbelSoftmax { tau: None },
     ];
+
+    /// Every estimator, with its own default parameters.
+    pub(crate) fn all() -> Vec<Choice> {
+        NAMES.iter().filter_map(|(name, _)| name.parse().ok()).collect()
+    }
+
+    /// Hands the estimator itself to `visitor`; a temperature that was not given is 1.
+    pub(crate) fn visit<V: Visitor>(self, visitor: V) -> V::Out {
+        let or_one = |tau: Option<f32>| tau.unwrap_or(1.0);
+        match self {
+            Choice::Exact => visitor.exact(),
+            Choice::StraightThrough { tau } => visitor.upstream(StraightThrough { tau: or_one(tau) }),
+            Choice::ReinMax { tau } => visitor.upstream(ReinMax { tau: or_one(tau) }),
+            Choice::GumbelSoftmax { tau } => visitor.upstream(GumbelSoftmax { tau: or_one(tau) }),
+            Choice::Reinforce { baseline } => visitor.score(Reinforce { baseline }, 1),
+        }
+    }
 
     /// The full name.
     pub(crate) fn name(self) -> &'static str {

@@ -1,9 +1,10 @@
-//! The command line: the experiments of the ReinMax paper, and reference gradients. Results go to stdout, progress and
+//! The command line: the experiments of the ReinMax paper, a laboratory of estimators, and reference gradients. Results go to stdout, progress and
 //! errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod compare;
 mod config;
 mod estimators;
 mod folder;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command, Task};
+use compare::args::Comparison;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ fn print(text: &str) -> Result<(), String> {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run { task: Task::Polynomial(args) } => run::polynomial(&args),
+        Command::Compare { what: Comparison::Gradients(args) } => compare::gradients(&args),
         Command::Gradient { file } => gradient::run(&file),
     };
     match outcome {
