@@ -8,5 +8,8 @@ mod moments;
 mod picture;
 mod problem;
 mod report;
+mod sweep;
+mod table;
 
 pub(crate) use gradients::gradients;
+pub(crate) use sweep::polynomial;

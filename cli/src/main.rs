@@ -56,6 +56,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run { task: Task::Polynomial(args) } => run::polynomial(&args),
         Command::Compare { what: Comparison::Gradients(args) } => compare::gradients(&args),
+        Command::Compare { what: Comparison::Polynomial(args) } => compare::polynomial(&args),
         Command::Gradient { file } => gradient::run(&file),
     };
     match outcome {
