@@ -34,6 +34,11 @@ impl Stream {
         Stream { seed: self.seed, stream: splitmix64(self.stream) }
     }
 
+    /// 64 bits that stand for this stream, for keys of draws.
+    pub(crate) fn key(&self) -> u64 {
+        splitmix64(self.seed ^ splitmix64(self.stream))
+    }
+
     /// The generator itself, about to give output number `index`.
     ///
     /// Cost: O(log index).
@@ -96,6 +101,14 @@ fn jump(increment: u64, mut steps: u64) -> (u64, u64) {
     (multiplier, sum)
 }
 
+/// PCG32's output for a state.
+#[inline(always)]
+fn output(state: u64) -> u32 {
+    let rotation = (state >> 59) as u32;
+    let xorshifted = (((state >> 18) ^ state) >> 27) as u32;
+    xorshifted.rotate_right(rotation)
+}
+
 /// The uniform number that belongs to a generator's output: 23 of its bits and a half, so never 0 and never 1.
 #[inline(always)]
 pub fn uniform(output: u32) -> f32 {
@@ -127,15 +140,52 @@ pub(crate) struct Leapfrog {
     increment: u64,
 }
 
+/// The increment of generators that begin at a hashed state instead of a stream's.
+const KEYED: u64 = 0xda3e_39cb_94b9_5bdb;
+
 impl Leapfrog {
+    /// One sequence from `state`: sixteen steps at a time where there are sixteen lanes, else one.
+    #[inline(always)]
+    pub(crate) fn within_row(state: u64, lanes: usize) -> Self {
+        let mut states = [0; LANES];
+        let mut next = state;
+        for slot in states.iter_mut().take(lanes) {
+            *slot = next;
+            next = next.wrapping_mul(MULTIPLIER).wrapping_add(KEYED);
+        }
+        let (multiplier, increment) = jump(KEYED, lanes as u64);
+        Leapfrog { states, multiplier, increment }
+    }
+
+    /// Sixteen sequences side by side, one a lane.
+    #[inline(always)]
+    pub(crate) fn across_rows(states: [u64; LANES]) -> Self {
+        Leapfrog { states, multiplier: MULTIPLIER, increment: KEYED }
+    }
+
+    /// The first lane's next uniform; the others stay.
+    #[inline(always)]
+    pub(crate) fn next_single(&mut self) -> f32 {
+        let [state, ..] = &mut self.states;
+        let out = output(*state);
+        *state = state.wrapping_mul(self.multiplier).wrapping_add(self.increment);
+        uniform(out)
+    }
+
+    /// Leaves out `count` of the first lane's numbers.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, count: usize) {
+        for _ in 0..count {
+            self.next_single();
+        }
+    }
+
     /// The next sixteen uniforms.
     #[inline(always)]
     pub(crate) fn next_block(&mut self) -> [f32; LANES] {
         let mut out = [0.0; LANES];
         for (out, state) in out.iter_mut().zip(&mut self.states) {
-            let rotation = (*state >> 59) as u32;
-            let xorshifted = (((*state >> 18) ^ *state) >> 27) as u32;
-            *out = uniform(xorshifted.rotate_right(rotation));
+            *out = uniform(output(*state));
             *state = state.wrapping_mul(self.multiplier).wrapping_add(self.increment);
         }
         out
