@@ -164,6 +164,28 @@ impl<'a> Uniforms<'a> {
         }
     }
 
+    /// The next uniform; 1/2 beyond the end of a slice.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> f32 {
+        match self {
+            Uniforms::Single(generator) => uniform(generator.next_u32()),
+            Uniforms::Slice(rest) => {
+                let (first, tail) = rest.split_first().unwrap_or((&0.5, &[]));
+                *rest = tail;
+                *first
+            }
+            Uniforms::Leapfrog { generator, block, used } => {
+                if *used >= LANES {
+                    *block = generator.next_block();
+                    *used = 0;
+                }
+                let uniform = block.get(*used).copied().unwrap_or(0.5);
+                *used += 1;
+                uniform
+            }
+        }
+    }
+
     /// The next `count` (up to N) uniforms; lanes beyond hold 1/2. A slice that ends early gives 1/2 too (the caller
     /// has compared lengths).
     #[inline(always)]
@@ -179,15 +201,10 @@ impl<'a> Uniforms<'a> {
             Uniforms::Leapfrog { generator, used, .. } if *used == LANES && count == LANES => {
                 L::load(&generator.next_block())
             }
-            Uniforms::Leapfrog { generator, block, used } => {
+            Uniforms::Leapfrog { .. } => {
                 let mut lanes = [0.5; LANES];
                 for lane in lanes.iter_mut().take(count) {
-                    if *used >= LANES {
-                        *block = generator.next_block();
-                        *used = 0;
-                    }
-                    *lane = block.get(*used).copied().unwrap_or(0.5);
-                    *used += 1;
+                    *lane = self.next();
                 }
                 L::load(&lanes)
             }

@@ -51,9 +51,20 @@ pub struct Group<'a, L> {
 pub trait Formula: Copy {
     /// Whether it reads the logits.
     const LOGITS: bool;
+    /// Whether `add_with` has a use for scratch memory.
+    const SCRATCH: bool = false;
     /// Adds the gradient of the logits to `grad`. A draw whose upstream gradient is 0 must add 0.
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]);
+    /// The same bits, where there is memory for numbers that `add` would compute twice. `scratch` is a number for
+    /// each of `grad`, or empty.
+    #[inline(always)]
+    fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, _scratch: &mut [f32], grad: &mut [f32]) {
+        self.add::<L, D>(group, grad);
+    }
 }
+
+/// Rows of up to this many categories get scratch memory on SIMD backends: 4 KiB of stack.
+const SCRATCH: usize = 1024;
 
 /// `grad += sum over draws of the formula`, for every row. Lengths have been checked.
 #[derive(Debug)]
@@ -72,7 +83,7 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     fn run<L: Lanes>(self) {
         let AddGradient { formula, inputs, grad } = self;
         if inputs.k > SHORT {
-            each_draw::<L, Along, F>(formula, inputs, grad);
+            long_rows::<L, F>(formula, inputs, grad);
         } else if L::N == 1 {
             if inputs.draws == 1 {
                 each_draw::<L, Across, F>(formula, inputs, grad);
@@ -137,6 +148,21 @@ impl<'a> GradientInputs<'a> {
 }
 
 #[inline(always)]
+fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    if L::N == 1 || !F::SCRATCH || inputs.k > SCRATCH {
+        return each_draw::<L, Along, F>(formula, inputs, grad);
+    }
+    let (mut scratch, mut buffer) = ([0.0; SCRATCH], [0.0; SHORT]);
+    let scratch = scratch.get_mut(..inputs.k).unwrap_or_default();
+    for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
+        for draw in row * inputs.draws..(row + 1) * inputs.draws {
+            let group = inputs.single(row, draw, &mut buffer);
+            formula.add_with::<L, Along>(group, scratch, grad);
+        }
+    }
+}
+
+#[inline(always)]
 fn each_draw<L: Lanes, D: Direction<L>, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
@@ -153,20 +179,23 @@ struct Tiles {
     saved: Tile,
     upstream: Tile,
     grad: Tile,
+    scratch: Tile,
 }
 
 impl Tiles {
     #[inline(always)]
     fn new() -> Self {
         let zero = [[0.0; LANES]; SHORT];
-        Tiles { logits: zero, probs: zero, saved: zero, upstream: zero, grad: zero }
+        Tiles { logits: zero, probs: zero, saved: zero, upstream: zero, grad: zero, scratch: zero }
     }
 
     /// The upstream gradients of up to sixteen draws.
     #[inline(always)]
-    fn load_upstream(&mut self, inputs: &GradientInputs<'_>, first: usize, count: usize) {
+    fn load_upstream<L: Lanes>(&mut self, inputs: &GradientInputs<'_>, first: usize, count: usize) {
         match inputs.column {
-            None => rows::transpose_in(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream),
+            None => {
+                rows::transpose_in::<L>(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream)
+            }
             // The other columns have been 0 since the beginning.
             Some(column) => {
                 if let Some(lanes) = self.upstream.get_mut(column as usize) {
@@ -194,7 +223,8 @@ impl Tiles {
             upstream: rows::tile_rows(&self.upstream, k),
             index,
         };
-        formula.add::<L, Across>(group, rows::tile_rows_mut(&mut self.grad, k));
+        let scratch = rows::tile_rows_mut(&mut self.scratch, k);
+        formula.add_with::<L, Across>(group, scratch, rows::tile_rows_mut(&mut self.grad, k));
     }
 }
 
@@ -206,16 +236,16 @@ fn rows_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gra
     for grad in grad.chunks_mut(LANES * k.max(1)) {
         let count = LANES.min(inputs.index.len().saturating_sub(first));
         if F::LOGITS {
-            rows::transpose_in(take(inputs.logits, k, first, count), k, &mut tiles.logits);
+            rows::transpose_in::<L>(take(inputs.logits, k, first, count), k, &mut tiles.logits);
         }
-        rows::transpose_in(take(inputs.probs, k, first, count), k, &mut tiles.probs);
+        rows::transpose_in::<L>(take(inputs.probs, k, first, count), k, &mut tiles.probs);
         if !inputs.saved.is_empty() {
-            rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+            rows::transpose_in::<L>(take(inputs.saved, k, first, count), k, &mut tiles.saved);
         }
-        tiles.load_upstream(&inputs, first, count);
-        rows::transpose_in(grad, k, &mut tiles.grad);
+        tiles.load_upstream::<L>(&inputs, first, count);
+        rows::transpose_in::<L>(grad, k, &mut tiles.grad);
         tiles.add::<L, F>(formula, k, inputs.indices(first, count));
-        rows::transpose_out(&tiles.grad, k, grad);
+        rows::transpose_out::<L>(&tiles.grad, k, grad);
         first += LANES;
     }
 }
@@ -234,9 +264,9 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
         while offset < inputs.draws {
             let (first, count) = (row * inputs.draws + offset, LANES.min(inputs.draws - offset));
             if !inputs.saved.is_empty() {
-                rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+                rows::transpose_in::<L>(take(inputs.saved, k, first, count), k, &mut tiles.saved);
             }
-            tiles.load_upstream(&inputs, first, count);
+            tiles.load_upstream::<L>(&inputs, first, count);
             tiles.add::<L, F>(formula, k, inputs.indices(first, count));
             offset += LANES;
         }

@@ -9,6 +9,7 @@ use core::ops::{Add, Div, Mul, Sub};
 use wide::{bytemuck, f32x16, u32x16};
 
 use super::LANES;
+use super::rows::{Tile, gather_columns, scatter_columns};
 
 /// A vector of [`Lanes::N`] floats.
 pub trait Lanes:
@@ -41,11 +42,23 @@ pub trait Lanes:
     fn shift_from_exponent(self) -> Self;
     /// 0, 1, 2, ... one a lane.
     fn ramp() -> Self;
+    /// The first lane.
+    fn first(self) -> f32;
     /// The greatest lane (for a vector without NaN).
     fn greatest(self) -> f32;
     /// Whether every lane is above 0 and below infinity; NaN is not.
     fn all_positive_finite(self) -> bool;
 
+    /// Sixteen rows of `k <= 16` elements become the columns of a tile: element j of row r is `tile[j][r]`.
+    #[inline(always)]
+    fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+        gather_columns(rows, k, tile);
+    }
+    /// The columns of a tile become sixteen rows of `k <= 16` elements again.
+    #[inline(always)]
+    fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+        scatter_columns(tile, k, rows);
+    }
     /// The first `N` elements of `x`; lanes beyond its end hold 0.
     #[inline(always)]
     fn load(x: &[f32]) -> Self {
@@ -168,6 +181,10 @@ impl Lanes for Scalar {
         Scalar(0.0)
     }
     #[inline(always)]
+    fn first(self) -> f32 {
+        self.0
+    }
+    #[inline(always)]
     fn greatest(self) -> f32 {
         self.0
     }
@@ -272,6 +289,11 @@ impl Lanes for Vector {
         const RAMP: [f32; LANES] =
             [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
         Vector(f32x16::new(RAMP))
+    }
+    #[inline(always)]
+    fn first(self) -> f32 {
+        let [first, ..] = self.0.to_array();
+        first
     }
     #[inline(always)]
     fn greatest(self) -> f32 {

@@ -46,6 +46,8 @@ pub trait Direction<L: Lanes> {
     fn total(sum: Self::Sum) -> L;
     /// The greatest element of each lane's row, from the greatest of each lane.
     fn greatest(x: L) -> L;
+    /// 1 / x, x a total.
+    fn reciprocal(x: L) -> L;
     /// The category that each lane holds in step `step`.
     fn category(step: usize) -> L;
     /// The element of each lane's row that `index` names; 0 where it names none.
@@ -86,6 +88,10 @@ impl<L: Lanes> Direction<L> for Across {
         x
     }
     #[inline(always)]
+    fn reciprocal(x: L) -> L {
+        L::splat(1.0) / x
+    }
+    #[inline(always)]
     fn category(step: usize) -> L {
         L::splat(step as f32)
     }
@@ -110,15 +116,18 @@ impl<L: Lanes> Direction<L> for Along {
         L::splat(x.greatest())
     }
     #[inline(always)]
+    fn reciprocal(x: L) -> L {
+        // All lanes are the same: one division costs a quarter of sixteen.
+        L::splat(1.0 / x.first())
+    }
+    #[inline(always)]
     fn category(step: usize) -> L {
         L::splat((step * L::N) as f32) + L::ramp()
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
         // All lanes hold the same index.
-        let mut first = [0.0];
-        index.store(&mut first);
-        L::splat(row.get(first[0] as usize).copied().unwrap_or(0.0))
+        L::splat(row.get(index.first() as usize).copied().unwrap_or(0.0))
     }
 }
 
@@ -238,15 +247,15 @@ fn tiled<L: Lanes, B: RowBody<IN>, const IN: usize>(
     for (group, out) in out.chunks_mut(LANES * k.max(1)).enumerate() {
         for (tile, rest) in tiles.iter_mut().zip(&mut rest) {
             let (head, tail) = rest.split_at_checked(out.len()).unwrap_or((rest, &[]));
-            transpose_in(head, k, tile);
+            transpose_in::<L>(head, k, tile);
             *rest = tail;
         }
         if B::ADDS {
-            transpose_in(out, k, &mut out_tile);
+            transpose_in::<L>(out, k, &mut out_tile);
         }
         let inputs = tiles.each_ref().map(|tile| tile_rows(tile, k));
         let ok = body.group::<L, Across>(inputs, tile_rows_mut(&mut out_tile, k));
-        transpose_out(&out_tile, k, out);
+        transpose_out::<L>(&out_tile, k, out);
         if !ok {
             return Err(group * LANES);
         }
@@ -269,16 +278,9 @@ pub fn tile_rows_mut(tile: &mut Tile, k: usize) -> &mut [f32] {
 
 /// Up to sixteen rows of `k <= 16` elements become the columns of a tile; lanes without a row hold 0.
 #[inline(always)]
-pub fn transpose_in(x: &[f32], k: usize, tile: &mut Tile) {
+pub fn transpose_in<L: Lanes>(x: &[f32], k: usize, tile: &mut Tile) {
     match x.get(..LANES * k) {
-        // A whole tile: with k known, the compiler makes shuffles of these loops.
-        Some(x) => {
-            for (j, column) in tile.iter_mut().take(k).enumerate() {
-                for (lane, slot) in column.iter_mut().enumerate() {
-                    *slot = x.get(lane * k + j).copied().unwrap_or(0.0);
-                }
-            }
-        }
+        Some(x) => L::load_columns(x, k, tile),
         None => {
             for (j, column) in tile.iter_mut().take(k).enumerate() {
                 *column = [0.0; LANES];
@@ -292,22 +294,36 @@ pub fn transpose_in(x: &[f32], k: usize, tile: &mut Tile) {
 
 /// The columns of a tile become rows again.
 #[inline(always)]
-pub fn transpose_out(tile: &Tile, k: usize, out: &mut [f32]) {
+pub fn transpose_out<L: Lanes>(tile: &Tile, k: usize, out: &mut [f32]) {
     match out.get_mut(..LANES * k) {
-        Some(out) => {
-            for (j, column) in tile.iter().take(k).enumerate() {
-                for (lane, x) in column.iter().enumerate() {
-                    if let Some(out) = out.get_mut(lane * k + j) {
-                        *out = *x;
-                    }
-                }
-            }
-        }
+        Some(out) => L::store_columns(tile, k, out),
         None => {
             for (lane, row) in rows_mut(out, k).enumerate() {
                 for (column, out) in tile.iter().zip(row) {
                     *out = column.get(lane % LANES).copied().unwrap_or(0.0);
                 }
+            }
+        }
+    }
+}
+
+/// [`Lanes::load_columns`] in loops: with k known, the compiler makes shuffles of them.
+#[inline(always)]
+pub(super) fn gather_columns(x: &[f32], k: usize, tile: &mut Tile) {
+    for (j, column) in tile.iter_mut().take(k).enumerate() {
+        for (lane, slot) in column.iter_mut().enumerate() {
+            *slot = x.get(lane * k + j).copied().unwrap_or(0.0);
+        }
+    }
+}
+
+/// [`Lanes::store_columns`] in loops.
+#[inline(always)]
+pub(super) fn scatter_columns(tile: &Tile, k: usize, out: &mut [f32]) {
+    for (j, column) in tile.iter().take(k).enumerate() {
+        for (lane, x) in column.iter().enumerate() {
+            if let Some(out) = out.get_mut(lane * k + j) {
+                *out = *x;
             }
         }
     }

@@ -2,10 +2,12 @@
 //!
 //! The index is the smallest j whose prefix sum exceeds u * total, in category order. prefix(j) is the sum of the
 //! whole blocks of 16 before j, each folded 8, 4, 2, 1 and added in order, plus the running sum inside j's block;
-//! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability.
+//! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability. Rows of more
+//! than one block are in [`super::sample_long`].
 
-use super::lanes::{Lanes, fold};
+use super::lanes::Lanes;
 use super::rows::{self, Tile, with_known_k};
+use super::sample_long::long_rows;
 use super::{LANES, SHORT};
 use crate::categorical::Noise;
 use crate::random::Uniforms;
@@ -54,7 +56,7 @@ fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, i
         if L::N == 1 {
             invert::<L>(probs, u, index);
         } else {
-            rows::transpose_in(probs, k, &mut tile);
+            rows::transpose_in::<L>(probs, k, &mut tile);
             invert::<L>(rows::tile_rows(&tile, k), u, index);
         }
     }
@@ -119,73 +121,20 @@ fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
     }
 }
 
-/// Rows of more than 16 categories, one draw after the other.
-#[inline(always)]
-fn long_rows<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
-    let mut index = index;
-    for row in rows::rows(probs, k) {
-        let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
-        index = rest;
-        let total = row_total(row);
-        for index in mine {
-            let mut u = [0.0];
-            uniforms.lanes::<L>(1).store(&mut u);
-            *index = invert_long(row, u[0] * total);
-        }
-    }
-}
-
-/// The last prefix sum.
-#[inline(always)]
-fn row_total(row: &[f32]) -> f32 {
-    let (mut base, mut total) = (0.0, 0.0);
-    for block in row.chunks(LANES) {
-        total = block.iter().fold(0.0, |sum, p| sum + p) + base;
-        base += fold_block(block);
-    }
-    total
-}
-
-/// The sum of a whole block, folded; what a partial block returns is not used, as nothing follows it.
-#[inline(always)]
-fn fold_block(block: &[f32]) -> f32 {
-    block.first_chunk::<LANES>().map_or(0.0, |block| fold(*block))
-}
-
-/// The smallest index of positive probability whose prefix sum exceeds `threshold`.
-#[inline(always)]
-fn invert_long(row: &[f32], threshold: f32) -> u32 {
-    /// The running sum of a block and its fold differ by at most 2^-18 of the prefix: 15 + 4 roundings, and the
-    /// additions of the bases.
-    const SAFE: f32 = 1.0 + 1.0 / 262_144.0;
-    let mut base = 0.0;
-    let mut start = 0;
-    for block in row.chunks(LANES) {
-        let next = base + fold_block(block);
-        // No prefix of a whole block can exceed the threshold while its end is safely below.
-        if block.len() < LANES || next * SAFE > threshold {
-            let mut sum = 0.0;
-            for (j, p) in block.iter().enumerate() {
-                sum += p;
-                if base + sum > threshold && *p > 0.0 {
-                    return (start + j) as u32;
-                }
-            }
-        }
-        base = next;
-        start += LANES;
-    }
-    row.iter().rposition(|p| *p > 0.0).unwrap_or(0) as u32
-}
-
 /// Writes a one-hot row for each index.
 pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) {
-    for (row, index) in rows::rows_mut(out, k).zip(index) {
-        for x in row.iter_mut() {
-            *x = 0.0;
-        }
-        if let Some(x) = row.get_mut(*index as usize) {
-            *x = 1.0;
+    /// Rows that are cleared at once: a long run of zeros is written faster than many short ones, and what was just
+    /// written is still near when the ones follow.
+    const BLOCK: usize = 256;
+    for (out, index) in out.chunks_mut(BLOCK.saturating_mul(k).max(1)).zip(index.chunks(BLOCK)) {
+        out.fill(0.0);
+        let mut start = 0;
+        for index in index {
+            // A category beyond k has been refused.
+            if let Some(x) = out.get_mut(start + *index as usize) {
+                *x = 1.0;
+            }
+            start += k;
         }
     }
 }

@@ -54,7 +54,7 @@ impl RowBody<1> for SoftmaxBody {
     fn group<L: Lanes, D: Direction<L>>(&mut self, [logits]: [&[f32]; 1], out: &mut [f32]) -> bool {
         let max = row_max::<L, D>(logits);
         let sum = row_exp::<L, D>(logits, max, self.scale, out);
-        let inverse = L::splat(1.0) / sum;
+        let inverse = D::reciprocal(sum);
         for e in out.chunks_mut(L::N) {
             (L::load(e) * inverse).store(e);
         }

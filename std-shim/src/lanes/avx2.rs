@@ -14,6 +14,9 @@ use core::ops::{Add, Div, Mul, Sub};
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::{Lanes, Sums};
+use reinmax_core::kernel::rows::Tile;
+
+use super::transpose::{self, mask};
 
 /// Lanes 0..8 and 8..16. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX2.
 #[derive(Clone, Copy)]
@@ -42,18 +45,6 @@ pub(super) unsafe fn fold_eight(x: __m256) -> f32 {
         let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
         let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
-    }
-}
-
-/// A mask whose first `len` lanes (of eight) are set.
-///
-/// # Safety
-/// The CPU has AVX2.
-#[inline(always)]
-unsafe fn mask(len: usize) -> __m256i {
-    unsafe {
-        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(len.min(8) as i32), lanes)
     }
 }
 
@@ -145,6 +136,14 @@ impl Lanes for Avx2 {
         Avx2(low, high)
     }
     #[inline(always)]
+    fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+        unsafe { transpose::load_columns(rows, k, tile) }
+    }
+    #[inline(always)]
+    fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+        unsafe { transpose::store_columns(tile, k, rows) }
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         both!(|x| self, _mm256_sqrt_ps(x))
     }
@@ -172,6 +171,10 @@ impl Lanes for Avx2 {
                 _mm256_setr_ps(8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0),
             )
         }
+    }
+    #[inline(always)]
+    fn first(self) -> f32 {
+        unsafe { _mm256_cvtss_f32(self.0) }
     }
     #[inline(always)]
     fn greatest(self) -> f32 {

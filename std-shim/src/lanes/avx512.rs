@@ -14,6 +14,9 @@ use core::ops::{Add, Div, Mul, Sub};
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::{Lanes, Sums};
+use reinmax_core::kernel::rows::Tile;
+
+use super::transpose512;
 
 /// One register. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX-512.
 #[derive(Clone, Copy)]
@@ -69,6 +72,14 @@ impl Lanes for Avx512 {
         Avx512(unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a.0, b.0), y.0, x.0) })
     }
     #[inline(always)]
+    fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+        unsafe { transpose512::load_columns(rows, k, tile) }
+    }
+    #[inline(always)]
+    fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+        unsafe { transpose512::store_columns(tile, k, rows) }
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         Avx512(unsafe { _mm512_sqrt_ps(self.0) })
     }
@@ -93,6 +104,10 @@ impl Lanes for Avx512 {
         Avx512(unsafe {
             _mm512_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0)
         })
+    }
+    #[inline(always)]
+    fn first(self) -> f32 {
+        unsafe { _mm512_cvtss_f32(self.0) }
     }
     #[inline(always)]
     fn greatest(self) -> f32 {
