@@ -16,18 +16,6 @@ macro_rules! with_known_k {
                 let $known = 2;
                 $run
             }
-            4 => {
-                let $known = 4;
-                $run
-            }
-            8 => {
-                let $known = 8;
-                $run
-            }
-            10 => {
-                let $known = 10;
-                $run
-            }
             $known => $run,
         }
     };
