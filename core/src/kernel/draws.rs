@@ -196,18 +196,19 @@ impl Tiles {
             None => {
                 rows::transpose_in::<L>(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream)
             }
-            // The other columns have been 0 since the beginning.
+            // Columns are written whole, so that with k known a tile can stay in registers.
             Some(column) => {
-                if let Some(lanes) = self.upstream.get_mut(column as usize) {
-                    match inputs.upstream.get(first..).and_then(|g| g.first_chunk::<LANES>()) {
-                        Some(g) if count == LANES => *lanes = *g,
-                        _ => {
-                            *lanes = [0.0; LANES];
-                            for (lane, g) in lanes.iter_mut().zip(take(inputs.upstream, 1, first, count)) {
-                                *lane = *g;
-                            }
+                let mut lanes = [0.0; LANES];
+                match inputs.upstream.get(first..).and_then(|g| g.first_chunk::<LANES>()) {
+                    Some(g) if count == LANES => lanes = *g,
+                    _ => {
+                        for (lane, g) in lanes.iter_mut().zip(take(inputs.upstream, 1, first, count)) {
+                            *lane = *g;
                         }
                     }
+                }
+                for (j, slot) in self.upstream.iter_mut().take(inputs.k).enumerate() {
+                    *slot = if j == column as usize { lanes } else { [0.0; LANES] };
                 }
             }
         }
@@ -270,7 +271,7 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
             tiles.add::<L, F>(formula, k, inputs.indices(first, count));
             offset += LANES;
         }
-        rows::add_folded(&tiles.grad, grad);
+        rows::add_folded::<L>(&tiles.grad, grad);
     }
 }
 

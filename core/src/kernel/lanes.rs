@@ -85,6 +85,8 @@ pub trait Lanes:
 pub trait Sums<L>: Copy {
     /// Sixteen zeros.
     fn zero() -> Self;
+    /// These sixteen numbers.
+    fn of(sums: &[f32; LANES]) -> Self;
     /// Adds the lanes that begin at element `step * N`.
     fn add(&mut self, step: usize, x: L);
     /// The total: folded 8, 4, 2, 1.
@@ -200,6 +202,10 @@ impl Sums<Scalar> for [f32; LANES] {
         [0.0; LANES]
     }
     #[inline(always)]
+    fn of(sums: &[f32; LANES]) -> Self {
+        *sums
+    }
+    #[inline(always)]
     fn add(&mut self, step: usize, x: Scalar) {
         if let Some(sum) = self.get_mut(step % LANES) {
             *sum += x.0;
@@ -313,6 +319,10 @@ impl Sums<Vector> for Vector {
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(0.0)
+    }
+    #[inline(always)]
+    fn of(sums: &[f32; LANES]) -> Self {
+        Self::load(sums)
     }
     #[inline(always)]
     fn add(&mut self, _step: usize, x: Vector) {

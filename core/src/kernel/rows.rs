@@ -319,9 +319,9 @@ pub(super) fn scatter_columns(tile: &Tile, k: usize, out: &mut [f32]) {
 
 /// Folds each vector of a tile (sums over sixteen draws) and adds it to an element of a row.
 #[inline(always)]
-pub fn add_folded(tile: &Tile, out: &mut [f32]) {
+pub fn add_folded<L: Lanes>(tile: &Tile, out: &mut [f32]) {
     for (column, out) in tile.iter().zip(out) {
-        *out += super::lanes::fold(*column);
+        *out += L::Sums::of(column).fold();
     }
 }
 

@@ -102,17 +102,6 @@ fn copy_block(block: &[f32], out: &mut [f32; LANES]) {
     }
 }
 
-/// The fold of a whole block.
-#[inline(always)]
-fn folded<L: Lanes>(block: &[f32; LANES]) -> f32 {
-    if L::N == 1 {
-        return fold(*block);
-    }
-    let mut sums = L::Sums::zero();
-    sums.add(0, L::load(block));
-    sums.fold()
-}
-
 #[inline(always)]
 fn sequential(block: &[f32]) -> f32 {
     block.iter().fold(0.0, |sum, p| sum + p)
@@ -144,7 +133,7 @@ impl<'a> Ends<'a> {
             }
             for _ in 0..blocks_of_group {
                 let Some((block, tail)) = rest.split_first_chunk::<LANES>() else { break };
-                base += folded::<L>(block);
+                base += L::Sums::of(block).fold();
                 rest = tail;
             }
             *end = base;

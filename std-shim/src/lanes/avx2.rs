@@ -197,6 +197,10 @@ impl Sums<Avx2> for Avx2 {
         Self::splat(0.0)
     }
     #[inline(always)]
+    fn of(sums: &[f32; LANES]) -> Self {
+        Self::load(sums)
+    }
+    #[inline(always)]
     fn add(&mut self, _step: usize, x: Avx2) {
         *self = *self + x;
     }

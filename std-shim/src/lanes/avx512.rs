@@ -128,6 +128,10 @@ impl Sums<Avx512> for Avx512 {
         Self::splat(0.0)
     }
     #[inline(always)]
+    fn of(sums: &[f32; LANES]) -> Self {
+        Self::load(sums)
+    }
+    #[inline(always)]
     fn add(&mut self, _step: usize, x: Avx512) {
         *self = *self + x;
     }
