@@ -10,6 +10,7 @@ use rand_pcg::Pcg32;
 
 use crate::kernel::LANES;
 use crate::kernel::lanes::Lanes;
+use crate::{Backend, Kernel, Portable};
 
 /// PCG32's multiplier.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
@@ -45,14 +46,14 @@ impl Stream {
 
     /// Uniform numbers `index ..` of this stream.
     ///
-    /// Cost: O(log index), and about 0.4 ns a number where the lanes are wide.
+    /// Cost: O(log index), and a multiplication of 64 bits a number.
     pub fn fill_uniforms(&self, index: u64, out: &mut [f32]) {
-        let mut leapfrog = self.leapfrog(index);
-        for block in out.chunks_mut(LANES) {
-            for (out, uniform) in block.iter_mut().zip(leapfrog.next_block()) {
-                *out = uniform;
-            }
-        }
+        self.fill_uniforms_on(&Portable, index, out);
+    }
+
+    /// The same on a backend's lanes, which may be wider.
+    pub fn fill_uniforms_on<B: Backend>(&self, backend: &B, index: u64, out: &mut [f32]) {
+        backend.run(FillUniforms { stream: *self, index, out });
     }
 
     /// Sixteen generators that together give the outputs `index ..` in order.
@@ -69,6 +70,24 @@ impl Stream {
         }
         let (multiplier, increment) = jump(one_step, LANES as u64);
         Leapfrog { states, multiplier, increment }
+    }
+}
+
+/// Uniforms `index ..` of a stream.
+struct FillUniforms<'a> {
+    stream: Stream,
+    index: u64,
+    out: &'a mut [f32],
+}
+
+impl Kernel for FillUniforms<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let mut uniforms = Uniforms::stream(&self.stream, self.index, L::N);
+        for out in self.out.chunks_mut(L::N) {
+            uniforms.lanes::<L>(out.len()).store(out);
+        }
     }
 }
 

@@ -163,7 +163,7 @@ impl Operands {
         match kernel {
             "memcpy" => out.copy_from_slice(black_box(&self.logits)),
             "exp" => host.run(Pointwise { f: Exp, inputs: [&self.nonpositive], base: Base::Nothing, out }),
-            "uniform" => Stream::new(1, 4).fill_uniforms(0, out),
+            "uniform" => Stream::new(1, 4).fill_uniforms_on(host, 0, out),
             "softmax" => softmax(host, &self.logits, k, 1.0, out)?,
             "log_softmax" => log_softmax(host, &self.logits, k, out)?,
             "sample" => {
@@ -192,7 +192,7 @@ fn on_matrix(
 ) -> Result<Vec<Measurement>> {
     let fastest = Host::detect();
     let mut operands = Operands::new(rows, k, &fastest)?;
-    // memcpy and the generator have no level of their own.
+    // Copying memory has no level.
     let any = |kernel: &str| kernel == "memcpy";
     let things: Vec<(&str, Host)> = kernels
         .iter()

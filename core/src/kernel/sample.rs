@@ -140,18 +140,36 @@ pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) {
 }
 
 /// Writes 1 for each draw of category `column`, 0 for the others: one column of the one-hot matrix.
-pub fn indicator(index: &[u32], column: u32, out: &mut [f32]) {
-    for (out, index) in out.iter_mut().zip(index) {
-        *out = if *index == column { 1.0 } else { 0.0 };
+#[derive(Debug)]
+pub struct Indicator<'a> {
+    /// The category of each draw.
+    pub index: &'a [u32],
+    /// The category that counts.
+    pub column: u32,
+    /// A number for each draw, written.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Indicator<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (out, index) in self.out.iter_mut().zip(self.index) {
+            *out = if *index == self.column { 1.0 } else { 0.0 };
+        }
     }
 }
 
 /// Refuses a category that does not exist.
 pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
-    // A whole block at a time without an early exit: such a loop becomes vector instructions.
+    // A whole block at a time without an early exit: such a loop becomes vector instructions. Below 2^31 the top bit of
+    // `index` or of `last - index` is set exactly where the index is beyond the last one; few instruction sets compare
+    // unsigned numbers.
     let end = u32::try_from(k).unwrap_or(u32::MAX);
+    let last = end.wrapping_sub(1);
     for (block, indices) in index.chunks(LANES * LANES).enumerate() {
-        if indices.iter().fold(false, |beyond, index| beyond | (*index >= end)) {
+        let sign = indices.iter().fold(0, |sign, index| sign | index | last.wrapping_sub(*index)) >> 31;
+        if (sign != 0 || end > 1 << 31 || end == 0) && indices.iter().any(|index| *index >= end) {
             let within = indices.iter().position(|index| *index >= end).unwrap_or(0);
             return Err(Error::Value { argument: Argument::Index, at: block * LANES * LANES + within });
         }

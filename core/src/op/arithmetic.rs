@@ -250,7 +250,7 @@ fn abs_power<L: Lanes>(x: L, power: f32) -> L {
 }
 
 #[derive(Clone, Copy)]
-struct Power(f32);
+pub(super) struct Power(pub(super) f32);
 impl Function<1> for Power {
     #[inline(always)]
     fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
@@ -260,7 +260,7 @@ impl Function<1> for Power {
 
 /// g * power * |x|^(power - 1) * sign(x), 0 at 0
 #[derive(Clone, Copy)]
-struct PowerVjp(f32);
+pub(super) struct PowerVjp(pub(super) f32);
 impl Function<2> for PowerVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
