@@ -52,7 +52,7 @@ const SHAPES: [(usize, usize); 19] = [
     (16_384, 1000),
 ];
 
-/// rows x inner x cols: squares, and the layers of the paper's VAE.
+/// rows x inner x cols: squares, and the layers of the paper's VAE. The weight is cols x inner, as in `linear`.
 const LINEAR: [(usize, usize, usize); 7] = [
     (256, 256, 256),
     (512, 512, 512),
@@ -86,7 +86,7 @@ pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> std::result::Result<V
     }
     if wanted(&"linear") && args.shape.is_empty() {
         for shape in LINEAR {
-            results.extend(linear(shape, args, hosts).map_err(|error| Failure::error(error.to_string()))?);
+            results.extend(products(shape, args, hosts).map_err(|error| Failure::error(error.to_string()))?);
             progress.inc(1);
         }
     }
@@ -220,7 +220,8 @@ fn on_matrix(
     }
 }
 
-fn linear((rows, inner, cols): (usize, usize, usize), args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measurement>> {
+/// `linear` (the weight is cols x inner) and `matmul` (inner x cols), whose sums are the same.
+fn products((rows, inner, cols): (usize, usize, usize), args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measurement>> {
     let uniforms = |stream: u64, len: usize| {
         let mut x = vec![0.0; len];
         Stream::new(2, stream).fill_uniforms(0, &mut x);
@@ -229,24 +230,24 @@ fn linear((rows, inner, cols): (usize, usize, usize), args: &BenchArgs, hosts: &
     let (a, b, bias) = (uniforms(0, rows * inner), uniforms(1, inner * cols), uniforms(2, cols));
     let mut out = vec![0.0; rows * cols];
     let mut outcome = Ok(());
-    let timings = interleaved(hosts.len(), usize::from(args.rounds), |thing| {
-        let Some(host) = hosts.get(thing) else { return };
-        let (a, b) = (Operand::plain(&a), Operand::plain(&b));
-        let contraction = Contraction { a, b, bias: &bias, rows, inner, cols, add: false, out: &mut out };
-        if let Err(error) = host.contract(contraction) {
+    let both = [("linear", Operand::transposed(&b), &bias[..]), ("matmul", Operand::plain(&b), &[])];
+    let things: Vec<_> = both.iter().flat_map(|product| hosts.iter().map(move |host| (product, *host))).collect();
+    let timings = interleaved(things.len(), usize::from(args.rounds), |thing| {
+        let Some(((_, b, bias), host)) = things.get(thing) else { return };
+        let (a, out) = (Operand::plain(&a), &mut out);
+        if let Err(error) = host.contract(Contraction { a, b: *b, bias, rows, inner, cols, add: false, out }) {
             outcome = Err(error);
         }
-        black_box(&mut out);
+        black_box(out);
     });
     outcome?;
-    let with_cols = |(host, timing): (&Host, super::Timing)| {
+    let with_cols = |(((kernel, ..), host), timing): (&(&(&str, _, _), Host), super::Timing)| {
         let flops = 2.0 * (rows * inner * cols) as f64;
-        let level = host.level().name();
         Measurement {
             cols: Some(cols),
             gflops: Some(flops / timing.median),
-            ..Measurement::new("linear".to_owned(), (rows, inner), level, args.threads, timing)
+            ..Measurement::new((*kernel).to_owned(), (rows, inner), host.level().name(), args.threads, timing)
         }
     };
-    Ok(hosts.iter().zip(timings).map(with_cols).collect())
+    Ok(things.iter().zip(timings).map(with_cols).collect())
 }

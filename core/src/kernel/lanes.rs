@@ -17,6 +17,8 @@ pub trait Lanes:
 {
     /// Number of floats: 16 or 1.
     const N: usize;
+    /// How many of these vectors the registers hold: what a matrix product can keep in hand.
+    const REGISTERS: usize;
     /// The sixteen running sums of a long row.
     type Sums: Sums<Self>;
 
@@ -134,6 +136,7 @@ impl Scalar {
 
 impl Lanes for Scalar {
     const N: usize = 1;
+    const REGISTERS: usize = 16;
     type Sums = [f32; LANES];
 
     #[inline(always)]
@@ -230,6 +233,7 @@ impl Vector {
 
 impl Lanes for Vector {
     const N: usize = LANES;
+    const REGISTERS: usize = if cfg!(target_feature = "neon") { 8 } else { 4 };
     type Sums = Self;
 
     #[inline(always)]

@@ -90,6 +90,7 @@ macro_rules! both {
 
 impl Lanes for Avx2 {
     const N: usize = LANES;
+    const REGISTERS: usize = 8;
     type Sums = Self;
 
     #[inline(always)]

@@ -43,6 +43,7 @@ fn mask(len: usize) -> __mmask16 {
 
 impl Lanes for Avx512 {
     const N: usize = LANES;
+    const REGISTERS: usize = 32;
     type Sums = Self;
 
     #[inline(always)]
