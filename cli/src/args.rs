@@ -159,6 +159,15 @@ pub(crate) enum BenchFormat {
     Json,
 }
 
+/// What a kernel promises about bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NumericsName {
+    /// The same bits on every level
+    Portable,
+    /// Fused multiply-adds, library products
+    Fast,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// What to measure [default: both]
@@ -167,6 +176,9 @@ pub(crate) struct BenchArgs {
     /// Instruction set, or all; repeatable [default: the widest]
     #[arg(long)]
     pub(crate) level: Vec<String>,
+    /// What is promised about bits; repeatable
+    #[arg(long, default_values = ["portable"])]
+    pub(crate) numerics: Vec<NumericsName>,
     /// Threads of a kernel
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,

@@ -7,10 +7,10 @@ mod kernels;
 mod polynomial;
 mod timing;
 
-use reinmax::{Host, Level};
+use reinmax::{Host, Level, Numerics};
 use serde::Serialize;
 
-use crate::args::{BenchArgs, BenchFormat, BenchSubject};
+use crate::args::{BenchArgs, BenchFormat, BenchSubject, NumericsName};
 use crate::{Failure, print};
 
 use timing::Timing;
@@ -56,7 +56,7 @@ struct Measurement {
 
 impl Measurement {
     /// `elements` in a call that took `timing`.
-    fn new(kernel: String, (rows, k): (usize, usize), level: &'static str, threads: usize, timing: Timing) -> Self {
+    fn new(kernel: String, (rows, k): (usize, usize), host: &Host, threads: usize, timing: Timing) -> Self {
         let per_element = |nanoseconds: f64| nanoseconds / (rows * k) as f64;
         let median = per_element(timing.median);
         Measurement {
@@ -64,8 +64,8 @@ impl Measurement {
             rows,
             k,
             cols: None,
-            level,
-            numerics: "portable",
+            level: host.level().name(),
+            numerics: host.numerics().name(),
             threads,
             ns_per_element: median,
             min: per_element(timing.min),
@@ -78,7 +78,12 @@ impl Measurement {
 
 /// Measures as the command line says.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
-    let hosts = hosts(&args.level).map_err(Failure::usage)?;
+    let levels = hosts(&args.level).map_err(Failure::usage)?;
+    let numerics = args.numerics.iter().map(|name| match name {
+        NumericsName::Portable => Numerics::Portable,
+        NumericsName::Fast => Numerics::Fast,
+    });
+    let hosts: Vec<Host> = numerics.flat_map(|n| levels.iter().map(move |host| host.with_numerics(n))).collect();
     if args.threads == 0 {
         return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
     }

@@ -12,6 +12,9 @@ use crate::kernel::linear::Contraction;
 pub trait Kernel {
     /// What the computation returns.
     type Out;
+    /// Whether a backend that may give up equal bits for speed should do so here: there is enough arithmetic for
+    /// [`Lanes::mul_add`] to pay.
+    const FUSES: bool = false;
     /// Runs the computation. Implementations are `#[inline(always)]`, so that a backend's entry point takes them in
     /// whole and compiles them for its instruction set.
     fn run<L: Lanes>(self) -> Self::Out;

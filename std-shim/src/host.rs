@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use reinmax_core::kernel::lanes::Scalar;
-use reinmax_core::{Backend, Kernel, Portable};
+use reinmax_core::kernel::linear::Contraction;
+use reinmax_core::{Backend, Kernel, Portable, Result};
 
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{avx2::Avx2, avx512::Avx512};
@@ -80,7 +81,7 @@ impl fmt::Display for Level {
 
 impl FromStr for Level {
     type Err = LevelError;
-    fn from_str(name: &str) -> Result<Self, LevelError> {
+    fn from_str(name: &str) -> std::result::Result<Self, LevelError> {
         [Level::Scalar, Level::Sse2, Level::Neon, Level::Simd128, Level::Avx2, Level::Avx512]
             .into_iter()
             .find(|level| level.name() == name)
@@ -101,33 +102,61 @@ impl fmt::Display for LevelError {
 
 impl std::error::Error for LevelError {}
 
+/// What a [`Host`] promises about bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Numerics {
+    /// The same bits on every level, every target, and with every number of threads.
+    #[default]
+    Portable,
+    /// For large models on hosts: fused multiply-adds in softmax, log_softmax and the backward passes that compute
+    /// exponentials, and a library's matrix products (feature `gemm`, on by default), on CPUs with AVX2 and FMA or with AVX-512. Results are
+    /// as accurate as before, and repeat on the same machine; other levels, targets and versions may differ in the last
+    /// bits. Draws from the same probabilities are the same, but probabilities that differ in the last bit can move one.
+    Fast,
+}
+
+impl Numerics {
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Numerics::Portable => "portable",
+            Numerics::Fast => "fast",
+        }
+    }
+}
+
 /// The backend for hosts: kernels run on the lanes of the level it was built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {
     /// One that the CPU has: whoever builds a `Host` has looked.
     level: Level,
+    numerics: Numerics,
+    /// Whether fused instructions may run: asked for, and there.
+    fused: bool,
 }
 
 impl Host {
     /// The widest level that the CPU has.
     pub fn detect() -> Self {
         let level = Level::available().last().copied().unwrap_or(Level::Scalar);
-        Host { level }
+        Host { level, numerics: Numerics::Portable, fused: false }
     }
 
     /// A level of the caller's choice.
     ///
     /// # Errors
     /// [`LevelError`] for one that the CPU lacks.
-    pub fn new(level: Level) -> Result<Self, LevelError> {
-        if Level::available().contains(&level) { Ok(Host { level }) } else { Err(LevelError(level.name().to_owned())) }
+    pub fn new(level: Level) -> std::result::Result<Self, LevelError> {
+        let host = Host { level, numerics: Numerics::Portable, fused: false };
+        if Level::available().contains(&level) { Ok(host) } else { Err(LevelError(level.name().to_owned())) }
     }
 
     /// The level that the environment variable `REINMAX_LEVEL` names, or the widest one where it is not set.
     ///
     /// # Errors
     /// [`LevelError`] for a name that is no level, or a level that the CPU lacks.
-    pub fn from_env() -> Result<Self, LevelError> {
+    pub fn from_env() -> std::result::Result<Self, LevelError> {
         match std::env::var("REINMAX_LEVEL") {
             Ok(name) => Host::new(name.parse()?),
             Err(VarError::NotPresent) => Ok(Host::detect()),
@@ -139,6 +168,28 @@ impl Host {
     pub fn level(&self) -> Level {
         self.level
     }
+
+    /// The same level with other numerics.
+    #[must_use]
+    pub fn with_numerics(self, numerics: Numerics) -> Self {
+        let fused = numerics == Numerics::Fast && self.level >= Level::Avx2 && has_fma();
+        Host { numerics, fused, ..self }
+    }
+
+    /// The numerics in use. Where the level has no fused instructions, [`Numerics::Fast`] computes the portable bits.
+    pub fn numerics(&self) -> Numerics {
+        self.numerics
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_fma() -> bool {
+    is_x86_feature_detected!("fma")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_fma() -> bool {
+    false
 }
 
 /// An entry point: everything the kernel is made of inlines here and is compiled for these features.
@@ -153,13 +204,25 @@ macro_rules! entry {
 }
 
 #[cfg(target_arch = "x86_64")]
-entry!(run_avx2, Avx2, "avx2,bmi1,bmi2");
+entry!(run_avx2, Avx2<false>, "avx2,bmi1,bmi2");
 #[cfg(target_arch = "x86_64")]
-entry!(run_avx512, Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2");
+entry!(run_avx2_fused, Avx2<true>, "avx2,bmi1,bmi2,fma");
+#[cfg(target_arch = "x86_64")]
+entry!(run_avx512_fused, Avx512<true>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma");
+#[cfg(target_arch = "x86_64")]
+entry!(run_avx512, Avx512<false>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2");
 
 impl Backend for Host {
     #[inline]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
+        // SAFETY: `fused` says that the CPU has FMA besides the level.
+        #[cfg(target_arch = "x86_64")]
+        if K::FUSES && self.fused {
+            return match self.level {
+                Level::Avx512 => unsafe { run_avx512_fused(kernel) },
+                _ => unsafe { run_avx2_fused(kernel) },
+            };
+        }
         match self.level {
             Level::Scalar => kernel.run::<Scalar>(),
             // SAFETY: `level` is one that `Level::available` found.
@@ -170,5 +233,13 @@ impl Backend for Host {
             Level::Avx512 => unsafe { run_avx512(kernel) },
             _ => Portable.run(kernel),
         }
+    }
+
+    fn contract(&self, contraction: Contraction<'_>) -> Result<()> {
+        #[cfg(feature = "gemm")]
+        if self.fused {
+            return crate::matmul::contract(self, contraction);
+        }
+        self.run(contraction)
     }
 }

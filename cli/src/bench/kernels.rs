@@ -213,8 +213,8 @@ fn on_matrix(
             .iter()
             .zip(timings)
             .map(|((kernel, host), timing)| {
-                let level = if any(kernel) { "any" } else { host.level().name() };
-                Measurement::new((*kernel).to_owned(), (rows, k), level, args.threads, timing)
+                let measurement = Measurement::new((*kernel).to_owned(), (rows, k), host, args.threads, timing);
+                if any(kernel) { Measurement { level: "any", ..measurement } } else { measurement }
             })
             .collect()),
     }
@@ -246,7 +246,7 @@ fn products((rows, inner, cols): (usize, usize, usize), args: &BenchArgs, hosts:
         Measurement {
             cols: Some(cols),
             gflops: Some(flops / timing.median),
-            ..Measurement::new((*kernel).to_owned(), (rows, inner), host.level().name(), args.threads, timing)
+            ..Measurement::new((*kernel).to_owned(), (rows, inner), host, args.threads, timing)
         }
     };
     Ok(things.iter().zip(timings).map(with_cols).collect())

@@ -79,6 +79,8 @@ pub struct AddGradient<'a, F> {
 
 impl<F: Formula> Kernel for AddGradient<'_, F> {
     type Out = ();
+    // Formulas that keep exponentials compute them.
+    const FUSES: bool = F::SCRATCH;
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let AddGradient { formula, inputs, grad } = self;

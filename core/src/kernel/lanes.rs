@@ -1,7 +1,7 @@
 //! The vector that kernels are written over: sixteen floats, or one.
 //!
 //! Only operations that give the same bits on every target are here: IEEE add, subtract, multiply, divide and square
-//! root, comparisons, and moves of bits. There is no fused multiply-add, no approximate reciprocal and no reduction:
+//! root, comparisons, and moves of bits. There is no fused multiply-add unless a backend asks for it, no approximate reciprocal and no reduction:
 //! sums go through [`Sums`], whose order is fixed.
 
 use core::ops::{Add, Div, Mul, Sub};
@@ -17,6 +17,8 @@ pub trait Lanes:
 {
     /// Number of floats: 16 or 1.
     const N: usize;
+    /// Whether [`Lanes::mul_add`] rounds once.
+    const FUSED: bool = false;
     /// How many of these vectors the registers hold: what a matrix product can keep in hand.
     const REGISTERS: usize;
     /// The sixteen running sums of a long row.
@@ -65,6 +67,11 @@ pub trait Lanes:
     #[inline(always)]
     fn load(x: &[f32]) -> Self {
         Self::load_or(x, 0.0)
+    }
+    /// `self * factor + addend`: rounded twice on portable lanes, once on those of a backend that gives up equal bits.
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        self * factor + addend
     }
     /// The greater of the two, lane by lane; `self` where either is NaN.
     #[inline(always)]

@@ -21,11 +21,25 @@ pub struct Softmax<'a> {
     pub out: &'a mut [f32],
 }
 
-/// The greatest logit of each lane's row.
+/// The greatest logit of each lane's row; NaN does not count.
 #[inline(always)]
 pub fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
-    let mut max = L::splat(f32::NEG_INFINITY);
-    for x in logits.chunks(L::N) {
+    let lowest = L::splat(f32::NEG_INFINITY);
+    let mut max = lowest;
+    let mut rest = logits;
+    if L::N > 1 {
+        // Four chains of comparisons in place of one: each has to wait for itself.
+        let mut chains = [lowest; 4];
+        while let Some((block, tail)) = rest.split_at_checked(4 * L::N) {
+            for (i, chain) in chains.iter_mut().enumerate() {
+                *chain = chain.max(L::load(block.get(i * L::N..).unwrap_or(block)));
+            }
+            rest = tail;
+        }
+        let [a, b, c, d] = chains;
+        max = a.max(b).max(c.max(d));
+    }
+    for x in rest.chunks(L::N) {
         max = max.max(L::load_or(x, f32::NEG_INFINITY));
     }
     D::greatest(max)
@@ -35,11 +49,35 @@ pub fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
 /// exactly where the row has no softmax.
 #[inline(always)]
 pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
+    if L::N > 1 && scale == 1.0 {
+        row_exp_of::<L, D>(logits, |x| x - max, out)
+    } else {
+        row_exp_of::<L, D>(logits, |x| (x - max) * L::splat(scale), out)
+    }
+}
+
+/// Writes exp(f(x)) and returns its sum.
+#[inline(always)]
+fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out: &mut [f32]) -> L {
     let mut sum = D::zero();
-    for (step, (x, out)) in logits.chunks(L::N).zip(out.chunks_mut(L::N)).enumerate() {
-        let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * L::splat(scale));
+    let (mut x, mut out, mut step) = (logits, out, 0);
+    if L::N > 1 {
+        // Blocks of four vectors: a quarter of the bookkeeping.
+        while let (Some((block, x_tail)), true) = (x.split_at_checked(4 * L::N), out.len() >= 4 * L::N) {
+            let (out_block, out_tail) = core::mem::take(&mut out).split_at_mut_checked(4 * L::N).unwrap_or_default();
+            for i in 0..4 {
+                let e = exp_nonpositive(f(L::load(block.get(i * L::N..).unwrap_or(block))));
+                D::add(&mut sum, step + i, e);
+                e.store(out_block.get_mut(i * L::N..).unwrap_or_default());
+            }
+            (x, out, step) = (x_tail, out_tail, step + 4);
+        }
+    }
+    for (x, out) in x.chunks(L::N).zip(out.chunks_mut(L::N)) {
+        let e = exp_nonpositive(f(L::load_or(x, f32::NEG_INFINITY)));
         D::add(&mut sum, step, e);
         e.store(out);
+        step += 1;
     }
     D::total(sum)
 }
@@ -64,6 +102,7 @@ impl RowBody<1> for SoftmaxBody {
 
 impl Kernel for Softmax<'_> {
     type Out = Result<()>;
+    const FUSES: bool = true;
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         let mut body = SoftmaxBody { scale: self.scale };
@@ -101,6 +140,7 @@ impl RowBody<1> for LogSoftmaxBody {
 
 impl Kernel for LogSoftmax<'_> {
     type Out = Result<()>;
+    const FUSES: bool = true;
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         for_rows::<L, _, 1>(&mut LogSoftmaxBody, self.k, [self.logits], self.out)

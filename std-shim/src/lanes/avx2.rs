@@ -1,6 +1,6 @@
 //! Sixteen lanes in two 256-bit registers.
 //!
-//! No fused multiply-add: the bits are those of every other level. Sums fold by halves, in the order of
+//! With `FUSED` a multiply-add is rounded once, for `Numerics::Fast`; without, the bits are those of every other level. Sums fold by halves, in the order of
 //! [`reinmax_core::kernel::lanes::fold`].
 //!
 //! Safety of every unsafe block here: the CPU has the instructions (see the type), and pointers come from slices and
@@ -20,11 +20,11 @@ use super::transpose::{self, mask};
 
 /// Lanes 0..8 and 8..16. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX2.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(__m256, __m256);
+pub(crate) struct Avx2<const FUSED: bool>(__m256, __m256);
 
 macro_rules! operators {
     ($($operator:ident $method:ident $intrinsic:ident),*) => {
-        $(impl $operator for Avx2 {
+        $(impl<const FUSED: bool> $operator for Avx2<FUSED> {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -88,8 +88,9 @@ macro_rules! both {
     }};
 }
 
-impl Lanes for Avx2 {
+impl<const FUSED: bool> Lanes for Avx2<FUSED> {
     const N: usize = LANES;
+    const FUSED: bool = FUSED;
     const REGISTERS: usize = 8;
     type Sums = Self;
 
@@ -145,6 +146,19 @@ impl Lanes for Avx2 {
         unsafe { transpose::store_columns(tile, k, rows) }
     }
     #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // The instruction gives its second operand where either is NaN, or both are zeros.
+        Avx2(unsafe { _mm256_max_ps(other.0, self.0) }, unsafe { _mm256_max_ps(other.1, self.1) })
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        if !FUSED {
+            return self * factor + addend;
+        }
+        let low = unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) };
+        Avx2(low, unsafe { _mm256_fmadd_ps(self.1, factor.1, addend.1) })
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         both!(|x| self, _mm256_sqrt_ps(x))
     }
@@ -192,7 +206,7 @@ impl Lanes for Avx2 {
     }
 }
 
-impl Sums<Avx2> for Avx2 {
+impl<const FUSED: bool> Sums<Avx2<FUSED>> for Avx2<FUSED> {
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(0.0)
@@ -202,7 +216,7 @@ impl Sums<Avx2> for Avx2 {
         Self::load(sums)
     }
     #[inline(always)]
-    fn add(&mut self, _step: usize, x: Avx2) {
+    fn add(&mut self, _step: usize, x: Self) {
         *self = *self + x;
     }
     #[inline(always)]
