@@ -83,7 +83,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         NumericsName::Portable => Numerics::Portable,
         NumericsName::Fast => Numerics::Fast,
     });
-    let hosts: Vec<Host> = numerics.flat_map(|n| levels.iter().map(move |host| host.with_numerics(n))).collect();
+    let hosts: Vec<Host> = numerics
+        .flat_map(|n| levels.iter().map(move |host| host.with_numerics(n).with_threads(args.threads)))
+        .collect();
     if args.threads == 0 {
         return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
     }

@@ -10,7 +10,8 @@ use rand_pcg::Pcg32;
 
 use crate::kernel::LANES;
 use crate::kernel::lanes::Lanes;
-use crate::{Backend, Kernel, Portable};
+use crate::kernel::rows::cut_mut;
+use crate::{Backend, Kernel, Portable, RowKernel};
 
 /// PCG32's multiplier.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
@@ -53,7 +54,7 @@ impl Stream {
 
     /// The same on a backend's lanes, which may be wider.
     pub fn fill_uniforms_on<B: Backend>(&self, backend: &B, index: u64, out: &mut [f32]) {
-        backend.run(FillUniforms { stream: *self, index, out });
+        backend.run_rows(FillUniforms { stream: *self, index, out });
     }
 
     /// Sixteen generators that together give the outputs `index ..` in order.
@@ -89,6 +90,20 @@ impl Kernel for FillUniforms<'_> {
             uniforms.lanes::<L>(out.len()).store(out);
         }
     }
+}
+
+impl RowKernel for FillUniforms<'_> {
+    fn rows(&self) -> usize {
+        self.out.len()
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut_mut(self.out, 1, row);
+        (FillUniforms { out: a, ..self }, FillUniforms { out: b, index: self.index.wrapping_add(row as u64), ..self })
+    }
+    fn join((): (), (): (), _row: usize) {}
 }
 
 /// SplitMix64's output function (Steele, Lea and Flood, 2014) after one step from `x`.

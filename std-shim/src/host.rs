@@ -4,9 +4,10 @@ use std::env::VarError;
 use std::fmt;
 use std::str::FromStr;
 
+use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::Scalar;
 use reinmax_core::kernel::linear::Contraction;
-use reinmax_core::{Backend, Kernel, Portable, Result};
+use reinmax_core::{Backend, Kernel, Portable, Result, RowKernel};
 
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{avx2::Avx2, avx512::Avx512};
@@ -134,13 +135,19 @@ pub struct Host {
     numerics: Numerics,
     /// Whether fused instructions may run: asked for, and there.
     fused: bool,
+    /// The most parts that a kernel is cut into.
+    threads: usize,
 }
+
+/// How many numbers a kernel must compute for each thread before another thread is worth waking: about 30
+/// microseconds of work.
+const WORK_PER_THREAD: usize = 1 << 16;
 
 impl Host {
     /// The widest level that the CPU has.
     pub fn detect() -> Self {
         let level = Level::available().last().copied().unwrap_or(Level::Scalar);
-        Host { level, numerics: Numerics::Portable, fused: false }
+        Host { level, numerics: Numerics::Portable, fused: false, threads: 1 }
     }
 
     /// A level of the caller's choice.
@@ -148,7 +155,7 @@ impl Host {
     /// # Errors
     /// [`LevelError`] for one that the CPU lacks.
     pub fn new(level: Level) -> std::result::Result<Self, LevelError> {
-        let host = Host { level, numerics: Numerics::Portable, fused: false };
+        let host = Host { level, numerics: Numerics::Portable, fused: false, threads: 1 };
         if Level::available().contains(&level) { Ok(host) } else { Err(LevelError(level.name().to_owned())) }
     }
 
@@ -176,9 +183,35 @@ impl Host {
         Host { numerics, fused, ..self }
     }
 
+    /// The same with large kernels cut into up to `threads` parts, which run on rayon's current pool. The bits do not
+    /// depend on it: rows are independent, and a row is never cut. Small kernels stay on the calling thread.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Host { threads: threads.max(1), ..self }
+    }
+
+    /// The most threads that a kernel uses.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
     /// The numerics in use. Where the level has no fused instructions, [`Numerics::Fast`] computes the portable bits.
     pub fn numerics(&self) -> Numerics {
         self.numerics
+    }
+}
+
+impl Host {
+    /// Runs a kernel in `parts` parts of nearly as many rows, each a multiple of sixteen.
+    fn run_parts<K: RowKernel>(&self, kernel: K, parts: usize) -> K::Out {
+        let (rows, first) = (kernel.rows(), parts / 2);
+        let row = (rows * first / parts).next_multiple_of(LANES);
+        if parts < 2 || row == 0 || row >= rows {
+            return self.run(kernel);
+        }
+        let (a, b) = kernel.split(row);
+        let (a, b) = rayon::join(|| self.run_parts(a, first), || self.run_parts(b, parts - first));
+        K::join(a, b, row)
     }
 }
 
@@ -235,11 +268,16 @@ impl Backend for Host {
         }
     }
 
+    fn run_rows<K: RowKernel>(&self, kernel: K) -> K::Out {
+        let parts = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
+        if parts > 1 { self.run_parts(kernel, parts) } else { self.run(kernel) }
+    }
+
     fn contract(&self, contraction: Contraction<'_>) -> Result<()> {
         #[cfg(feature = "gemm")]
         if self.fused {
             return crate::matmul::contract(self, contraction);
         }
-        self.run(contraction)
+        self.run_rows(contraction)
     }
 }

@@ -1,4 +1,4 @@
-//! Matrix products for [`crate::Numerics::Fast`]: the `gemm` crate's, on the current thread.
+//! Matrix products for [`crate::Numerics::Fast`]: the `gemm` crate's.
 
 use reinmax_core::kernel::linear::{Contraction, Operand};
 use reinmax_core::{Backend, Result};
@@ -32,6 +32,10 @@ pub(crate) fn contract(host: &Host, contraction: Contraction<'_>) -> Result<()> 
     };
     let (a_column, a_row) = strides(&a, rows, inner);
     let (b_column, b_row) = strides(&b, inner, cols);
+    let parallelism = match host.threads() {
+        1 => gemm::Parallelism::None,
+        threads => gemm::Parallelism::Rayon(threads),
+    };
     // SAFETY: `check` has compared the lengths of all three with their sizes, strides stay inside them, and `out` is
     // borrowed mutably, so nothing else aliases it.
     unsafe {
@@ -54,7 +58,7 @@ pub(crate) fn contract(host: &Host, contraction: Contraction<'_>) -> Result<()> 
             false,
             false,
             false,
-            gemm::Parallelism::None,
+            parallelism,
         );
     }
     Ok(())

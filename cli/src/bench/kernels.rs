@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use indicatif::ProgressBar;
-use reinmax::categorical::{draw, log_softmax, one_hot, softmax};
+use reinmax::categorical::{draw, log_softmax, one_hot_on, softmax};
 use reinmax::kernel::exp::exp_nonpositive;
 use reinmax::kernel::lanes::Lanes;
 use reinmax::kernel::linear::{Contraction, Operand};
@@ -162,14 +162,14 @@ impl Operands {
         };
         match kernel {
             "memcpy" => out.copy_from_slice(black_box(&self.logits)),
-            "exp" => host.run(Pointwise { f: Exp, inputs: [&self.nonpositive], base: Base::Nothing, out }),
+            "exp" => host.run_rows(Pointwise { f: Exp, inputs: [&self.nonpositive], base: Base::Nothing, out }),
             "uniform" => Stream::new(1, 4).fill_uniforms_on(host, 0, out),
             "softmax" => softmax(host, &self.logits, k, 1.0, out)?,
             "log_softmax" => log_softmax(host, &self.logits, k, out)?,
             "sample" => {
                 softmax(host, &self.logits, k, 1.0, out)?;
                 draw(host, out, k, 1, noise, &mut self.drawn)?;
-                one_hot(&self.drawn, k, &mut self.one_hot)?;
+                one_hot_on(host, &self.drawn, k, &mut self.one_hot)?;
             }
             "sample_index" => {
                 softmax(host, &self.logits, k, 1.0, out)?;

@@ -69,7 +69,7 @@ impl Estimator for GumbelSoftmax {
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;
         inputs.check(inputs.k, grad.len())?;
-        backend.run(AddGradient { formula: Relaxed { inverse_tau: 1.0 / self.tau }, inputs, grad });
+        backend.run_rows(AddGradient { formula: Relaxed { inverse_tau: 1.0 / self.tau }, inputs, grad });
         Ok(())
     }
 }

@@ -36,9 +36,9 @@ impl Estimator for ReinMax {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.run(AddGradient { formula: Untempered, inputs, grad });
+            backend.run_rows(AddGradient { formula: Untempered, inputs, grad });
         } else {
-            backend.run(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
+            backend.run_rows(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
         }
         Ok(())
     }

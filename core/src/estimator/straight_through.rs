@@ -34,9 +34,9 @@ impl Estimator for StraightThrough {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.run(AddGradient { formula: FromProbs, inputs, grad });
+            backend.run_rows(AddGradient { formula: FromProbs, inputs, grad });
         } else {
-            backend.run(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
+            backend.run_rows(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::rows::{self, Across, Along, Direction, FoldTree, Tile, with_known_k};
 use super::sample::broadcast;
 use super::{LANES, SHORT};
-use crate::Kernel;
+use crate::{Kernel, RowKernel};
 
 /// What a backward pass reads. Slices of a row's categories; `draws` draws for each row, side by side.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ pub struct Group<'a, L> {
 }
 
 /// An estimator's gradient for one draw.
-pub trait Formula: Copy {
+pub trait Formula: Copy + Send {
     /// Whether it reads the logits.
     const LOGITS: bool;
     /// Whether `add_with` has a use for scratch memory.
@@ -100,6 +100,22 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     }
 }
 
+impl<F: Formula> RowKernel for AddGradient<'_, F> {
+    fn rows(&self) -> usize {
+        rows::row_count(self.grad.len(), self.inputs.k)
+    }
+    fn work(&self) -> usize {
+        self.inputs.upstream.len().max(self.grad.len())
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let AddGradient { formula, inputs, grad } = self;
+        let (a, b) = inputs.split(row);
+        let (grad_a, grad_b) = rows::cut_mut(grad, inputs.k, row);
+        (AddGradient { formula, inputs: a, grad: grad_a }, AddGradient { formula, inputs: b, grad: grad_b })
+    }
+    fn join((): (), (): (), _row: usize) {}
+}
+
 /// `count` rows of `k` elements, from row `first`; empty where the matrix is (an operand that is not used).
 #[inline(always)]
 fn take(x: &[f32], k: usize, first: usize, count: usize) -> &[f32] {
@@ -107,6 +123,29 @@ fn take(x: &[f32], k: usize, first: usize, count: usize) -> &[f32] {
 }
 
 impl<'a> GradientInputs<'a> {
+    /// What rows `.. row` read, and what the others do.
+    fn split(self, row: usize) -> (Self, Self) {
+        let (k, draws) = (self.k, self.draws);
+        let (logits, later_logits) = rows::cut(self.logits, k, row);
+        let (probs, later_probs) = rows::cut(self.probs, k, row);
+        let first = row.saturating_mul(draws);
+        let (index, later_index) = self.index.split_at_checked(first).unwrap_or((self.index, &[]));
+        let per_draw = |len: usize| len.checked_div(self.index.len()).unwrap_or(0);
+        let (saved, later_saved) = rows::cut(self.saved, per_draw(self.saved.len()), first);
+        let (upstream, later_upstream) = rows::cut(self.upstream, per_draw(self.upstream.len()), first);
+        (
+            GradientInputs { logits, probs, index, saved, upstream, ..self },
+            GradientInputs {
+                logits: later_logits,
+                probs: later_probs,
+                index: later_index,
+                saved: later_saved,
+                upstream: later_upstream,
+                ..self
+            },
+        )
+    }
+
     /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row.
     #[inline(always)]
     fn single<'r, L: Lanes>(&self, row: usize, draw: usize, buffer: &'r mut [f32; SHORT]) -> Group<'r, L>

@@ -8,8 +8,9 @@ mod columns;
 mod dots;
 
 use super::lanes::Lanes;
+use super::rows::{cut, cut_mut};
 use crate::error::check_len;
-use crate::{Argument, Error, Kernel, Result};
+use crate::{Argument, Error, Kernel, Result, RowKernel};
 
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.
 ///
@@ -87,6 +88,29 @@ impl Kernel for Contraction<'_> {
             _ => self.tiled::<L, 1, 1>(),
         }
         Ok(())
+    }
+}
+
+impl RowKernel for Contraction<'_> {
+    fn rows(&self) -> usize {
+        // The rows of a transposed `a` do not lie side by side.
+        if self.a.transposed || self.check().is_err() { 1 } else { self.rows }
+    }
+    fn work(&self) -> usize {
+        // A multiplication costs less than what other kernels do for a number.
+        self.rows.saturating_mul(self.inner).saturating_mul(self.cols) / 8
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.a.values, self.inner, row);
+        let (out_a, out_b) = cut_mut(self.out, self.cols, row);
+        let (row, rest) = (row.min(self.rows), self.rows.saturating_sub(row));
+        (
+            Contraction { a: Operand::plain(a), out: out_a, rows: row, ..self },
+            Contraction { a: Operand::plain(b), out: out_b, rows: rest, ..self },
+        )
+    }
+    fn join(first: Result<()>, second: Result<()>, _row: usize) -> Result<()> {
+        first.and(second)
     }
 }
 

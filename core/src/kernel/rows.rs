@@ -183,6 +183,25 @@ pub trait RowBody<const IN: usize> {
     fn group<L: Lanes, D: Direction<L>>(&mut self, inputs: [&[f32]; IN], out: &mut [f32]) -> bool;
 }
 
+/// Cuts a matrix of rows of `k` elements before row `row`; one that is absent (empty) stays so.
+#[inline]
+pub(crate) fn cut(x: &[f32], k: usize, row: usize) -> (&[f32], &[f32]) {
+    x.split_at_checked(row.saturating_mul(k)).unwrap_or((x, &[]))
+}
+
+/// [`cut`] of what is written.
+#[inline]
+pub(crate) fn cut_mut<T>(x: &mut [T], k: usize, row: usize) -> (&mut [T], &mut [T]) {
+    let at = row.saturating_mul(k).min(x.len());
+    x.split_at_mut_checked(at).unwrap_or_default()
+}
+
+/// How many rows of `k` elements `len` elements are.
+#[inline]
+pub(crate) fn row_count(len: usize, k: usize) -> usize {
+    len.checked_div(k).unwrap_or(0)
+}
+
 /// One transposed tile: element j of sixteen rows is `tile[j]`.
 pub type Tile = [[f32; LANES]; SHORT];
 

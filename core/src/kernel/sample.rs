@@ -6,12 +6,12 @@
 //! than one block are in [`super::sample_long`].
 
 use super::lanes::Lanes;
-use super::rows::{self, Tile, with_known_k};
+use super::rows::{self, Tile, row_count, with_known_k};
 use super::sample_long::long_rows;
 use super::{LANES, SHORT};
 use crate::categorical::Noise;
 use crate::random::Uniforms;
-use crate::{Argument, Error, Kernel, Result};
+use crate::{Argument, Error, Kernel, Result, RowKernel};
 
 /// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked.
 #[derive(Debug)]
@@ -45,6 +45,25 @@ impl Kernel for DrawIndex<'_> {
             with_known_k!(self.k, |k| draws_across::<L>(self.probs, k, self.draws, &mut uniforms, self.index));
         }
     }
+}
+
+impl RowKernel for DrawIndex<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.probs.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.probs.len().max(self.index.len())
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = rows::cut(self.probs, self.k, row);
+        let (index_a, index_b) = rows::cut_mut(self.index, self.draws, row);
+        let (noise_a, noise_b) = self.noise.split(row.saturating_mul(self.draws));
+        (
+            DrawIndex { probs: a, index: index_a, noise: noise_a, ..self },
+            DrawIndex { probs: b, index: index_b, noise: noise_b, ..self },
+        )
+    }
+    fn join((): (), (): (), _row: usize) {}
 }
 
 /// One draw for each row, k <= 16: lanes hold rows.
@@ -122,21 +141,50 @@ fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
 }
 
 /// Writes a one-hot row for each index.
-pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) {
-    /// Rows that are cleared at once: a long run of zeros is written faster than many short ones, and what was just
-    /// written is still near when the ones follow.
-    const BLOCK: usize = 256;
-    for (out, index) in out.chunks_mut(BLOCK.saturating_mul(k).max(1)).zip(index.chunks(BLOCK)) {
-        out.fill(0.0);
-        let mut start = 0;
-        for index in index {
-            // A category beyond k has been refused.
-            if let Some(x) = out.get_mut(start + *index as usize) {
-                *x = 1.0;
+#[derive(Debug)]
+pub struct OneHot<'a> {
+    /// The category of each row, below k.
+    pub index: &'a [u32],
+    /// Categories in a row.
+    pub k: usize,
+    /// rows x k, written.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for OneHot<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        /// Rows that are cleared at once: a long run of zeros is written faster than many short ones, and what was
+        /// just written is still near when the ones follow.
+        const BLOCK: usize = 256;
+        let OneHot { index, k, out } = self;
+        for (out, index) in out.chunks_mut(BLOCK.saturating_mul(k).max(1)).zip(index.chunks(BLOCK)) {
+            out.fill(0.0);
+            let mut start = 0;
+            for index in index {
+                if let Some(x) = out.get_mut(start + *index as usize) {
+                    *x = 1.0;
+                }
+                start += k;
             }
-            start += k;
         }
     }
+}
+
+impl RowKernel for OneHot<'_> {
+    fn rows(&self) -> usize {
+        self.index.len()
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (index_a, index_b) = self.index.split_at_checked(row).unwrap_or((self.index, &[]));
+        let (a, b) = rows::cut_mut(self.out, self.k, row);
+        (OneHot { index: index_a, out: a, ..self }, OneHot { index: index_b, out: b, ..self })
+    }
+    fn join((): (), (): (), _row: usize) {}
 }
 
 /// Writes 1 for each draw of category `column`, 0 for the others: one column of the one-hot matrix.

@@ -2,8 +2,8 @@
 
 use super::exp::{exp_nonpositive, ln};
 use super::lanes::Lanes;
-use super::rows::{Direction, RowBody, dot, for_rows};
-use crate::{Error, Kernel, Result};
+use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
+use crate::{Error, Kernel, Result, RowKernel};
 
 /// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
 ///
@@ -111,6 +111,23 @@ impl Kernel for Softmax<'_> {
     }
 }
 
+impl RowKernel for Softmax<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.out.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.logits, self.k, row);
+        let (out_a, out_b) = cut_mut(self.out, self.k, row);
+        (Softmax { logits: a, out: out_a, ..self }, Softmax { logits: b, out: out_b, ..self })
+    }
+    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
+        first.and(second.map_err(|error| later(error, row)))
+    }
+}
+
 /// `out = logits - logsumexp(logits)`, row by row. Masked categories (-inf) stay -inf.
 #[derive(Debug)]
 pub struct LogSoftmax<'a> {
@@ -145,6 +162,23 @@ impl Kernel for LogSoftmax<'_> {
     fn run<L: Lanes>(self) -> Result<()> {
         for_rows::<L, _, 1>(&mut LogSoftmaxBody, self.k, [self.logits], self.out)
             .map_err(|from| bad_logits(self.logits, self.k, from))
+    }
+}
+
+impl RowKernel for LogSoftmax<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.out.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.logits, self.k, row);
+        let (out_a, out_b) = cut_mut(self.out, self.k, row);
+        (LogSoftmax { logits: a, out: out_a, ..self }, LogSoftmax { logits: b, out: out_b, ..self })
+    }
+    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
+        first.and(second.map_err(|error| later(error, row)))
     }
 }
 
@@ -196,6 +230,25 @@ impl Kernel for AddSoftmaxVjp<'_> {
     }
 }
 
+impl RowKernel for AddSoftmaxVjp<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.grad.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.grad.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.probs, self.k, row);
+        let (up_a, up_b) = cut(self.upstream, self.k, row);
+        let (grad_a, grad_b) = cut_mut(self.grad, self.k, row);
+        (
+            AddSoftmaxVjp { probs: a, upstream: up_a, grad: grad_a, ..self },
+            AddSoftmaxVjp { probs: b, upstream: up_b, grad: grad_b, ..self },
+        )
+    }
+    fn join((): (), (): (), _row: usize) {}
+}
+
 /// `grad += upstream - exp(log_probs) * sum(upstream)`, row by row; a masked category (-inf) gets no gradient.
 #[derive(Debug)]
 pub struct AddLogSoftmaxVjp<'a> {
@@ -236,6 +289,33 @@ impl Kernel for AddLogSoftmaxVjp<'_> {
     fn run<L: Lanes>(self) {
         // The body accepts every row.
         let _ = for_rows::<L, _, 2>(&mut LogSoftmaxVjpBody, self.k, [self.log_probs, self.upstream], self.grad);
+    }
+}
+
+impl RowKernel for AddLogSoftmaxVjp<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.grad.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.grad.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.log_probs, self.k, row);
+        let (up_a, up_b) = cut(self.upstream, self.k, row);
+        let (grad_a, grad_b) = cut_mut(self.grad, self.k, row);
+        (
+            AddLogSoftmaxVjp { log_probs: a, upstream: up_a, grad: grad_a, ..self },
+            AddLogSoftmaxVjp { log_probs: b, upstream: up_b, grad: grad_b, ..self },
+        )
+    }
+    fn join((): (), (): (), _row: usize) {}
+}
+
+/// The error of a part that begins at row `first`.
+fn later(error: Error, first: usize) -> Error {
+    match error {
+        Error::Logits { row } => Error::Logits { row: row + first },
+        other => other,
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn write<B: Backend, F: Function<M>, const M: usize>(
     inputs: [&[f32]; M],
     out: &mut [f32],
 ) -> Result<()> {
-    backend.run(Pointwise { f, inputs, base: Base::Nothing, out });
+    backend.run_rows(Pointwise { f, inputs, base: Base::Nothing, out });
     Ok(())
 }
 
@@ -98,7 +98,7 @@ pub(super) fn add_grad<B: Backend, F: Function<M>, const M: usize>(
 ) {
     if let Some((out, fresh)) = vjp.grads.get_fresh(i) {
         let base = if fresh { Base::Zero } else { Base::Out };
-        vjp.backend.run(Pointwise { f, inputs, base, out });
+        vjp.backend.run_rows(Pointwise { f, inputs, base, out });
     }
 }
 
