@@ -10,6 +10,7 @@ verb_help() { # this list
 verb_fmt() { # formatting
     cargo fmt --all --check
     cargo fmt --manifest-path fuzz/Cargo.toml --check
+    cargo fmt --manifest-path benches/Cargo.toml --check
 }
 
 verb_clippy() { # lints, warnings denied
@@ -54,6 +55,40 @@ verb_bare() { # reinmax-core for targets without an operating system, and no pan
         bare_toolchain thumbv7em-none-eabihf
         "${CARGO_BARE[@]}" --release --locked --manifest-path tests/freestanding/Cargo.toml --target-dir target/bare
     )
+}
+
+# Instructions of one call: what ten calls more cost, a tenth of it.
+count_instructions() { # PROGRAM KERNEL SHAPE LEVEL
+    local few many
+    refs() { valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 | sed -nE 's/.* Collected : ([0-9]+)/\1/p'; }
+    few=$(refs "$@" 1)
+    many=$(refs "$@" 11)
+    echo $(((many - few) / 10))
+}
+
+verb_instructions() { # instruction counts of the kernels against benches/instructions.txt; UPDATE=1 writes it anew
+    command -v valgrind >/dev/null || { apt-get update -qq && apt-get install -y -qq valgrind; }
+    cargo build --release --locked --manifest-path benches/Cargo.toml --bin reinmax-benches
+    local program=${CARGO_TARGET_DIR:-benches/target}/release/reinmax-benches counts
+    counts=$(mktemp)
+    "$program" | while read -r kernel shape level; do
+        echo "$kernel $shape $level $(count_instructions "$program" "$kernel" "$shape" "$level")"
+    done >"$counts"
+    if [ -n "${UPDATE:-}" ]; then
+        mv "$counts" benches/instructions.txt
+        return
+    fi
+    # Within 2 %, or 20 instructions: compilers differ a little from release to release.
+    awk 'NR == FNR { was[$1, $2, $3] = $4; next }
+        !(($1, $2, $3) in was) { print "not in the snapshot:", $0; bad = 1; next }
+        { difference = $4 - was[$1, $2, $3]; limit = was[$1, $2, $3] * 0.02 + 20
+          if (difference > limit || -difference > limit) { print $1, $2, $3 ": was", was[$1, $2, $3] ", is", $4; bad = 1 } }
+        END { if (bad) print "UPDATE=1 ./ci.sh instructions takes these counts over"; exit bad }' \
+        benches/instructions.txt "$counts" >&2
+}
+
+verb_bench() { # slow: criterion benchmarks, with peers
+    RAYON_NUM_THREADS=1 cargo bench --locked --manifest-path benches/Cargo.toml
 }
 
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
