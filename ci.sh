@@ -56,6 +56,55 @@ verb_bare() { # reinmax-core for targets without an operating system, and no pan
     )
 }
 
+CBINDGEN=0.29.4
+
+# Writes the header that cbindgen makes of capi to $1. Macros are expanded first, which needs an unstable flag.
+make_header() {
+    if [ "$(cbindgen --version 2>/dev/null)" != "cbindgen $CBINDGEN" ]; then
+        cargo install cbindgen --version "$CBINDGEN" --locked
+    fi
+    (cd capi && RUSTC_BOOTSTRAP=1 cbindgen --quiet --config cbindgen.toml --crate reinmax-capi --output "$1")
+}
+
+verb_header() { # writes capi/include/reinmax.h anew
+    make_header include/reinmax.h
+}
+
+verb_capi() { # the C interface: header up to date, install prefix, C programs against both libraries, bits as in Rust
+    local scratch=${CARGO_TARGET_DIR:-target}/capi prefix task variables
+    if ! { command -v g++ && command -v make && command -v cmake && command -v pkg-config; } >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends build-essential cmake pkg-config
+    fi
+    rm -rf "$scratch" && mkdir -p "$scratch"
+    scratch=$(realpath "$scratch") prefix=$scratch/prefix
+    make_header "$scratch/reinmax.h"
+    diff -u capi/include/reinmax.h "$scratch/reinmax.h" || { echo "the header is out of date: ./ci.sh header" >&2; return 1; }
+    cargo test -p reinmax-capi -p reinmax-example-tasks --locked --quiet
+    make -s -C capi install PREFIX="$prefix"
+
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    local strict=(-O2 -Wall -Wextra -Wconversion -pedantic -Werror)
+    gcc -std=c11 "${strict[@]}" examples/c/contract.c -o "$scratch/contract" \
+        $(pkg-config --cflags --libs reinmax) -lm -Wl,-rpath,"$prefix/lib"
+    gcc -std=c11 "${strict[@]}" examples/c/contract.c -o "$scratch/contract_static" \
+        $(pkg-config --cflags reinmax) "$prefix/lib/libreinmax_capi.a" \
+        $(pkg-config --static --libs-only-l reinmax | sed 's/-lreinmax_capi//')
+    "$scratch/contract"
+    "$scratch/contract_static"
+    # The header is C++ too.
+    echo '#include <reinmax.h>' | g++ -std=c++17 "${strict[@]}" $(pkg-config --cflags reinmax) -x c++ -fsyntax-only -
+
+    cmake -S examples/c -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+    cmake --build "$scratch/build" >/dev/null
+    for task in polynomial polynomial_static; do
+        for variables in 32 128; do
+            "$scratch/build/$task" "$variables" | diff - "examples/tasks/expected/polynomial-$variables.txt"
+        done
+    done
+    echo "header up to date; contract holds; losses in C have the bits of those in Rust" >&2
+}
+
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
     command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
     mkdir -p fuzz/target/found # what is found grows there; the committed corpus only seeds it
