@@ -63,3 +63,10 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
         core::hint::spin_loop();
     }
 }
+
+/// A panic that the proof must find.
+#[cfg(reinmax_plant_a_panic)]
+#[unsafe(no_mangle)]
+pub extern "C" fn reinmax_planted_panic(i: usize) -> u8 {
+    [1, 2, 3][i]
+}

@@ -3,8 +3,6 @@
 
 #include "polynomial.h"
 
-#include <string.h>
-
 #define TRY(call)                                                                                                            \
     do {                                                                                                                     \
         reinmax_status status_ = (call);                                                                                     \
@@ -53,7 +51,7 @@ reinmax_status polynomial_train(reinmax_tape *tape, uint32_t latents, float *sta
     TRY(fill_initial(state, 2 * (size_t)latents));
     TRY(reinmax_tape_seed(tape, 7, 1));
     TRY(reinmax_tape_param(tape, latents, 2, state, &logits));
-    memset(state, 0, reinmax_adam_state_len(2 * (size_t)latents) * sizeof *state);
+    for (size_t i = 0; i < reinmax_adam_state_len(2 * (size_t)latents); i++) state[i] = 0.0f;
     TRY(reinmax_tape_mark(tape, &start));
     TRY(record(tape, logits, &loss));
     TRY(reinmax_tape_set_cursor(tape, 0));

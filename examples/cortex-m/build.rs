@@ -10,9 +10,7 @@ fn main() {
     } else {
         ("0x00000000", "0x20000000") // mps2-an386
     };
-    let memory = format!(
-        "MEMORY {{ FLASH : ORIGIN = {flash}, LENGTH = 64K  RAM : ORIGIN = {ram}, LENGTH = 32K }}\n"
-    );
+    let memory = format!("MEMORY {{ FLASH : ORIGIN = {flash}, LENGTH = 64K  RAM : ORIGIN = {ram}, LENGTH = 32K }}\n");
     fs::write(out.join("memory.x"), memory).expect("the output directory can be written to");
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rustc-link-arg-bins=-Tlink.x");

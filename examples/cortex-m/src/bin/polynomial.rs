@@ -43,8 +43,7 @@ fn main() -> ! {
             saved: &mut saved[..latents],
         };
         let bytes = NODES * size_of::<Node>() + (2 * floats + latents + state) * 4;
-        let ((comparison, last), depth) =
-            with_stack_depth(|| run(slabs, latents as u32, &mut adam[..state], expected));
+        let ((comparison, last), depth) = with_stack_depth(|| run(slabs, latents as u32, &mut adam[..state], expected));
         hprintln!("{} variables: loss {} millionths after {} steps", latents, (last * 1e6) as u32, STEPS);
         hprintln!("  {} bytes of memory, {} bytes of stack", bytes, depth);
         if !comparison.holds() || latents == 128 {
