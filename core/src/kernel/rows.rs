@@ -155,6 +155,30 @@ impl<'a> Iterator for Rows<'a> {
     }
 }
 
+/// Steps through a row, N elements at a time, fewer at its end. `chunks` would do, but zips of it hold a division by N, and where
+/// the compiler does not inline one, a panic with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps<'a> {
+    rest: &'a [f32],
+    lanes: usize,
+}
+
+/// Iterates over the steps of a row.
+#[inline(always)]
+pub(crate) fn steps<L: Lanes>(x: &[f32]) -> Steps<'_> {
+    Steps { rest: x, lanes: L::N }
+}
+
+impl<'a> Iterator for Steps<'a> {
+    type Item = &'a [f32];
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [f32]> {
+        let (step, rest) = self.rest.split_at_checked(self.lanes).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        if step.is_empty() { None } else { Some(step) }
+    }
+}
+
 /// [`rows`], to be written.
 #[derive(Debug)]
 pub struct RowsMut<'a> {
