@@ -9,8 +9,9 @@ verb_help() { # this list
 
 verb_fmt() { # formatting
     cargo fmt --all --check
-    cargo fmt --manifest-path fuzz/Cargo.toml --check
-    cargo fmt --manifest-path benches/Cargo.toml --check
+    for manifest in benches fuzz tests/freestanding tests/bare tests/size examples/cortex-m; do
+        cargo fmt --manifest-path "$manifest/Cargo.toml" --check
+    done
 }
 
 verb_clippy() { # lints, warnings denied
@@ -25,11 +26,12 @@ verb_docs() { # documentation, warnings denied
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
-# Sets CARGO_BARE to a cargo that can build `core` for bare targets: the default toolchain where it has the target, else
-# Debian's, whose packages carry the standard library's source.
+# Sets BARE_CARGO to a cargo that can build `core` for the bare target $1 and BARE_FLAGS to how it is told: the default toolchain
+# where it has the target, else Debian's, whose packages carry the standard library's source. Call it in a subshell.
 bare_toolchain() {
-    if [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; then
-        CARGO_BARE=(cargo build --target "$1")
+    export CARGO_TARGET_DIR=${BARE_TARGET_DIR:-$PWD/target/bare} RUSTFLAGS="-D warnings ${2:-}"
+    BARE_CARGO=cargo BARE_FLAGS=(--target "$1" --locked)
+    if [ "$1" != x86_64-unknown-linux-gnu ] && [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; then
         return
     fi
     if ! [ -x /usr/bin/cargo ] || ! compgen -G '/usr/src/rustc-*' >/dev/null; then
@@ -38,22 +40,40 @@ bare_toolchain() {
     fi
     # No tool may fetch a toolchain part.
     export RUSTUP_DIST_SERVER=http://127.0.0.1:9 RUSTUP_UPDATE_ROOT=http://127.0.0.1:9
-    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="-D warnings"
-    CARGO_BARE=(/usr/bin/cargo build --target "$1" -Zbuild-std=core)
+    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+    # Nothing but core is there to link, so an allocation could not be linked. memcpy and its kin, which Linux programs expect
+    # from the C library, come from Rust.
+    BARE_CARGO=/usr/bin/cargo BARE_FLAGS+=(-Zbuild-std=core)
+    if [ "$1" = x86_64-unknown-linux-gnu ]; then BARE_FLAGS+=(-Zbuild-std-features=compiler-builtins-mem); fi
 }
+
+# Builds the C library for the bare target $1: a library of kind $2, with the compiler's flags $3. Prints where it is.
+bare_library() (
+    bare_toolchain "$1" "${3:-}"
+    "$BARE_CARGO" rustc --quiet -p reinmax-capi --lib --crate-type "$2" --no-default-features --features panic-handler \
+        --profile bare "${BARE_FLAGS[@]}" >&2
+    compgen -G "$CARGO_TARGET_DIR/$1/bare/*reinmax_capi.$([ "$2" = cdylib ] && echo wasm || echo a)"
+)
+
+# Builds tests/bare for the target $1 with the compiler's flags $2; prints where the program is.
+bare_program() (
+    bare_toolchain "$1" "${2:-}"
+    "$BARE_CARGO" build --quiet --release --manifest-path tests/bare/Cargo.toml "${BARE_FLAGS[@]}" >&2
+    compgen -G "$CARGO_TARGET_DIR/$1/release/bare$([ "$1" = wasm32-unknown-unknown ] && echo .wasm)"
+)
 
 verb_bare() { # reinmax-core for targets without an operating system, and no panic in it
     local target
     for target in thumbv7em-none-eabihf riscv32imac-unknown-none-elf; do
         (
             bare_toolchain "$target"
-            "${CARGO_BARE[@]}" --release -p reinmax-core --locked --target-dir target/bare
+            "$BARE_CARGO" build --release -p reinmax-core "${BARE_FLAGS[@]}"
         )
     done
     # Linking fails where a panic is reachable.
     (
         bare_toolchain thumbv7em-none-eabihf
-        "${CARGO_BARE[@]}" --release --locked --manifest-path tests/freestanding/Cargo.toml --target-dir target/bare
+        "$BARE_CARGO" build --release --manifest-path tests/freestanding/Cargo.toml "${BARE_FLAGS[@]}"
     )
 }
 
@@ -89,6 +109,127 @@ verb_instructions() { # instruction counts of the kernels against benches/instru
 
 verb_bench() { # slow: criterion benchmarks, with peers
     RAYON_NUM_THREADS=1 cargo bench --locked --manifest-path benches/Cargo.toml
+}
+
+# Emulators and the C compiler for Cortex-M.
+need_emulators() {
+    if ! { command -v qemu-system-arm && command -v qemu-riscv32 && command -v arm-none-eabi-gcc && command -v node; } >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends qemu-system-arm qemu-user gcc-arm-none-eabi nodejs make
+    fi
+}
+
+# Links every function of the header against a library whose panic handler calls a function that exists nowhere: that
+# works only where no panic is reachable from any of them.
+prove_no_panic() (
+    scratch=${BARE_TARGET_DIR:-$PWD/target/bare}/proof proof="--cfg reinmax_prove_no_panic"
+    mkdir -p "$scratch"
+    functions=$(grep -oE '\breinmax_[a-z0-9_]+\(' capi/include/reinmax.h | tr -d '(' | sort -u)
+    link_all() { # LIBRARY FUNCTION...
+        local library=$1
+        shift
+        arm-none-eabi-gcc -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard -nostdlib -Wl,--gc-sections \
+            -Wl,-e,reinmax_abi_version -o "$scratch/everything.elf" "${@/#/-Wl,-u,}" "$library"
+    }
+    library=$(BARE_TARGET_DIR=$scratch bare_library thumbv7em-none-eabihf staticlib "$proof")
+    # shellcheck disable=SC2086 # one word for each function
+    link_all "$library" $functions
+    if arm-none-eabi-nm "$scratch/everything.elf" | grep -E 'panic|rust_alloc|malloc'; then
+        echo "the C interface reaches a panic or an allocation" >&2
+        return 1
+    fi
+    # A proof that cannot fail proves nothing.
+    library=$(BARE_TARGET_DIR=$scratch bare_library thumbv7em-none-eabihf staticlib "$proof --cfg reinmax_plant_a_panic")
+    if link_all "$library" reinmax_planted_panic 2>"$scratch/errors.txt"; then
+        echo "a planted panic links: the proof proves nothing" >&2
+        return 1
+    fi
+    grep -q "undefined reference to .a_panic_is_reachable" "$scratch/errors.txt"
+    echo "no panic and no allocation is reachable from $(wc -w <<<"$functions") functions" >&2
+)
+
+verb_embedded() { # every bare target builds; those with an emulator give the host's bits; firmware; no panic reachable
+    local target library program simd
+    need_emulators
+    for target in thumbv6m-none-eabi thumbv8m.main-none-eabihf riscv32imac-unknown-none-elf \
+        riscv32imafc-unknown-none-elf aarch64-unknown-none; do
+        bare_library "$target" staticlib
+    done
+    for target in riscv32imac-unknown-none-elf riscv32imafc-unknown-none-elf; do
+        program=$(bare_program "$target") && qemu-riscv32 "$program"
+        echo "$target: the bits of the host" >&2
+    done
+    program=$(bare_program aarch64-unknown-none) && qemu-aarch64 "$program"
+    echo "aarch64-unknown-none with NEON: the bits of the host" >&2
+    program=$(bare_program x86_64-unknown-linux-gnu) && "$program"
+    echo "x86_64 without a library: the bits of the host" >&2
+    for simd in "" -Ctarget-feature=+simd128; do
+        program=$(bare_program wasm32-unknown-unknown "$simd") && node examples/wasm/vector.mjs "$program"
+        library=$(bare_library wasm32-unknown-unknown cdylib "$simd")
+        node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
+        echo "wasm32 $simd: the bits of the host" >&2
+    done
+    for target in thumbv7em-none-eabihf thumbv8m.main-none-eabihf; do
+        for program in vector polynomial autoencoder; do
+            (
+                bare_toolchain "$target"
+                cd examples/cortex-m # for its runners
+                "$BARE_CARGO" run --quiet --release --bin "$program" "${BARE_FLAGS[@]}"
+            )
+        done
+    done
+    library=$(bare_library thumbv7em-none-eabihf staticlib)
+    make -s -C examples/cortex-m-c run LIB="$(realpath "$library")" OUT="$PWD/target/bare/cortex-m-c"
+    prove_no_panic
+}
+
+CBINDGEN=0.29.4
+
+# Writes the header that cbindgen makes of capi to $1. Macros are expanded first, which needs an unstable flag.
+make_header() {
+    if [ "$(cbindgen --version 2>/dev/null)" != "cbindgen $CBINDGEN" ]; then
+        cargo install cbindgen --version "$CBINDGEN" --locked
+    fi
+    (cd capi && RUSTC_BOOTSTRAP=1 cbindgen --quiet --config cbindgen.toml --crate reinmax-capi --output "$1")
+}
+
+verb_header() { # writes capi/include/reinmax.h anew
+    make_header include/reinmax.h
+}
+
+verb_capi() { # the C interface: header up to date, install prefix, C programs against both libraries, bits as in Rust
+    local scratch=${CARGO_TARGET_DIR:-target}/capi prefix task variables
+    if ! { command -v g++ && command -v make && command -v cmake && command -v pkg-config; } >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends build-essential cmake pkg-config
+    fi
+    rm -rf "$scratch" && mkdir -p "$scratch"
+    scratch=$(realpath "$scratch") prefix=$scratch/prefix
+    make_header "$scratch/reinmax.h"
+    diff -u capi/include/reinmax.h "$scratch/reinmax.h" || { echo "the header is out of date: ./ci.sh header" >&2; return 1; }
+    cargo test -p reinmax-capi -p reinmax-example-tasks --locked --quiet
+    make -s -C capi install PREFIX="$prefix"
+
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    local strict=(-O2 -Wall -Wextra -Wconversion -pedantic -Werror)
+    gcc -std=c11 "${strict[@]}" examples/c/contract.c -o "$scratch/contract" \
+        $(pkg-config --cflags --libs reinmax) -lm -Wl,-rpath,"$prefix/lib"
+    gcc -std=c11 "${strict[@]}" examples/c/contract.c -o "$scratch/contract_static" \
+        $(pkg-config --cflags reinmax) "$prefix/lib/libreinmax_capi.a" \
+        $(pkg-config --static --libs-only-l reinmax | sed 's/-lreinmax_capi//')
+    "$scratch/contract"
+    "$scratch/contract_static"
+    # The header is C++ too.
+    echo '#include <reinmax.h>' | g++ -std=c++17 "${strict[@]}" $(pkg-config --cflags reinmax) -x c++ -fsyntax-only -
+
+    cmake -S examples/c -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+    cmake --build "$scratch/build" >/dev/null
+    for task in polynomial polynomial_static; do
+        for variables in 32 128; do
+            "$scratch/build/$task" "$variables" | diff - "examples/tasks/expected/polynomial-$variables.txt"
+        done
+    done
+    echo "header up to date; contract holds; losses in C have the bits of those in Rust" >&2
 }
 
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)

@@ -231,6 +231,8 @@ impl<'a> Uniforms<'a> {
                 *rest = tail;
                 L::load_or(head, 0.5)
             }
+            // `stream` makes no such thing for one lane; here the compiler sees it.
+            Uniforms::Leapfrog { .. } if L::N == 1 => L::splat(0.5),
             // A whole block goes from register to register.
             Uniforms::Leapfrog { generator, used, .. } if *used == LANES && count == LANES => {
                 L::load(&generator.next_block())

@@ -12,10 +12,12 @@ mod grads;
 mod measure;
 mod replay;
 mod storage;
+mod suspend;
 
 pub use storage::{Footprint, Node, Slabs, TapeMem};
 
 pub use grads::InputGrads;
+pub use suspend::Suspended;
 
 use storage::{Kind, NO_GRAD, NO_INPUT};
 

@@ -42,23 +42,28 @@ impl Level {
         Level::Scalar
     };
 
+    /// All of them, slowest first.
+    const ALL: [Level; 6] = [Level::Scalar, Level::Sse2, Level::Neon, Level::Simd128, Level::Avx2, Level::Avx512];
+
+    /// Whether this CPU and this build have it. Looked up once by the standard library, then a load and a comparison.
+    fn is_available(self) -> bool {
+        match self {
+            Level::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => {
+                let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
+                let complete = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512bw");
+                wide && complete && Level::Avx2.is_available()
+            }
+            level => level == Level::BASELINE,
+        }
+    }
+
     /// The levels that this CPU and this build have, slowest first.
     pub fn available() -> Vec<Level> {
-        let mut levels = vec![Level::Scalar];
-        if Level::BASELINE != Level::Scalar {
-            levels.push(Level::BASELINE);
-        }
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") {
-                levels.push(Level::Avx2);
-            }
-            let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
-            if wide && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512bw") {
-                levels.push(Level::Avx512);
-            }
-        }
-        levels
+        Level::ALL.into_iter().filter(|level| level.is_available()).collect()
     }
 
     /// Its name on the command line and in `REINMAX_LEVEL`.
@@ -83,10 +88,7 @@ impl fmt::Display for Level {
 impl FromStr for Level {
     type Err = LevelError;
     fn from_str(name: &str) -> std::result::Result<Self, LevelError> {
-        [Level::Scalar, Level::Sse2, Level::Neon, Level::Simd128, Level::Avx2, Level::Avx512]
-            .into_iter()
-            .find(|level| level.name() == name)
-            .ok_or_else(|| LevelError(name.to_owned()))
+        Level::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| LevelError(name.to_owned()))
     }
 }
 
@@ -144,9 +146,14 @@ pub struct Host {
 const WORK_PER_THREAD: usize = 1 << 16;
 
 impl Host {
-    /// The widest level that the CPU has.
+    /// The widest level that the CPU has. Cheap enough to be asked for again and again.
     pub fn detect() -> Self {
-        let level = Level::available().last().copied().unwrap_or(Level::Scalar);
+        let widest = Level::ALL.into_iter().rev().find(|level| level.is_available());
+        Host::on(widest.unwrap_or(Level::Scalar))
+    }
+
+    /// A level that is there.
+    fn on(level: Level) -> Self {
         Host { level, numerics: Numerics::Portable, fused: false, threads: 1 }
     }
 
@@ -155,8 +162,7 @@ impl Host {
     /// # Errors
     /// [`LevelError`] for one that the CPU lacks.
     pub fn new(level: Level) -> std::result::Result<Self, LevelError> {
-        let host = Host { level, numerics: Numerics::Portable, fused: false, threads: 1 };
-        if Level::available().contains(&level) { Ok(host) } else { Err(LevelError(level.name().to_owned())) }
+        if level.is_available() { Ok(Host::on(level)) } else { Err(LevelError(level.name().to_owned())) }
     }
 
     /// The level that the environment variable `REINMAX_LEVEL` names, or the widest one where it is not set.
@@ -258,7 +264,7 @@ impl Backend for Host {
         }
         match self.level {
             Level::Scalar => kernel.run::<Scalar>(),
-            // SAFETY: `level` is one that `Level::available` found.
+            // SAFETY: `level` is one that `Level::is_available` found.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { run_avx2(kernel) },
             // SAFETY: as above.

@@ -119,6 +119,55 @@ impl<L: Lanes> Direction<L> for Along {
     }
 }
 
+/// One lane: rows of all lengths share one body, which is smaller in flash. Sums have the order of [`Across`] for up to
+/// sixteen elements, and that of [`Along`] beyond.
+#[derive(Debug)]
+pub struct Serial;
+
+/// A sum in both orders.
+#[derive(Clone, Copy, Debug)]
+pub struct SerialSum<L: Lanes> {
+    short: L,
+    long: L::Sums,
+    steps: usize,
+}
+
+impl<L: Lanes> Direction<L> for Serial {
+    type Sum = SerialSum<L>;
+    #[inline(always)]
+    fn zero() -> Self::Sum {
+        SerialSum { short: L::splat(0.0), long: L::Sums::zero(), steps: 0 }
+    }
+    #[inline(always)]
+    fn add(sum: &mut Self::Sum, step: usize, x: L) {
+        sum.short = sum.short + x;
+        sum.long.add(step, x);
+        sum.steps = step + 1;
+    }
+    #[inline(always)]
+    fn total(sum: Self::Sum) -> L {
+        if sum.steps <= SHORT { sum.short } else { L::splat(sum.long.fold()) }
+    }
+    #[inline(always)]
+    fn greatest(x: L) -> L {
+        x
+    }
+    #[inline(always)]
+    fn reciprocal(x: L) -> L {
+        L::splat(1.0) / x
+    }
+    #[inline(always)]
+    fn category(step: usize) -> L {
+        L::splat(step as f32)
+    }
+    #[inline(always)]
+    fn pick(row: &[f32], index: L) -> L {
+        let picked = <Along as Direction<L>>::pick(row, index);
+        // Across a tile, it is a sum with zeros: -0 becomes 0.
+        if row.len() <= SHORT { L::splat(0.0) + picked } else { picked }
+    }
+}
+
 /// The dot product of each lane's rows.
 #[inline(always)]
 pub fn dot<L: Lanes, D: Direction<L>>(a: &[f32], b: &[f32]) -> L {
@@ -149,6 +198,30 @@ impl<'a> Iterator for Rows<'a> {
         let (row, rest) = self.rest.split_at_checked(self.k)?;
         self.rest = rest;
         if row.is_empty() { None } else { Some(row) }
+    }
+}
+
+/// Steps through a row, N elements at a time, fewer at its end. `chunks` would do, but zips of it hold a division by N, and where
+/// the compiler does not inline one, a panic with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps<'a> {
+    rest: &'a [f32],
+    lanes: usize,
+}
+
+/// Iterates over the steps of a row.
+#[inline(always)]
+pub(crate) fn steps<L: Lanes>(x: &[f32]) -> Steps<'_> {
+    Steps { rest: x, lanes: L::N }
+}
+
+impl<'a> Iterator for Steps<'a> {
+    type Item = &'a [f32];
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [f32]> {
+        let (step, rest) = self.rest.split_at_checked(self.lanes).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        if step.is_empty() { None } else { Some(step) }
     }
 }
 
@@ -215,10 +288,10 @@ pub fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    if k > SHORT {
+    if L::N == 1 {
+        in_place::<L, Serial, B, IN>(body, k, inputs, out)
+    } else if k > SHORT {
         in_place::<L, Along, B, IN>(body, k, inputs, out)
-    } else if L::N == 1 {
-        in_place::<L, Across, B, IN>(body, k, inputs, out)
     } else {
         with_known_k!(k, |k| tiled::<L, B, IN>(body, k, inputs, out))
     }
@@ -357,6 +430,11 @@ impl FoldTree {
     /// Nothing yet.
     pub fn new() -> Self {
         FoldTree { partial: [[0.0; SHORT]; 5], filled: 0 }
+    }
+
+    /// Nothing again.
+    pub fn clear(&mut self) {
+        self.filled = 0;
     }
 
     /// The running sum whose turn it is: 0, 8, 4, 12, ..; `None` after sixteen.

@@ -39,6 +39,9 @@ impl Kernel for DrawIndex<'_> {
         };
         if self.k > SHORT {
             long_rows::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
+        } else if L::N == 1 {
+            // One lane: no tiles, so all row lengths and numbers of draws share one body.
+            draws_across::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
         } else if self.draws == 1 {
             with_known_k!(self.k, |k| rows_across::<L>(self.probs, k, &mut uniforms, self.index));
         } else {
@@ -66,18 +69,14 @@ impl RowKernel for DrawIndex<'_> {
     fn join((): (), (): (), _row: usize) {}
 }
 
-/// One draw for each row, k <= 16: lanes hold rows.
+/// One draw for each row, k <= 16: lanes, of which there are many, hold rows.
 #[inline(always)]
 fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
     let mut tile: Tile = [[0.0; LANES]; SHORT];
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
         let u = uniforms.lanes::<L>(index.len());
-        if L::N == 1 {
-            invert::<L>(probs, u, index);
-        } else {
-            rows::transpose_in::<L>(probs, k, &mut tile);
-            invert::<L>(rows::tile_rows(&tile, k), u, index);
-        }
+        rows::transpose_in::<L>(probs, k, &mut tile);
+        invert::<L>(rows::tile_rows(&tile, k), u, index);
     }
 }
 
@@ -131,8 +130,8 @@ fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
     let mut bits = [0.0; LANES];
     (hit + L::splat(8_388_608.0)).and_bits(0x007f_ffff).store(&mut bits);
     match index.first_chunk_mut::<LANES>() {
-        Some(index) => *index = bits.map(f32::to_bits),
-        None => {
+        Some(index) if L::N == LANES => *index = bits.map(f32::to_bits),
+        _ => {
             for (index, bits) in index.iter_mut().zip(bits) {
                 *index = bits.to_bits();
             }

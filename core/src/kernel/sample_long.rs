@@ -33,11 +33,11 @@ pub(super) fn long_rows<L: Lanes>(
         for index in mine {
             let threshold = uniforms.next() * total;
             let block = ends.block(row, threshold);
-            let below = block.values.iter().fold((0, 0.0), |(below, sum), p| {
+            let (above, _) = block.values.iter().fold((0, 0.0), |(above, sum), p| {
                 let sum = sum + p;
-                (below + usize::from(!(block.base + sum > threshold)), sum)
+                (above + usize::from(block.base + sum > threshold), sum)
             });
-            *index = block.finish(row, below.0, threshold);
+            *index = block.finish(row, block.values.len() - above, threshold);
         }
     }
 }
@@ -150,7 +150,8 @@ impl<'a> Ends<'a> {
         const SAFE: f32 = 1.0 + 1.0 / 262_144.0;
         // No prefix inside a group can exceed the threshold while its end is safely below. Ends ascend, so counting
         // finds the first group that may have a hit, without a branch that nobody can predict.
-        let skipped = self.ends.iter().fold(0, |count, end| count + usize::from(!(*end * SAFE > threshold)));
+        let beyond = self.ends.iter().fold(0, |count, end| count + usize::from(*end * SAFE > threshold));
+        let skipped = self.ends.len() - beyond;
         let mut base = skipped.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0.0);
         let mut start = skipped * self.group;
         let mut rest = row.get(start..).unwrap_or(&[]);
