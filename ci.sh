@@ -148,6 +148,65 @@ prove_no_panic() (
     echo "no panic and no allocation is reachable from $(wc -w <<<"$functions") functions" >&2
 )
 
+# Prints what each program of tests/size weighs on a Cortex-M4 (code and constants, in bytes) and how deep the stack of the
+# firmwares goes, as "name number" lines.
+weigh() {
+    local source name directory library
+    (
+        bare_toolchain thumbv7em-none-eabihf
+        "$BARE_CARGO" build --quiet --release --manifest-path tests/size/Cargo.toml "${BARE_FLAGS[@]}"
+    )
+    directory=${BARE_TARGET_DIR:-$PWD/target/bare}/thumbv7em-none-eabihf/release
+    for source in tests/size/src/bin/*.rs; do
+        name=$(basename "$source" .rs)
+        arm-none-eabi-size "$directory/$name" | awk -v name="flash:$name" 'NR == 2 { print name, $1 + $2 }'
+    done
+    library=$(bare_library thumbv7em-none-eabihf staticlib)
+    make -s -C examples/cortex-m-c LIB="$(realpath "$library")" OUT="$PWD/target/bare/cortex-m-c"
+    arm-none-eabi-size "$PWD/target/bare/cortex-m-c/firmware.elf" | awk 'NR == 2 { print "flash:firmware_in_c", $1 + $2 }'
+    for name in polynomial autoencoder; do
+        (
+            bare_toolchain thumbv7em-none-eabihf
+            cd examples/cortex-m
+            "$BARE_CARGO" run --quiet --release --bin "$name" "${BARE_FLAGS[@]}"
+        ) | sed -nE "s/^ *([0-9]+) bytes of memory, ([0-9]+) bytes of stack/ram:$name \\1\nstack:$name \\2/p"
+    done
+}
+
+verb_weigh() { # writes the tables of docs/size.md anew
+    need_emulators
+    local lines table kind
+    lines=$(weigh)
+    table=$(
+
+        sed '/^## Flash/,$d' docs/size.md
+        for kind in "flash Flash" "ram RAM" "stack Stack"; do
+            printf '## %s\n\n| what | bytes |\n|---|---:|\n' "${kind#* }"
+            sed -nE "s/^${kind% *}:([^ ]+) (.*)/| \\1 | \\2 |/p" <<<"$lines"
+            [ "$kind" = "stack Stack" ] || echo
+        done
+    )
+    echo "$table" >docs/size.md
+}
+
+verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.md
+    need_emulators
+    weigh | awk '
+        FNR == NR { if (/^## /) kind = tolower($2); if (/^\| [a-z_]+ \| [0-9]+ \|$/) want[kind ":" $2, ++seen[kind ":" $2]] = $4; next }
+        {
+            expected = want[$1, ++got[$1]]; lines++
+            if (expected == "" || $2 > expected * 1.03 || $2 < expected * 0.97) {
+                print $1 " takes " $2 " bytes where docs/size.md has " (expected == "" ? "nothing" : expected); bad = 1
+            }
+        }
+        END {
+            for (line in want) wanted++
+            if (lines != wanted) { print lines + 0 " figures where docs/size.md has " wanted; bad = 1 }
+            if (bad) { print "write it anew: ./ci.sh weigh"; exit 1 }
+            print lines " figures agree with docs/size.md"
+        }' docs/size.md - >&2
+}
+
 verb_embedded() { # every bare target builds; those with an emulator give the host's bits; firmware; no panic reachable
     local target library program simd
     need_emulators

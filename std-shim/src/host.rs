@@ -254,11 +254,12 @@ entry!(run_avx512, Avx512<false>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,
 impl Backend for Host {
     #[inline]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
-        // SAFETY: `fused` says that the CPU has FMA besides the level.
         #[cfg(target_arch = "x86_64")]
         if K::FUSES && self.fused {
             return match self.level {
+                // SAFETY: `fused` says that the CPU has FMA besides the level.
                 Level::Avx512 => unsafe { run_avx512_fused(kernel) },
+                // SAFETY: as above; the level is AVX2 at least.
                 _ => unsafe { run_avx2_fused(kernel) },
             };
         }

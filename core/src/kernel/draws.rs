@@ -5,7 +5,7 @@
 //! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
 
 use super::lanes::Lanes;
-use super::rows::{self, Across, Along, Direction, FoldTree, Serial, Tile, with_known_k};
+use super::rows::{self, Across, Along, Direction, FoldTree, Tile, with_known_k};
 use super::sample::broadcast;
 use super::{LANES, SHORT};
 use crate::{Kernel, RowKernel};
@@ -84,10 +84,10 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let AddGradient { formula, inputs, grad } = self;
-        if L::N == 1 {
-            one_lane::<L, F>(formula, inputs, grad);
-        } else if inputs.k > SHORT {
+        if inputs.k > SHORT {
             long_rows::<L, F>(formula, inputs, grad);
+        } else if L::N == 1 {
+            one_lane::<L, F>(formula, inputs, grad);
         } else if inputs.draws == 1 {
             with_known_k!(inputs.k, |k| rows_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         } else {
@@ -187,7 +187,7 @@ impl<'a> GradientInputs<'a> {
 /// Long rows, one draw after the other.
 #[inline(always)]
 fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
-    if !F::SCRATCH || inputs.k > SCRATCH {
+    if L::N == 1 || !F::SCRATCH || inputs.k > SCRATCH {
         return each_draw::<L, F>(formula, inputs, grad);
     }
     let (mut scratch, mut buffer) = ([0.0; SCRATCH], [0.0; SHORT]);
@@ -313,30 +313,31 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
     }
 }
 
-/// The same with one lane. Many draws of a short row have sixteen running sums, one after the other, folded as they come; all
-/// others are added as they are. The formula is called in one place: it is the larger part of the code.
+/// Short rows with one lane. A single draw is added as it is; many have sixteen running sums, one after the other, folded as
+/// they come. The formula is called in one place: it is the larger part of the code.
 #[inline(always)]
 fn one_lane<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
-    let in_order = inputs.draws == 1 || inputs.k > SHORT;
-    let stride = if in_order { 1 } else { LANES };
-    let (mut tree, mut buffer) = (FoldTree::new(), [0.0; SHORT]);
+    let single = inputs.draws == 1;
+    let (mut tree, mut buffer, mut sum) = (FoldTree::new(), [0.0; SHORT], [0.0; SHORT]);
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         tree.clear();
         while let Some(slot) = tree.next_slot() {
-            let mut sum = [0.0; SHORT];
+            if !single {
+                sum = [0.0; SHORT];
+            }
             let mut offset = slot;
             while offset < inputs.draws {
                 let group = inputs.single(row, row * inputs.draws + offset, &mut buffer);
-                let target = if in_order { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
-                formula.add::<L, Serial>(group, target);
-                offset += stride;
+                let target = if single { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
+                formula.add::<L, Across>(group, target);
+                offset += LANES;
             }
-            if in_order {
+            if single {
                 break;
             }
             tree.push(sum);
         }
-        if !in_order {
+        if !single {
             for (grad, sum) in grad.iter_mut().zip(tree.total()) {
                 *grad += sum;
             }

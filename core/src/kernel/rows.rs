@@ -119,55 +119,6 @@ impl<L: Lanes> Direction<L> for Along {
     }
 }
 
-/// One lane: rows of all lengths share one body, which is smaller in flash. Sums have the order of [`Across`] for up to
-/// sixteen elements, and that of [`Along`] beyond.
-#[derive(Debug)]
-pub struct Serial;
-
-/// A sum in both orders.
-#[derive(Clone, Copy, Debug)]
-pub struct SerialSum<L: Lanes> {
-    short: L,
-    long: L::Sums,
-    steps: usize,
-}
-
-impl<L: Lanes> Direction<L> for Serial {
-    type Sum = SerialSum<L>;
-    #[inline(always)]
-    fn zero() -> Self::Sum {
-        SerialSum { short: L::splat(0.0), long: L::Sums::zero(), steps: 0 }
-    }
-    #[inline(always)]
-    fn add(sum: &mut Self::Sum, step: usize, x: L) {
-        sum.short = sum.short + x;
-        sum.long.add(step, x);
-        sum.steps = step + 1;
-    }
-    #[inline(always)]
-    fn total(sum: Self::Sum) -> L {
-        if sum.steps <= SHORT { sum.short } else { L::splat(sum.long.fold()) }
-    }
-    #[inline(always)]
-    fn greatest(x: L) -> L {
-        x
-    }
-    #[inline(always)]
-    fn reciprocal(x: L) -> L {
-        L::splat(1.0) / x
-    }
-    #[inline(always)]
-    fn category(step: usize) -> L {
-        L::splat(step as f32)
-    }
-    #[inline(always)]
-    fn pick(row: &[f32], index: L) -> L {
-        let picked = <Along as Direction<L>>::pick(row, index);
-        // Across a tile, it is a sum with zeros: -0 becomes 0.
-        if row.len() <= SHORT { L::splat(0.0) + picked } else { picked }
-    }
-}
-
 /// The dot product of each lane's rows.
 #[inline(always)]
 pub fn dot<L: Lanes, D: Direction<L>>(a: &[f32], b: &[f32]) -> L {
@@ -288,10 +239,10 @@ pub fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    if L::N == 1 {
-        in_place::<L, Serial, B, IN>(body, k, inputs, out)
-    } else if k > SHORT {
+    if k > SHORT {
         in_place::<L, Along, B, IN>(body, k, inputs, out)
+    } else if L::N == 1 {
+        in_place::<L, Across, B, IN>(body, k, inputs, out)
     } else {
         with_known_k!(k, |k| tiled::<L, B, IN>(body, k, inputs, out))
     }

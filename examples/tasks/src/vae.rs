@@ -51,9 +51,13 @@ pub const fn is_set(image: usize, pixel: usize) -> bool {
 }
 
 /// Declares a layer's weight (out x in, uniform in +-1/sqrt(in)) and bias (zeros).
-fn layer<B: Backend>(tape: &mut Tape<'_, B>, stream: u64, out: usize, input: usize) -> Result<(Var, Var)> {
-    let mut values = [0.0; HIDDEN * PIXELS];
-    let weight = values.get_mut(..out * input).unwrap_or_default();
+fn layer<B: Backend>(
+    tape: &mut Tape<'_, B>,
+    stream: u64,
+    (out, input): (usize, usize),
+    scratch: &mut [f32],
+) -> Result<(Var, Var)> {
+    let weight = scratch.get_mut(..out * input).unwrap_or_default();
     Stream::new(11, stream).fill_uniforms(0, weight);
     for x in weight.iter_mut() {
         // 1/sqrt(16) = 1/4.
@@ -63,19 +67,19 @@ fn layer<B: Backend>(tape: &mut Tape<'_, B>, stream: u64, out: usize, input: usi
     Ok((weight, tape.param(Shape::new(1, out as u32), &[0.0; 16])?))
 }
 
-/// Records the model.
+/// Records the model. Initial values pass through `scratch`, at least 256 floats: the stack is the scarcest memory.
 ///
 /// # Errors
-/// [`reinmax_core::Error::Full`] for slabs that are too small.
-pub fn record<B: Backend>(tape: &mut Tape<'_, B>) -> Result<Vae> {
-    let (encode, encode_bias) = layer(tape, 0, HIDDEN, PIXELS)?;
-    let (to_logits, logits_bias) = layer(tape, 1, CODE, HIDDEN)?;
-    let (decode, decode_bias) = layer(tape, 2, PIXELS, CODE)?;
-    let mut images = [0.0; IMAGES * PIXELS];
+/// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small.
+pub fn record<B: Backend>(tape: &mut Tape<'_, B>, scratch: &mut [f32]) -> Result<Vae> {
+    let (encode, encode_bias) = layer(tape, 0, (HIDDEN, PIXELS), scratch)?;
+    let (to_logits, logits_bias) = layer(tape, 1, (CODE, HIDDEN), scratch)?;
+    let (decode, decode_bias) = layer(tape, 2, (PIXELS, CODE), scratch)?;
+    let images = scratch.get_mut(..IMAGES * PIXELS).unwrap_or_default();
     for (i, x) in images.iter_mut().enumerate() {
         *x = if is_set(i / PIXELS, i % PIXELS) { 1.0 } else { 0.0 };
     }
-    let images = tape.input(Shape::new(IMAGES as u32, PIXELS as u32), &images)?;
+    let images = tape.input(Shape::new(IMAGES as u32, PIXELS as u32), images)?;
 
     let start = tape.mark();
     let hidden = tape.linear(images, encode, encode_bias)?;
@@ -102,7 +106,8 @@ pub fn record<B: Backend>(tape: &mut Tape<'_, B>) -> Result<Vae> {
 /// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small.
 pub fn train<B: Backend>(tape: &mut Tape<'_, B>, state: &mut [f32], mut report: impl FnMut(f32)) -> Result<Vae> {
     tape.seed(11, 3);
-    let model = record(tape)?;
+    let model = record(tape, state)?;
+    state.fill(0.0);
     let adam = Adam::new(0.01);
     let mut total = 0.0;
     for step in 1..=STEPS {
