@@ -5,6 +5,7 @@
 
 mod kernels;
 mod polynomial;
+mod tape;
 mod timing;
 
 use reinmax::{Host, Level, Numerics};
@@ -92,6 +93,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let mut results = Vec::new();
     if args.subject != Some(BenchSubject::Polynomial) {
         results.extend(kernels::measure(args, &hosts)?);
+        if args.kernel.is_empty() && args.shape.is_empty() {
+            results.extend(tape::measure_tape(args, &hosts).map_err(|error| Failure::error(error.to_string()))?);
+        }
     }
     if args.subject != Some(BenchSubject::Kernels) {
         results.extend(polynomial::measure(args, &hosts)?);
