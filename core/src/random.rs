@@ -57,19 +57,19 @@ impl Stream {
         backend.run_rows(FillUniforms { stream: *self, index, out });
     }
 
-    /// Sixteen generators that together give the outputs `index ..` in order.
+    /// [`CHAINS`] generators that together give the outputs `index ..` in order.
     pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog {
         // What `Pcg32::new` makes of a state and a stream; then `index` steps.
         let one_step = (self.stream << 1) | 1;
         let start = self.seed.wrapping_add(one_step).wrapping_mul(MULTIPLIER).wrapping_add(one_step);
         let (multiplier, increment) = jump(one_step, index);
         let mut state = start.wrapping_mul(multiplier).wrapping_add(increment);
-        let mut states = [0; LANES];
+        let mut states = [0; CHAINS];
         for slot in &mut states {
             *slot = state;
             state = state.wrapping_mul(MULTIPLIER).wrapping_add(one_step);
         }
-        let (multiplier, increment) = jump(one_step, LANES as u64);
+        let (multiplier, increment) = jump(one_step, CHAINS as u64);
         Leapfrog { states, multiplier, increment }
     }
 }
@@ -152,20 +152,24 @@ pub(crate) fn gumbel<L: Lanes>(uniform: L) -> L {
     ln(exponential).neg()
 }
 
-/// Sixteen copies of the generator, sixteen steps apart: sixteen independent chains where one would wait for each
+/// How many copies of the generator run side by side: twice the lanes, because the product of one vector takes as long as
+/// all the work on another.
+const CHAINS: usize = 2 * LANES;
+
+/// Copies of the generator, each [`CHAINS`] steps at a time: independent chains where one would wait for each
 /// multiplication, and the very same sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct Leapfrog {
-    states: [u64; LANES],
+    states: [u64; CHAINS],
     multiplier: u64,
     increment: u64,
 }
 
 impl Leapfrog {
-    /// The next sixteen uniforms.
+    /// The next uniforms.
     #[inline(always)]
-    pub(crate) fn next_block(&mut self) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
+    pub(crate) fn next_block(&mut self) -> [f32; CHAINS] {
+        let mut out = [0.0; CHAINS];
         for (out, state) in out.iter_mut().zip(&mut self.states) {
             let rotation = (*state >> 59) as u32;
             let xorshifted = (((*state >> 18) ^ *state) >> 27) as u32;
@@ -176,13 +180,46 @@ impl Leapfrog {
     }
 }
 
+/// Uniforms made one block before they are used: a vector that has just been written in parts would have to wait until
+/// they have reached the cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Ahead {
+    generator: Leapfrog,
+    blocks: [[f32; CHAINS]; 2],
+    used: usize,
+}
+
+impl Ahead {
+    #[inline(always)]
+    fn new(mut generator: Leapfrog) -> Self {
+        let blocks = [generator.next_block(), [0.0; CHAINS]];
+        Ahead { generator, blocks, used: 0 }
+    }
+
+    /// At least the next `count` uniforms, which must not lie in two blocks.
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> &[f32] {
+        let [first, second] = &mut self.blocks;
+        // The block that is begun here is ready; the other one is made anew.
+        if self.used == 0 || self.used == 2 * CHAINS {
+            self.used = 0;
+            *second = self.generator.next_block();
+        } else if self.used == CHAINS {
+            *first = self.generator.next_block();
+        }
+        let at = self.used;
+        self.used += count;
+        self.blocks.as_flattened().get(at..).unwrap_or(&[])
+    }
+}
+
 /// Uniforms in order, a few at a time: from a stream or from a caller's slice.
 #[derive(Clone, Debug)]
 pub(crate) enum Uniforms<'a> {
     /// One generator: least code and stack.
     Single(Pcg32),
-    /// Sixteen of them, and the part of a block not yet used.
-    Leapfrog { generator: Leapfrog, block: [f32; LANES], used: usize },
+    /// Many of them.
+    Leapfrog(Ahead),
     /// The caller's.
     Slice(&'a [f32]),
 }
@@ -194,7 +231,7 @@ impl<'a> Uniforms<'a> {
         if lanes == 1 {
             Uniforms::Single(stream.pcg32(index))
         } else {
-            Uniforms::Leapfrog { generator: stream.leapfrog(index), block: [0.0; LANES], used: LANES }
+            Uniforms::Leapfrog(Ahead::new(stream.leapfrog(index)))
         }
     }
 
@@ -208,15 +245,7 @@ impl<'a> Uniforms<'a> {
                 *rest = tail;
                 *first
             }
-            Uniforms::Leapfrog { generator, block, used } => {
-                if *used >= LANES {
-                    *block = generator.next_block();
-                    *used = 0;
-                }
-                let uniform = block.get(*used).copied().unwrap_or(0.5);
-                *used += 1;
-                uniform
-            }
+            Uniforms::Leapfrog(ahead) => ahead.take(1).first().copied().unwrap_or(0.5),
         }
     }
 
@@ -232,12 +261,10 @@ impl<'a> Uniforms<'a> {
                 L::load_or(head, 0.5)
             }
             // `stream` makes no such thing for one lane; here the compiler sees it.
-            Uniforms::Leapfrog { .. } if L::N == 1 => L::splat(0.5),
-            // A whole block goes from register to register.
-            Uniforms::Leapfrog { generator, used, .. } if *used == LANES && count == LANES => {
-                L::load(&generator.next_block())
-            }
-            Uniforms::Leapfrog { .. } => {
+            Uniforms::Leapfrog(_) if L::N == 1 => L::splat(0.5),
+            // Whole vectors, as long as nobody has taken less than one.
+            Uniforms::Leapfrog(ahead) if count == LANES && ahead.used % LANES == 0 => L::load(ahead.take(LANES)),
+            Uniforms::Leapfrog(_) => {
                 let mut lanes = [0.5; LANES];
                 for lane in lanes.iter_mut().take(count) {
                     *lane = self.next();

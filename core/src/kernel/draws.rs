@@ -237,14 +237,7 @@ impl Tiles {
             // Columns are written whole, so that with k known a tile can stay in registers.
             Some(column) => {
                 let mut lanes = [0.0; LANES];
-                match inputs.upstream.get(first..).and_then(|g| g.first_chunk::<LANES>()) {
-                    Some(g) if count == LANES => lanes = *g,
-                    _ => {
-                        for (lane, g) in lanes.iter_mut().zip(take(inputs.upstream, 1, first, count)) {
-                            *lane = *g;
-                        }
-                    }
-                }
+                L::load(take(inputs.upstream, 1, first, count)).store(&mut lanes);
                 for (j, slot) in self.upstream.iter_mut().take(inputs.k).enumerate() {
                     *slot = if j == column as usize { lanes } else { [0.0; LANES] };
                 }
