@@ -257,6 +257,23 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
     echo "header up to date; contract holds; losses in C have the bits of those in Rust" >&2
 }
 
+verb_python() { # the example for numpy, and where PYTHON (python3) has torch and reinmax, that for PyTorch
+    local python=${PYTHON:-python3} directory=${CARGO_TARGET_DIR:-$PWD/target}
+    if ! "$python" -c 'import numpy' 2>/dev/null; then
+        python3 -m venv "$directory/python"
+        "$directory/python/bin/pip" install --quiet numpy
+        python=$directory/python/bin/python
+    fi
+    cargo build --release --locked -p reinmax-capi
+    export REINMAX_LIBRARY=$directory/release/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
+    "$python" examples/python/test_numpy.py
+    if "$python" -c 'import torch, reinmax' 2>/dev/null; then
+        "$python" examples/python/test_torch.py
+    else
+        echo "not run: examples/python/test_torch.py needs torch and reinmax; PYTHON names another interpreter" >&2
+    fi
+}
+
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
     command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
     mkdir -p fuzz/target/found # what is found grows there; the committed corpus only seeds it
