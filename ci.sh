@@ -158,7 +158,7 @@ verb_weigh() { # writes the tables of docs/size.md anew
 verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.md
     need_emulators
     weigh | awk '
-        FNR == NR { if (/^## /) kind = tolower($2); if (/^\| [a-z_]+ \| [0-9]+ \|$/) want[kind ":" $2, ++seen[kind ":" $2]] = $4; next }
+        FNR == NR { if (/^## /) kind = tolower($2); if (/^\| [a-z0-9_]+ \| [0-9]+ \|$/) want[kind ":" $2, ++seen[kind ":" $2]] = $4; next }
         {
             expected = want[$1, ++got[$1]]; lines++
             if (expected == "" || $2 > expected * 1.03 || $2 < expected * 0.97) {
