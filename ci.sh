@@ -192,7 +192,7 @@ verb_weigh() { # writes the tables of docs/size.md anew
 verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.md
     need_emulators
     weigh | awk '
-        FNR == NR { if (/^## /) kind = tolower($2); if (/^\| [a-z_]+ \| [0-9]+ \|$/) want[kind ":" $2, ++seen[kind ":" $2]] = $4; next }
+        FNR == NR { if (/^## /) kind = tolower($2); if (/^\| [a-z0-9_]+ \| [0-9]+ \|$/) want[kind ":" $2, ++seen[kind ":" $2]] = $4; next }
         {
             expected = want[$1, ++got[$1]]; lines++
             if (expected == "" || $2 > expected * 1.03 || $2 < expected * 0.97) {
@@ -289,6 +289,23 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
         done
     done
     echo "header up to date; contract holds; losses in C have the bits of those in Rust" >&2
+}
+
+verb_python() { # the example for numpy, and where PYTHON (python3) has torch and reinmax, that for PyTorch
+    local python=${PYTHON:-python3} directory=${CARGO_TARGET_DIR:-$PWD/target}
+    if ! "$python" -c 'import numpy' 2>/dev/null; then
+        python3 -m venv "$directory/python"
+        "$directory/python/bin/pip" install --quiet numpy
+        python=$directory/python/bin/python
+    fi
+    cargo build --release --locked -p reinmax-capi
+    export REINMAX_LIBRARY=$directory/release/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
+    "$python" examples/python/test_numpy.py
+    if "$python" -c 'import torch, reinmax' 2>/dev/null; then
+        "$python" examples/python/test_torch.py
+    else
+        echo "not run: examples/python/test_torch.py needs torch and reinmax; PYTHON names another interpreter" >&2
+    fi
 }
 
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)

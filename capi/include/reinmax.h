@@ -205,9 +205,9 @@ typedef struct reinmax_error {
   // FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: the argument, numbered as in the
   // Rust enum `Argument` (0 logits, 1 probs, 2 upstream, 3 grad, 4 index, 5 uniforms, ...).
   uint32_t argument;
-  // LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: [0] is the length that would be enough.
+  // LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
   size_t expected[2];
-  // LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: [0] is the position. LOGITS: [0] is the row.
+  // LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: the first is the position. LOGITS: the first is the row.
   size_t got[2];
 } reinmax_error;
 
@@ -526,7 +526,7 @@ reinmax_status reinmax_tape_linear(struct reinmax_tape *tape,
                                    uint64_t bias,
                                    uint64_t *out);
 
-// Row index[r] of table for each row r of index (n x 1, whole numbers as floats). Errors: SHAPE, VALUE.
+// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE, VALUE.
 //
 // Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_gather_rows(struct reinmax_tape *tape, uint64_t table, uint64_t index, uint64_t *out);

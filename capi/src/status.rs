@@ -92,9 +92,9 @@ pub struct CError {
     /// FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: the argument, numbered as in the
     /// Rust enum `Argument` (0 logits, 1 probs, 2 upstream, 3 grad, 4 index, 5 uniforms, ...).
     pub argument: u32,
-    /// LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: [0] is the length that would be enough.
+    /// LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
     pub expected: [usize; 2],
-    /// LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: [0] is the position. LOGITS: [0] is the row.
+    /// LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: the first is the position. LOGITS: the first is the row.
     pub got: [usize; 2],
 }
 
