@@ -215,6 +215,7 @@ impl Ahead {
 
 /// Uniforms in order, a few at a time: from a stream or from a caller's slice.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it in; it lives on the stack of one kernel")]
 pub(crate) enum Uniforms<'a> {
     /// One generator: least code and stack.
     Single(Pcg32),
