@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod config;
 mod estimators;
 mod folder;
@@ -53,6 +54,7 @@ fn print(text: &str) -> Result<(), String> {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run { task: Task::Polynomial(args) } => run::polynomial(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Gradient { file } => gradient::run(&file),
     };
     match outcome {

@@ -23,7 +23,7 @@ pub enum Slab {
     Saved,
 }
 
-/// The argument that an error speaks of.
+/// The argument that an error speaks of. Foreign interfaces number them in this order: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Argument {
@@ -139,6 +139,32 @@ pub enum Error {
     Measuring,
     /// The tape has been reset 2^31 times or more: no fresh handles are left. Build a new tape on new slabs.
     EpochsExhausted,
+}
+
+impl Error {
+    /// How many variants there are.
+    pub const VARIANTS: u8 = 14;
+
+    /// The variant's number from 1 on, for foreign interfaces. Numbers are only ever added.
+    #[deny(clippy::match_same_arms)]
+    pub const fn number(&self) -> u8 {
+        match self {
+            Error::Full { .. } => 1,
+            Error::Length { .. } => 2,
+            Error::Shape { .. } => 3,
+            Error::Value { .. } => 4,
+            Error::Logits { .. } => 5,
+            Error::NoCategories => 6,
+            Error::TooLarge => 7,
+            Error::Stale => 8,
+            Error::NotScalar => 9,
+            Error::NoGrad => 10,
+            Error::ParamAfterOp => 11,
+            Error::NotALeaf => 12,
+            Error::Measuring => 13,
+            Error::EpochsExhausted => 14,
+        }
+    }
 }
 
 impl fmt::Display for Error {

@@ -63,7 +63,7 @@ pub mod random;
 mod shape;
 pub mod tape;
 
-pub use backend::{Backend, Kernel, OneLane, Portable};
+pub use backend::{Backend, Kernel, OneLane, Portable, RowKernel};
 pub use categorical::Noise;
 pub use error::{Argument, Error, Result, Slab};
 pub use estimator::{

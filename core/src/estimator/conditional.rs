@@ -13,7 +13,8 @@ use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{Across, Along, Direction, dot, rows, rows_mut};
 use crate::kernel::{LANES, SHORT};
-use crate::random::{Leapfrog, Stream, splitmix64};
+use crate::random::keyed::Keyed;
+use crate::random::{Stream, splitmix64};
 use crate::{Argument, Backend, Error, Kernel, Result};
 
 /// Floats saved for each draw: the two halves of its key.
@@ -51,7 +52,7 @@ macro_rules! conditional_estimator {
         fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
             self.check()?;
             inputs.check(conditional::SAVED, grad.len())?;
-            backend.run(AddGradient { formula: self.formula(Seeded), inputs, grad });
+            backend.run_rows(AddGradient { formula: self.formula(Seeded), inputs, grad });
             Ok(())
         }
     };
@@ -111,7 +112,7 @@ fn state(high: f32, low: f32) -> u64 {
 }
 
 /// Where exponential numbers come from.
-pub(super) trait Source: Copy {
+pub(super) trait Source: Copy + Send {
     /// The numbers of a group, from the beginning.
     type Numbers: Clone;
     fn numbers<L: Lanes, D: Direction<L>>(self, saved: &[f32]) -> Self::Numbers;
@@ -125,28 +126,28 @@ pub(super) trait Source: Copy {
 pub(super) struct Seeded;
 
 impl Source for Seeded {
-    type Numbers = Leapfrog;
+    type Numbers = Keyed;
 
     #[inline(always)]
-    fn numbers<L: Lanes, D: Direction<L>>(self, saved: &[f32]) -> Leapfrog {
+    fn numbers<L: Lanes, D: Direction<L>>(self, saved: &[f32]) -> Keyed {
         if D::ALONG || L::N == 1 {
             let start = match saved {
                 [high, low, ..] => state(*high, *low),
                 _ => 0,
             };
-            Leapfrog::within_row(start, L::N)
+            Keyed::within_row(start, L::N)
         } else {
             let (high, low) = saved.split_at_checked(LANES).unwrap_or_default();
             let mut states = [0; LANES];
             for ((slot, high), low) in states.iter_mut().zip(high).zip(low) {
                 *slot = state(*high, *low);
             }
-            Leapfrog::across_rows(states)
+            Keyed::across_rows(states)
         }
     }
 
     #[inline(always)]
-    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Leapfrog, _r: usize, step: usize, count: usize) -> L {
+    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Keyed, _r: usize, step: usize, count: usize) -> L {
         let uniforms = if L::N == 1 {
             let uniform = L::splat(numbers.next_single());
             if D::ALONG && count == 1 {

@@ -71,7 +71,7 @@ impl Estimator for GappedSt {
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;
         inputs.check(0, grad.len())?;
-        backend.run(AddGradient { formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap }, inputs, grad });
+        backend.run_rows(AddGradient { formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap }, inputs, grad });
         Ok(())
     }
 }

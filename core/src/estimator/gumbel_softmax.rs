@@ -69,7 +69,7 @@ impl Estimator for GumbelSoftmax {
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;
         inputs.check(inputs.k, grad.len())?;
-        backend.run(AddGradient { formula: Relaxed { inverse_tau: 1.0 / self.tau }, inputs, grad });
+        backend.run_rows(AddGradient { formula: Relaxed { inverse_tau: 1.0 / self.tau }, inputs, grad });
         Ok(())
     }
 }
@@ -223,12 +223,19 @@ struct Relaxed {
 
 impl Formula for Relaxed {
     const LOGITS: bool = false;
+    const SCRATCH: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        let y = super::straight_through::TemperedSoftmax::new::<D>(group.saved, group.upstream, self.inverse_tau);
+        self.add_with::<L, D>(group, &mut [], grad);
+    }
+    #[inline(always)]
+    fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
+        let y =
+            super::straight_through::TemperedSoftmax::new::<D>(group.saved, group.upstream, self.inverse_tau, scratch);
         let scale = L::splat(self.inverse_tau);
-        for ((v, g), grad) in group.saved.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N)) {
-            let product = y.probs(L::load(v)) * (L::load(g) - y.mean_upstream) * scale;
+        let operands = group.saved.chunks(L::N).zip(group.upstream.chunks(L::N));
+        for (step, ((v, g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
+            let product = y.probs(v, step) * (L::load(g) - y.mean_upstream) * scale;
             (L::load(grad) + product).store(grad);
         }
     }
