@@ -160,6 +160,19 @@ pub fn one_hot_on<B: Backend>(backend: &B, index: &[u32], k: usize, out: &mut [f
     Ok(())
 }
 
+/// The most probable category of each row, the first of several: what evaluation takes in place of a draw. `logits` (or
+/// probabilities) is rows x k, `index` has one element for each row.
+///
+/// # Errors
+/// [`Error::NoCategories`], [`Error::Length`], [`Error::Logits`] for a row with NaN, or with nothing but -inf.
+pub fn argmax(logits: &[f32], k: usize, index: &mut [u32]) -> Result<()> {
+    check_len(Argument::Index, index.len(), check_rows(logits.len(), k)?)?;
+    for (row, (logits, index)) in crate::kernel::rows::rows(logits, k).zip(index).enumerate() {
+        *index = crate::estimator::argmax(logits).ok_or(Error::Logits { row })?;
+    }
+    Ok(())
+}
+
 /// The number of rows of a slice of `len` elements.
 pub(crate) fn check_rows(len: usize, k: usize) -> Result<usize> {
     // checked_div and checked_rem keep the division's panic out.

@@ -41,6 +41,8 @@ pub enum Argument {
     Uniforms,
     /// Gumbel noise.
     Gumbel,
+    /// Exponential noise.
+    Exponentials,
     /// The loss of each draw.
     Losses,
     /// The buffer that receives a result.
@@ -71,6 +73,10 @@ pub enum Argument {
     Coefficient,
     /// The buffer that a function works in.
     Scratch,
+    /// The gap of Gapped Straight-Through.
+    Gap,
+    /// The number of categories in a row.
+    Categories,
 }
 
 /// An error. The enum may grow; its variants do not change meaning.
@@ -195,6 +201,9 @@ fn requirement(argument: Argument) -> &'static str {
         Argument::LearningRate => "not a finite learning rate of at least 0",
         Argument::Power => "not a positive finite exponent",
         Argument::Repeats => "not at least 1",
+        Argument::Exponentials => "not positive and finite",
+        Argument::Gap => "not finite and at least 0",
+        Argument::Categories => "not a number of categories that this estimator takes",
         Argument::Columns => "not inside the matrix",
         _ => "out of its range",
     }

@@ -5,6 +5,8 @@
 //! `splitmix64(stream)`: small raw stream numbers give correlated sequences, mixed ones do not. A uniform is
 //! `(2 * (x >> 9) + 1) * 2^-24` of an output x: strictly inside (0, 1), `1 - u` exact, safe under a logarithm.
 
+pub(crate) mod keyed;
+
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 
@@ -36,6 +38,11 @@ impl Stream {
         Stream { seed: self.seed, stream: splitmix64(self.stream) }
     }
 
+    /// 64 bits that stand for this stream, for keys of draws.
+    pub(crate) fn key(&self) -> u64 {
+        splitmix64(self.seed ^ splitmix64(self.stream))
+    }
+
     /// The generator itself, about to give output number `index`.
     ///
     /// Cost: O(log index).
@@ -58,7 +65,7 @@ impl Stream {
     }
 
     /// [`CHAINS`] generators that together give the outputs `index ..` in order.
-    pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog {
+    pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog<CHAINS> {
         // What `Pcg32::new` makes of a state and a stream; then `index` steps.
         let one_step = (self.stream << 1) | 1;
         let start = self.seed.wrapping_add(one_step).wrapping_mul(MULTIPLIER).wrapping_add(one_step);
@@ -130,6 +137,14 @@ fn jump(increment: u64, mut steps: u64) -> (u64, u64) {
     (multiplier, sum)
 }
 
+/// PCG32's output for a state.
+#[inline(always)]
+fn output(state: u64) -> u32 {
+    let rotation = (state >> 59) as u32;
+    let xorshifted = (((state >> 18) ^ state) >> 27) as u32;
+    xorshifted.rotate_right(rotation)
+}
+
 /// The uniform number that belongs to a generator's output: 23 of its bits and a half, so never 0 and never 1.
 #[inline(always)]
 pub fn uniform(output: u32) -> f32 {
@@ -156,24 +171,22 @@ pub(crate) fn gumbel<L: Lanes>(uniform: L) -> L {
 /// all the work on another.
 const CHAINS: usize = 2 * LANES;
 
-/// Copies of the generator, each [`CHAINS`] steps at a time: independent chains where one would wait for each
+/// N copies of the generator, each N steps at a time: independent chains where one would wait for each
 /// multiplication, and the very same sequence.
 #[derive(Clone, Debug)]
-pub(crate) struct Leapfrog {
-    states: [u64; CHAINS],
+pub(crate) struct Leapfrog<const N: usize> {
+    states: [u64; N],
     multiplier: u64,
     increment: u64,
 }
 
-impl Leapfrog {
+impl<const N: usize> Leapfrog<N> {
     /// The next uniforms.
     #[inline(always)]
-    pub(crate) fn next_block(&mut self) -> [f32; CHAINS] {
-        let mut out = [0.0; CHAINS];
+    pub(crate) fn next_block(&mut self) -> [f32; N] {
+        let mut out = [0.0; N];
         for (out, state) in out.iter_mut().zip(&mut self.states) {
-            let rotation = (*state >> 59) as u32;
-            let xorshifted = (((*state >> 18) ^ *state) >> 27) as u32;
-            *out = uniform(xorshifted.rotate_right(rotation));
+            *out = uniform(output(*state));
             *state = state.wrapping_mul(self.multiplier).wrapping_add(self.increment);
         }
         out
@@ -184,14 +197,14 @@ impl Leapfrog {
 /// they have reached the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead {
-    generator: Leapfrog,
+    generator: Leapfrog<CHAINS>,
     blocks: [[f32; CHAINS]; 2],
     used: usize,
 }
 
 impl Ahead {
     #[inline(always)]
-    fn new(mut generator: Leapfrog) -> Self {
+    fn new(mut generator: Leapfrog<CHAINS>) -> Self {
         let blocks = [generator.next_block(), [0.0; CHAINS]];
         Ahead { generator, blocks, used: 0 }
     }

@@ -75,6 +75,15 @@ impl Estimator for GumbelSoftmax {
 }
 
 impl GumbelSoftmax {
+    /// The relaxed sample softmax((l + G) / tau), from the perturbed logits that [`Estimator::draw`] saves; both are
+    /// (rows * draws) x k. A loss of it is differentiated by softmax's own gradient.
+    ///
+    /// # Errors
+    /// As [`crate::categorical::softmax`].
+    pub fn relaxed<B: Backend>(&self, backend: &B, perturbed: &[f32], k: usize, out: &mut [f32]) -> Result<()> {
+        crate::categorical::softmax(backend, perturbed, k, self.tau, out)
+    }
+
     /// Draws from Gumbel noise of the caller's (rows * draws * k numbers): writes the perturbed logits to `saved` and
     /// their argmax to `index`, as [`Estimator::draw`] does with noise of its own.
     ///
@@ -130,7 +139,7 @@ fn greatest(row: &[f32]) -> f32 {
 
 /// The first index of the greatest element; `None` where that is NaN or -inf.
 #[inline(always)]
-fn argmax(row: &[f32]) -> Option<u32> {
+pub(crate) fn argmax(row: &[f32]) -> Option<u32> {
     let (mut best, mut at) = (f32::NEG_INFINITY, None);
     for (j, x) in row.iter().enumerate() {
         if x.is_nan() {

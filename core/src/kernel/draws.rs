@@ -51,6 +51,11 @@ pub struct Group<'a, L> {
 pub trait Formula: Copy + Send {
     /// Whether it reads the logits.
     const LOGITS: bool;
+    /// How many of the saved floats belong to a draw among k categories, where there are any; 16 at most for k <= 16.
+    #[inline(always)]
+    fn saved_per_draw(k: usize) -> usize {
+        k
+    }
     /// Whether `add_with` has a use for scratch memory.
     const SCRATCH: bool = false;
     /// Adds the gradient of the logits to `grad`. A draw whose upstream gradient is 0 must add 0.
@@ -144,11 +149,32 @@ impl<'a> GradientInputs<'a> {
 
     /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row.
     #[inline(always)]
-    fn single<'r, L: Lanes>(&self, row: usize, draw: usize, buffer: &'r mut [f32; SHORT]) -> Group<'r, L>
+    pub(crate) fn single<'r, L: Lanes>(
+        &self,
+        row: usize,
+        draw: usize,
+        saved_per_draw: usize,
+        buffer: &'r mut [f32; SHORT],
+    ) -> Group<'r, L>
     where
         'a: 'r,
     {
-        let upstream = match self.column {
+        Group {
+            logits: take(self.logits, self.k, row, 1),
+            probs: take(self.probs, self.k, row, 1),
+            saved: take(self.saved, saved_per_draw, draw, 1),
+            upstream: self.upstream_of(draw, buffer),
+            index: L::splat(self.index.get(draw).map_or(0.0, |index| *index as f32)),
+        }
+    }
+
+    /// The upstream gradient of one draw, k elements. `buffer` is where a single column's becomes a row.
+    #[inline(always)]
+    pub(crate) fn upstream_of<'r>(&self, draw: usize, buffer: &'r mut [f32; SHORT]) -> &'r [f32]
+    where
+        'a: 'r,
+    {
+        match self.column {
             None => take(self.upstream, self.k, draw, 1),
             Some(column) => {
                 *buffer = [0.0; SHORT];
@@ -157,13 +183,6 @@ impl<'a> GradientInputs<'a> {
                 }
                 buffer.get(..self.k).unwrap_or(&[])
             }
-        };
-        Group {
-            logits: take(self.logits, self.k, row, 1),
-            probs: take(self.probs, self.k, row, 1),
-            saved: take(self.saved, self.k, draw, 1),
-            upstream,
-            index: L::splat(self.index.get(draw).map_or(0.0, |index| *index as f32)),
         }
     }
 
@@ -194,7 +213,7 @@ fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad:
     let scratch = scratch.get_mut(..inputs.k).unwrap_or_default();
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
-            let group = inputs.single(row, draw, &mut buffer);
+            let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
             formula.add_with::<L, Along>(group, scratch, grad);
         }
     }
@@ -205,7 +224,7 @@ fn each_draw<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad:
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
             let mut buffer = [0.0; SHORT];
-            formula.add::<L, Along>(inputs.single(row, draw, &mut buffer), grad);
+            formula.add::<L, Along>(inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer), grad);
         }
     }
 }
@@ -251,7 +270,7 @@ impl Tiles {
         let group = Group {
             logits: rows::tile_rows(&self.logits, k),
             probs: rows::tile_rows(&self.probs, k),
-            saved: rows::tile_rows(&self.saved, k),
+            saved: rows::tile_rows(&self.saved, F::saved_per_draw(k)),
             upstream: rows::tile_rows(&self.upstream, k),
             index,
         };
@@ -272,7 +291,8 @@ fn rows_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gra
         }
         rows::transpose_in::<L>(take(inputs.probs, k, first, count), k, &mut tiles.probs);
         if !inputs.saved.is_empty() {
-            rows::transpose_in::<L>(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+            let saved = F::saved_per_draw(k);
+            rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
         }
         tiles.load_upstream::<L>(&inputs, first, count);
         rows::transpose_in::<L>(grad, k, &mut tiles.grad);
@@ -296,7 +316,8 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
         while offset < inputs.draws {
             let (first, count) = (row * inputs.draws + offset, LANES.min(inputs.draws - offset));
             if !inputs.saved.is_empty() {
-                rows::transpose_in::<L>(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+                let saved = F::saved_per_draw(k);
+                rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
             }
             tiles.load_upstream::<L>(&inputs, first, count);
             tiles.add::<L, F>(formula, k, inputs.indices(first, count));
@@ -320,7 +341,8 @@ fn one_lane<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: 
             }
             let mut offset = slot;
             while offset < inputs.draws {
-                let group = inputs.single(row, row * inputs.draws + offset, &mut buffer);
+                let draw = row * inputs.draws + offset;
+                let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
                 let target = if single { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
                 formula.add::<L, Across>(group, target);
                 offset += LANES;

@@ -24,6 +24,8 @@ pub(crate) use with_known_k;
 
 /// What differs between lanes across rows and lanes along a row.
 pub trait Direction<L: Lanes> {
+    /// Whether the lanes lie along one row.
+    const ALONG: bool;
     /// A sum in progress.
     type Sum: Copy;
     /// A sum of nothing.
@@ -58,6 +60,7 @@ pub struct Across;
 pub struct Along;
 
 impl<L: Lanes> Direction<L> for Across {
+    const ALONG: bool = false;
     type Sum = L;
     #[inline(always)]
     fn zero() -> L {
@@ -86,6 +89,7 @@ impl<L: Lanes> Direction<L> for Across {
 }
 
 impl<L: Lanes> Direction<L> for Along {
+    const ALONG: bool = true;
     type Sum = L::Sums;
     #[inline(always)]
     fn zero() -> L::Sums {
