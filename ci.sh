@@ -9,7 +9,9 @@ verb_help() { # this list
 
 verb_fmt() { # formatting
     cargo fmt --all --check
-    cargo fmt --manifest-path fuzz/Cargo.toml --check
+    for manifest in benches fuzz tests/freestanding tests/bare tests/size examples/cortex-m; do
+        cargo fmt --manifest-path "$manifest/Cargo.toml" --check
+    done
 }
 
 verb_clippy() { # lints, warnings denied
@@ -24,11 +26,12 @@ verb_docs() { # documentation, warnings denied
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
-# Sets CARGO_BARE to a cargo that can build `core` for bare targets: the default toolchain where it has the target, else
-# Debian's, whose packages carry the standard library's source.
+# Sets BARE_CARGO to a cargo that can build `core` for the bare target $1 and BARE_FLAGS to how it is told: the default toolchain
+# where it has the target, else Debian's, whose packages carry the standard library's source. Call it in a subshell.
 bare_toolchain() {
-    if [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; then
-        CARGO_BARE=(cargo build --target "$1")
+    export CARGO_TARGET_DIR=${BARE_TARGET_DIR:-$PWD/target/bare} RUSTFLAGS="-D warnings ${2:-}"
+    BARE_CARGO=cargo BARE_FLAGS=(--target "$1" --locked)
+    if [ "$1" != x86_64-unknown-linux-gnu ] && [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; then
         return
     fi
     if ! [ -x /usr/bin/cargo ] || ! compgen -G '/usr/src/rustc-*' >/dev/null; then
@@ -37,23 +40,272 @@ bare_toolchain() {
     fi
     # No tool may fetch a toolchain part.
     export RUSTUP_DIST_SERVER=http://127.0.0.1:9 RUSTUP_UPDATE_ROOT=http://127.0.0.1:9
-    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS="-D warnings"
-    CARGO_BARE=(/usr/bin/cargo build --target "$1" -Zbuild-std=core)
+    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+    # Nothing but core is there to link, so an allocation could not be linked. memcpy and its kin, which Linux programs expect
+    # from the C library, come from Rust.
+    BARE_CARGO=/usr/bin/cargo BARE_FLAGS+=(-Zbuild-std=core)
+    if [ "$1" = x86_64-unknown-linux-gnu ]; then BARE_FLAGS+=(-Zbuild-std-features=compiler-builtins-mem); fi
 }
+
+# Builds the C library for the bare target $1: a library of kind $2, with the compiler's flags $3. Prints where it is.
+bare_library() (
+    bare_toolchain "$1" "${3:-}"
+    "$BARE_CARGO" rustc --quiet -p reinmax-capi --lib --crate-type "$2" --no-default-features --features panic-handler \
+        --profile bare "${BARE_FLAGS[@]}" >&2
+    compgen -G "$CARGO_TARGET_DIR/$1/bare/*reinmax_capi.$([ "$2" = cdylib ] && echo wasm || echo a)"
+)
+
+# Builds tests/bare for the target $1 with the compiler's flags $2; prints where the program is.
+bare_program() (
+    bare_toolchain "$1" "${2:-}"
+    "$BARE_CARGO" build --quiet --release --manifest-path tests/bare/Cargo.toml "${BARE_FLAGS[@]}" >&2
+    compgen -G "$CARGO_TARGET_DIR/$1/release/bare$([ "$1" = wasm32-unknown-unknown ] && echo .wasm)"
+)
 
 verb_bare() { # reinmax-core for targets without an operating system, and no panic in it
     local target
     for target in thumbv7em-none-eabihf riscv32imac-unknown-none-elf; do
         (
             bare_toolchain "$target"
-            "${CARGO_BARE[@]}" --release -p reinmax-core --locked --target-dir target/bare
+            "$BARE_CARGO" build --release -p reinmax-core "${BARE_FLAGS[@]}"
         )
     done
     # Linking fails where a panic is reachable.
     (
         bare_toolchain thumbv7em-none-eabihf
-        "${CARGO_BARE[@]}" --release --locked --manifest-path tests/freestanding/Cargo.toml --target-dir target/bare
+        "$BARE_CARGO" build --release --manifest-path tests/freestanding/Cargo.toml "${BARE_FLAGS[@]}"
     )
+}
+
+# Instructions of one call: what ten calls more cost, a tenth of it.
+count_instructions() { # PROGRAM KERNEL SHAPE LEVEL
+    local few many
+    refs() { valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 | sed -nE 's/.* Collected : ([0-9]+)/\1/p'; }
+    few=$(refs "$@" 1)
+    many=$(refs "$@" 11)
+    echo $(((many - few) / 10))
+}
+
+verb_instructions() { # instruction counts of the kernels against benches/instructions.txt; UPDATE=1 writes it anew
+    command -v valgrind >/dev/null || { apt-get update -qq && apt-get install -y -qq valgrind; }
+    cargo build --release --locked --manifest-path benches/Cargo.toml --bin reinmax-benches
+    local program=${CARGO_TARGET_DIR:-benches/target}/release/reinmax-benches counts
+    counts=$(mktemp)
+    "$program" | while read -r kernel shape level; do
+        echo "$kernel $shape $level $(count_instructions "$program" "$kernel" "$shape" "$level")"
+    done >"$counts"
+    if [ -n "${UPDATE:-}" ]; then
+        mv "$counts" benches/instructions.txt
+        return
+    fi
+    # Within 2 %, or 20 instructions: compilers differ a little from release to release.
+    awk 'NR == FNR { was[$1, $2, $3] = $4; next }
+        !(($1, $2, $3) in was) { print "not in the snapshot:", $0; bad = 1; next }
+        { difference = $4 - was[$1, $2, $3]; limit = was[$1, $2, $3] * 0.02 + 20
+          if (difference > limit || -difference > limit) { print $1, $2, $3 ": was", was[$1, $2, $3] ", is", $4; bad = 1 } }
+        END { if (bad) print "UPDATE=1 ./ci.sh instructions takes these counts over"; exit bad }' \
+        benches/instructions.txt "$counts" >&2
+}
+
+verb_bench() { # slow: criterion benchmarks, with peers
+    RAYON_NUM_THREADS=1 cargo bench --locked --manifest-path benches/Cargo.toml
+}
+
+# Emulators and the C compiler for Cortex-M.
+need_emulators() {
+    if ! { command -v qemu-system-arm && command -v qemu-riscv32 && command -v arm-none-eabi-gcc && command -v node; } >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends qemu-system-arm qemu-user gcc-arm-none-eabi nodejs make
+    fi
+}
+
+# Links every function of the header against a library whose panic handler calls a function that exists nowhere: that
+# works only where no panic is reachable from any of them.
+prove_no_panic() (
+    scratch=${BARE_TARGET_DIR:-$PWD/target/bare}/proof proof="--cfg reinmax_prove_no_panic"
+    mkdir -p "$scratch"
+    functions=$(grep -oE '\breinmax_[a-z0-9_]+\(' capi/include/reinmax.h | tr -d '(' | sort -u)
+    link_all() { # LIBRARY FUNCTION...
+        local library=$1
+        shift
+        arm-none-eabi-gcc -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard -nostdlib -Wl,--gc-sections \
+            -Wl,-e,reinmax_abi_version -o "$scratch/everything.elf" "${@/#/-Wl,-u,}" "$library"
+    }
+    library=$(BARE_TARGET_DIR=$scratch bare_library thumbv7em-none-eabihf staticlib "$proof")
+    # shellcheck disable=SC2086 # one word for each function
+    link_all "$library" $functions
+    if arm-none-eabi-nm "$scratch/everything.elf" | grep -E 'panic|rust_alloc|malloc'; then
+        echo "the C interface reaches a panic or an allocation" >&2
+        return 1
+    fi
+    # A proof that cannot fail proves nothing.
+    library=$(BARE_TARGET_DIR=$scratch bare_library thumbv7em-none-eabihf staticlib "$proof --cfg reinmax_plant_a_panic")
+    if link_all "$library" reinmax_planted_panic 2>"$scratch/errors.txt"; then
+        echo "a planted panic links: the proof proves nothing" >&2
+        return 1
+    fi
+    grep -q "undefined reference to .a_panic_is_reachable" "$scratch/errors.txt"
+    echo "no panic and no allocation is reachable from $(wc -w <<<"$functions") functions" >&2
+)
+
+# Prints what each program of tests/size weighs on a Cortex-M4 (code and constants, in bytes) and how deep the stack of the
+# firmwares goes, as "name number" lines.
+weigh() {
+    local source name directory library
+    (
+        bare_toolchain thumbv7em-none-eabihf
+        "$BARE_CARGO" build --quiet --release --manifest-path tests/size/Cargo.toml "${BARE_FLAGS[@]}"
+    )
+    directory=${BARE_TARGET_DIR:-$PWD/target/bare}/thumbv7em-none-eabihf/release
+    for source in tests/size/src/bin/*.rs; do
+        name=$(basename "$source" .rs)
+        arm-none-eabi-size "$directory/$name" | awk -v name="flash:$name" 'NR == 2 { print name, $1 + $2 }'
+    done
+    library=$(bare_library thumbv7em-none-eabihf staticlib)
+    make -s -C examples/cortex-m-c LIB="$(realpath "$library")" OUT="$PWD/target/bare/cortex-m-c"
+    arm-none-eabi-size "$PWD/target/bare/cortex-m-c/firmware.elf" | awk 'NR == 2 { print "flash:firmware_in_c", $1 + $2 }'
+    for name in polynomial autoencoder; do
+        (
+            bare_toolchain thumbv7em-none-eabihf
+            cd examples/cortex-m
+            "$BARE_CARGO" run --quiet --release --bin "$name" "${BARE_FLAGS[@]}"
+        ) | sed -nE "s/^ *([0-9]+) bytes of memory, ([0-9]+) bytes of stack/ram:$name \\1\nstack:$name \\2/p"
+    done
+}
+
+verb_weigh() { # writes the tables of docs/size.md anew
+    need_emulators
+    local lines table kind
+    lines=$(weigh)
+    table=$(
+
+        sed '/^## Flash/,$d' docs/size.md
+        for kind in "flash Flash" "ram RAM" "stack Stack"; do
+            printf '## %s\n\n| what | bytes |\n|---|---:|\n' "${kind#* }"
+            sed -nE "s/^${kind% *}:([^ ]+) (.*)/| \\1 | \\2 |/p" <<<"$lines"
+            [ "$kind" = "stack Stack" ] || echo
+        done
+    )
+    echo "$table" >docs/size.md
+}
+
+verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.md
+    need_emulators
+    weigh | awk '
+        FNR == NR { if (/^## /) kind = tolower($2); if (/^\| [a-z0-9_]+ \| [0-9]+ \|$/) want[kind ":" $2, ++seen[kind ":" $2]] = $4; next }
+        {
+            expected = want[$1, ++got[$1]]; lines++
+            if (expected == "" || $2 > expected * 1.03 || $2 < expected * 0.97) {
+                print $1 " takes " $2 " bytes where docs/size.md has " (expected == "" ? "nothing" : expected); bad = 1
+            }
+        }
+        END {
+            for (line in want) wanted++
+            if (lines != wanted) { print lines + 0 " figures where docs/size.md has " wanted; bad = 1 }
+            if (bad) { print "write it anew: ./ci.sh weigh"; exit 1 }
+            print lines " figures agree with docs/size.md"
+        }' docs/size.md - >&2
+}
+
+verb_embedded() { # every bare target builds; those with an emulator give the host's bits; firmware; no panic reachable
+    local target library program simd
+    need_emulators
+    for target in thumbv6m-none-eabi thumbv8m.main-none-eabihf riscv32imac-unknown-none-elf \
+        riscv32imafc-unknown-none-elf aarch64-unknown-none; do
+        bare_library "$target" staticlib
+    done
+    for target in riscv32imac-unknown-none-elf riscv32imafc-unknown-none-elf; do
+        program=$(bare_program "$target") && qemu-riscv32 "$program"
+        echo "$target: the bits of the host" >&2
+    done
+    program=$(bare_program aarch64-unknown-none) && qemu-aarch64 "$program"
+    echo "aarch64-unknown-none with NEON: the bits of the host" >&2
+    program=$(bare_program x86_64-unknown-linux-gnu) && "$program"
+    echo "x86_64 without a library: the bits of the host" >&2
+    for simd in "" -Ctarget-feature=+simd128; do
+        program=$(bare_program wasm32-unknown-unknown "$simd") && node examples/wasm/vector.mjs "$program"
+        library=$(bare_library wasm32-unknown-unknown cdylib "$simd")
+        node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
+        echo "wasm32 $simd: the bits of the host" >&2
+    done
+    for target in thumbv7em-none-eabihf thumbv8m.main-none-eabihf; do
+        for program in vector polynomial autoencoder; do
+            (
+                bare_toolchain "$target"
+                cd examples/cortex-m # for its runners
+                "$BARE_CARGO" run --quiet --release --bin "$program" "${BARE_FLAGS[@]}"
+            )
+        done
+    done
+    library=$(bare_library thumbv7em-none-eabihf staticlib)
+    make -s -C examples/cortex-m-c run LIB="$(realpath "$library")" OUT="$PWD/target/bare/cortex-m-c"
+    prove_no_panic
+}
+
+CBINDGEN=0.29.4
+
+# Writes the header that cbindgen makes of capi to $1. Macros are expanded first, which needs an unstable flag.
+make_header() {
+    if [ "$(cbindgen --version 2>/dev/null)" != "cbindgen $CBINDGEN" ]; then
+        cargo install cbindgen --version "$CBINDGEN" --locked
+    fi
+    (cd capi && RUSTC_BOOTSTRAP=1 cbindgen --quiet --config cbindgen.toml --crate reinmax-capi --output "$1")
+}
+
+verb_header() { # writes capi/include/reinmax.h anew
+    make_header include/reinmax.h
+}
+
+verb_capi() { # the C interface: header up to date, install prefix, C programs against both libraries, bits as in Rust
+    local scratch=${CARGO_TARGET_DIR:-target}/capi prefix task variables
+    if ! { command -v g++ && command -v make && command -v cmake && command -v pkg-config; } >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends build-essential cmake pkg-config
+    fi
+    rm -rf "$scratch" && mkdir -p "$scratch"
+    scratch=$(realpath "$scratch") prefix=$scratch/prefix
+    make_header "$scratch/reinmax.h"
+    diff -u capi/include/reinmax.h "$scratch/reinmax.h" || { echo "the header is out of date: ./ci.sh header" >&2; return 1; }
+    cargo test -p reinmax-capi -p reinmax-example-tasks --locked --quiet
+    make -s -C capi install PREFIX="$prefix"
+
+    export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+    local strict=(-O2 -Wall -Wextra -Wconversion -pedantic -Werror)
+    gcc -std=c11 "${strict[@]}" examples/c/contract.c -o "$scratch/contract" \
+        $(pkg-config --cflags --libs reinmax) -lm -Wl,-rpath,"$prefix/lib"
+    gcc -std=c11 "${strict[@]}" examples/c/contract.c -o "$scratch/contract_static" \
+        $(pkg-config --cflags reinmax) "$prefix/lib/libreinmax_capi.a" \
+        $(pkg-config --static --libs-only-l reinmax | sed 's/-lreinmax_capi//')
+    "$scratch/contract"
+    "$scratch/contract_static"
+    # The header is C++ too.
+    echo '#include <reinmax.h>' | g++ -std=c++17 "${strict[@]}" $(pkg-config --cflags reinmax) -x c++ -fsyntax-only -
+
+    cmake -S examples/c -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+    cmake --build "$scratch/build" >/dev/null
+    for task in polynomial polynomial_static; do
+        for variables in 32 128; do
+            "$scratch/build/$task" "$variables" | diff - "examples/tasks/expected/polynomial-$variables.txt"
+        done
+    done
+    echo "header up to date; contract holds; losses in C have the bits of those in Rust" >&2
+}
+
+verb_python() { # the example for numpy, and where PYTHON (python3) has torch and reinmax, that for PyTorch
+    local python=${PYTHON:-python3} directory=${CARGO_TARGET_DIR:-$PWD/target}
+    if ! "$python" -c 'import numpy' 2>/dev/null; then
+        python3 -m venv "$directory/python"
+        "$directory/python/bin/pip" install --quiet numpy
+        python=$directory/python/bin/python
+    fi
+    cargo build --release --locked -p reinmax-capi
+    export REINMAX_LIBRARY=$directory/release/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
+    "$python" examples/python/test_numpy.py
+    if "$python" -c 'import torch, reinmax' 2>/dev/null; then
+        "$python" examples/python/test_torch.py
+    else
+        echo "not run: examples/python/test_torch.py needs torch and reinmax; PYTHON names another interpreter" >&2
+    fi
 }
 
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)

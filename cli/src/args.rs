@@ -34,6 +34,16 @@ pub(crate) enum Command {
         #[command(subcommand)]
         what: Comparison,
     },
+    /// Measure what kernels and a training step cost on this machine
+    #[command(after_help = "Examples:
+  reinmax-cli bench                                    everything, on the widest level, about a minute
+  reinmax-cli bench kernels --kernel softmax --kernel memcpy --shape 8192x2 --shape 128x128
+  reinmax-cli bench polynomial --level all
+  reinmax-cli bench kernels --threads 2 --format json > bench.json
+
+Times are medians of interleaved rounds, in nanoseconds an element. memcpy copies the same bytes: the limit of what is
+out of cache. Levels: scalar, sse2, avx2, avx512, neon, simd128, or all that this machine has.")]
+    Bench(BenchArgs),
     /// Compute an estimator's gradients for the forced samples of a file, as JSON on stdout
     #[command(after_help = "Example:\n  reinmax-cli gradient vectors.json > gradients.json\n\n\
         The file: {\"estimator\": \"st|reinmax|reinmax_with_prob_grad|stgs|reinforce\", \"cases\": [{\"id\", \"rows\", \"k\", \
@@ -136,4 +146,71 @@ pub(crate) struct PolynomialArgs {
     /// No progress on stderr
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchSubject {
+    /// softmax, draws, backward passes, matrix products
+    Kernels,
+    /// A training step of `run polynomial`
+    Polynomial,
+}
+
+/// How measurements are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchFormat {
+    /// A table
+    Human,
+    /// One object
+    Json,
+}
+
+/// What a kernel promises about bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NumericsName {
+    /// The same bits on every level
+    Portable,
+    /// Fused multiply-adds, library products
+    Fast,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// What to measure [default: both]
+    #[arg(value_enum)]
+    pub(crate) subject: Option<BenchSubject>,
+    /// Instruction set, or all; repeatable [default: the widest]
+    #[arg(long)]
+    pub(crate) level: Vec<String>,
+    /// What is promised about bits; repeatable
+    #[arg(long, default_values = ["portable"])]
+    pub(crate) numerics: Vec<NumericsName>,
+    /// Threads of a kernel
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// One kernel; repeatable [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kernel: Vec<String>,
+    /// One shape; repeatable [default: nineteen from 8192x2 to 16384x1000]
+    #[arg(long, value_name = "ROWSxK", value_parser = shape)]
+    pub(crate) shape: Vec<(usize, usize)>,
+    /// Rounds that medians are taken over
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) rounds: u16,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: BenchFormat,
+    /// No progress on stderr
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// `8192x2`.
+fn shape(text: &str) -> Result<(usize, usize), String> {
+    let sizes = text.split_once('x').and_then(|(rows, k)| Some((rows.parse().ok()?, k.parse().ok()?)));
+    match sizes {
+        Some((rows, k)) if rows > 0 && k > 0 && rows < 1 << 32 && k < (1 << 32) / rows => Ok((rows, k)),
+        _ => Err("give rows and categories as in 8192x2, at least 1 each, fewer than 2^32 elements".to_owned()),
+    }
 }

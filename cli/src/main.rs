@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod compare;
 mod config;
 mod estimators;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Run { task: Task::Polynomial(args) } => run::polynomial(&args),
         Command::Compare { what: Comparison::Gradients(args) } => compare::gradients(&args),
         Command::Compare { what: Comparison::Polynomial(args) } => compare::polynomial(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Gradient { file } => gradient::run(&file),
     };
     match outcome {

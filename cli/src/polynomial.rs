@@ -89,9 +89,7 @@ fn record<B: Backend, E: Estimator>(
     let mark = tape.mark();
     let probs = tape.softmax(logits)?;
     let x = tape.sample_column(estimator, logits, probs, config.batch, 0, Draws::Stream)?;
-    let distance = tape.affine(x, 1.0, -config.target)?;
-    let powers = tape.abs_pow(distance, power)?;
-    Ok((mark, tape.mean(powers)?))
+    Ok((mark, tape.mean_abs_pow(x, -config.target, power)?))
 }
 
 fn on_tape<E: Estimator>(

@@ -12,9 +12,25 @@ use crate::kernel::linear::Contraction;
 pub trait Kernel {
     /// What the computation returns.
     type Out;
+    /// Whether a backend that may give up equal bits for speed should do so here: there is enough arithmetic for
+    /// [`Lanes::mul_add`] to pay.
+    const FUSES: bool = false;
     /// Runs the computation. Implementations are `#[inline(always)]`, so that a backend's entry point takes them in
     /// whole and compiles them for its instruction set.
     fn run<L: Lanes>(self) -> Self::Out;
+}
+
+/// A kernel whose rows do not depend on each other: it can be cut between two rows, and the parts run at the same time.
+/// The bits do not depend on where, or whether, it is cut.
+pub trait RowKernel: Kernel<Out: Send> + Send + Sized {
+    /// How many rows there are.
+    fn rows(&self) -> usize;
+    /// How many floats are computed: what a backend looks at before it starts threads.
+    fn work(&self) -> usize;
+    /// Rows `.. row`, and the others.
+    fn split(self, row: usize) -> (Self, Self);
+    /// One outcome from those of the two parts.
+    fn join(first: Self::Out, second: Self::Out, row: usize) -> Self::Out;
 }
 
 /// Runs kernels.
@@ -22,12 +38,17 @@ pub trait Backend: 'static {
     /// Runs one kernel on this backend's lanes.
     fn run<K: Kernel>(&self, kernel: K) -> K::Out;
 
+    /// Runs a kernel that may be cut into parts; a backend with threads does so where it is large enough.
+    fn run_rows<K: RowKernel>(&self, kernel: K) -> K::Out {
+        self.run(kernel)
+    }
+
     /// Matrix products of all kinds; a backend may have a better way than the portable kernel.
     ///
     /// # Errors
     /// As [`Contraction`].
     fn contract(&self, contraction: Contraction<'_>) -> Result<()> {
-        self.run(contraction)
+        self.run_rows(contraction)
     }
 }
 

@@ -15,10 +15,10 @@
 //! ```
 
 use crate::error::{check_len, check_tau};
-use crate::kernel::sample::{DrawIndex, check_indices, check_uniforms};
+use crate::kernel::sample::{DrawIndex, OneHot, check_indices, check_uniforms};
 use crate::kernel::softmax::{LogSoftmax, Softmax};
 use crate::random::Stream;
-use crate::{Argument, Backend, Error, Result};
+use crate::{Argument, Backend, Error, Portable, Result};
 
 /// Where the randomness of draws comes from.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,27 @@ pub enum Noise<'a> {
     },
 }
 
+impl Noise<'_> {
+    /// The noise of the first `draws` draws of one number each, and that of the others.
+    pub(crate) fn split(self, draws: usize) -> (Self, Self) {
+        match self {
+            Noise::Stream { stream, index } => {
+                (self, Noise::Stream { stream, index: index.wrapping_add(draws as u64) })
+            }
+            Noise::Uniforms(uniforms) => {
+                let (first, second) = uniforms.split_at_checked(draws).unwrap_or((uniforms, &[]));
+                (Noise::Uniforms(first), Noise::Uniforms(second))
+            }
+            Noise::Forced { index, stream, position } => {
+                let (first, second) = index.split_at_checked(draws).unwrap_or((index, &[]));
+                let position_after = position.wrapping_add(draws as u64);
+                let first = Noise::Forced { index: first, stream, position };
+                (first, Noise::Forced { index: second, stream, position: position_after })
+            }
+        }
+    }
+}
+
 impl Noise<'static> {
     /// Outputs `index ..` of `stream`.
     pub fn stream(stream: &Stream, index: u64) -> Self {
@@ -62,7 +83,7 @@ pub fn softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, tau: f32, prob
     check_tau(tau)?;
     check_rows(logits.len(), k)?;
     check_len(Argument::Output, probs.len(), logits.len())?;
-    backend.run(Softmax { logits, k, scale: 1.0 / tau, out: probs })
+    backend.run_rows(Softmax { logits, k, scale: 1.0 / tau, out: probs })
 }
 
 /// `log_probs = logits - logsumexp(logits)`, row by row. Both are rows x k.
@@ -72,7 +93,7 @@ pub fn softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, tau: f32, prob
 pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs: &mut [f32]) -> Result<()> {
     check_rows(logits.len(), k)?;
     check_len(Argument::Output, log_probs.len(), logits.len())?;
-    backend.run(LogSoftmax { logits, k, out: log_probs })
+    backend.run_rows(LogSoftmax { logits, k, out: log_probs })
 }
 
 /// Draws `draws` categories for each row of `probs` (rows x k) by inverting its cumulative sum: the smallest index
@@ -100,11 +121,11 @@ pub fn draw<B: Backend>(
         Noise::Uniforms(uniforms) => {
             check_len(Argument::Uniforms, uniforms.len(), index.len())?;
             check_uniforms(uniforms)?;
-            backend.run(DrawIndex { probs, k, draws, noise, index });
+            backend.run_rows(DrawIndex { probs, k, draws, noise, index });
             Ok(())
         }
         Noise::Stream { .. } => {
-            backend.run(DrawIndex { probs, k, draws, noise, index });
+            backend.run_rows(DrawIndex { probs, k, draws, noise, index });
             Ok(())
         }
     }
@@ -125,9 +146,30 @@ pub(crate) fn force(forced: &[u32], k: usize, index: &mut [u32]) -> Result<()> {
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for an index beyond k.
 pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
+    one_hot_on(&Portable, index, k, out)
+}
+
+/// [`one_hot`] on a backend, which may have threads.
+///
+/// # Errors
+/// As [`one_hot`].
+pub fn one_hot_on<B: Backend>(backend: &B, index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
     check_len(Argument::Index, index.len(), check_rows(out.len(), k)?)?;
     check_indices(index, k)?;
-    crate::kernel::sample::one_hot(index, k, out);
+    backend.run_rows(OneHot { index, k, out });
+    Ok(())
+}
+
+/// The most probable category of each row, the first of several: what evaluation takes in place of a draw. `logits` (or
+/// probabilities) is rows x k, `index` has one element for each row.
+///
+/// # Errors
+/// [`Error::NoCategories`], [`Error::Length`], [`Error::Logits`] for a row with NaN, or with nothing but -inf.
+pub fn argmax(logits: &[f32], k: usize, index: &mut [u32]) -> Result<()> {
+    check_len(Argument::Index, index.len(), check_rows(logits.len(), k)?)?;
+    for (row, (logits, index)) in crate::kernel::rows::rows(logits, k).zip(index).enumerate() {
+        *index = crate::estimator::argmax(logits).ok_or(Error::Logits { row })?;
+    }
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub enum Slab {
     Saved,
 }
 
-/// The argument that an error speaks of.
+/// The argument that an error speaks of. Foreign interfaces number them in this order: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Argument {
@@ -41,6 +41,8 @@ pub enum Argument {
     Uniforms,
     /// Gumbel noise.
     Gumbel,
+    /// Exponential noise.
+    Exponentials,
     /// The loss of each draw.
     Losses,
     /// The buffer that receives a result.
@@ -71,6 +73,10 @@ pub enum Argument {
     Coefficient,
     /// The buffer that a function works in.
     Scratch,
+    /// The gap of Gapped Straight-Through.
+    Gap,
+    /// The number of categories in a row.
+    Categories,
 }
 
 /// An error. The enum may grow; its variants do not change meaning.
@@ -135,6 +141,32 @@ pub enum Error {
     EpochsExhausted,
 }
 
+impl Error {
+    /// How many variants there are.
+    pub const VARIANTS: u8 = 14;
+
+    /// The variant's number from 1 on, for foreign interfaces. Numbers are only ever added.
+    #[deny(clippy::match_same_arms)]
+    pub const fn number(&self) -> u8 {
+        match self {
+            Error::Full { .. } => 1,
+            Error::Length { .. } => 2,
+            Error::Shape { .. } => 3,
+            Error::Value { .. } => 4,
+            Error::Logits { .. } => 5,
+            Error::NoCategories => 6,
+            Error::TooLarge => 7,
+            Error::Stale => 8,
+            Error::NotScalar => 9,
+            Error::NoGrad => 10,
+            Error::ParamAfterOp => 11,
+            Error::NotALeaf => 12,
+            Error::Measuring => 13,
+            Error::EpochsExhausted => 14,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -169,6 +201,9 @@ fn requirement(argument: Argument) -> &'static str {
         Argument::LearningRate => "not a finite learning rate of at least 0",
         Argument::Power => "not a positive finite exponent",
         Argument::Repeats => "not at least 1",
+        Argument::Exponentials => "not positive and finite",
+        Argument::Gap => "not finite and at least 0",
+        Argument::Categories => "not a number of categories that this estimator takes",
         Argument::Columns => "not inside the matrix",
         _ => "out of its range",
     }

@@ -33,15 +33,66 @@ macro_rules! default_tau_of_one {
     };
 }
 
+/// The configuration methods of an [`Estimator`] with a temperature forward and one backward.
+macro_rules! configured_by_two_taus {
+    () => {
+        fn check(&self) -> $crate::Result<()> {
+            $crate::error::check_tau(self.tau_forward)?;
+            $crate::error::check_tau(self.tau_backward)
+        }
+
+        fn to_config(self) -> [f32; 4] {
+            [self.tau_forward, self.tau_backward, 0.0, 0.0]
+        }
+
+        fn from_config([tau_forward, tau_backward, ..]: [f32; 4]) -> Self {
+            Self { tau_forward, tau_backward }
+        }
+    };
+}
+
+/// Both temperatures are 1 by default.
+macro_rules! default_taus_of_one {
+    ($estimator:ident) => {
+        impl Default for $estimator {
+            fn default() -> Self {
+                Self { tau_forward: 1.0, tau_backward: 1.0 }
+            }
+        }
+    };
+}
+
+mod arm;
+mod conditional;
+mod darn;
+mod decoupled_gumbel;
+mod decoupled_st;
+mod disarm;
 pub mod exact;
+mod gapped_st;
+mod gumbel_rao;
 mod gumbel_softmax;
+mod mve;
 mod reinforce;
 mod reinmax;
+mod reinmax_rao;
+mod rloo;
 mod straight_through;
 
+pub use arm::{Arm, draw_antithetic};
+pub use darn::Darn;
+pub use decoupled_gumbel::DecoupledGumbel;
+pub use decoupled_st::DecoupledSt;
+pub use disarm::DisArm;
+pub use gapped_st::{Gap, GappedSt};
+pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
+pub(crate) use gumbel_softmax::argmax;
+pub use mve::{MAX_MVE_CATEGORIES, Mve};
 pub use reinforce::Reinforce;
 pub use reinmax::ReinMax;
+pub use reinmax_rao::ReinMaxRao;
+pub use rloo::Rloo;
 pub use straight_through::StraightThrough;
 
 use crate::categorical::{self, Noise, check_rows};

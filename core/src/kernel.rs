@@ -11,6 +11,7 @@ pub mod pointwise;
 pub mod reduce;
 pub mod rows;
 pub mod sample;
+mod sample_long;
 pub mod softmax;
 
 /// Number of running sums, and of lanes on a SIMD backend.

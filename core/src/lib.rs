@@ -9,7 +9,7 @@
 //! | [`optim`] | Sgd, Adam, RAdam: one loop over one slab of parameters; clipping, schedules |
 //! | [`tape`] | records operations over memory that the caller lends; backward, replay, marks, exact footprints |
 //! | [`op`] | the operations, forward and vector-Jacobian product side by side; how to add one |
-//! | [`estimator`] | Straight-Through, ReinMax, Gumbel-Softmax, REINFORCE, exact enumeration: gradients of draws |
+//! | [`estimator`] | Straight-Through, ReinMax, Gumbel-Softmax, REINFORCE, their families, exact enumeration: gradients of draws |
 //! | [`categorical`] | softmax, draws and one-hot vectors on plain slices |
 //! | [`random`] | uniforms as a function of (seed, stream, index) |
 //! | [`kernel`] | loops over slices, written once for any width of lanes |
@@ -63,12 +63,12 @@ pub mod random;
 mod shape;
 pub mod tape;
 
-pub use backend::{Backend, Kernel, OneLane, Portable};
+pub use backend::{Backend, Kernel, OneLane, Portable, RowKernel};
 pub use categorical::Noise;
 pub use error::{Argument, Error, Result, Slab};
 pub use estimator::{
-    DrawInputs, Estimator, GradientInputs, GumbelSoftmax, ReinMax, Reinforce, ScoreEstimator, ScoreInputs,
-    StraightThrough,
+    Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
+    GumbelSoftmax, Mve, ReinMax, ReinMaxRao, Reinforce, Rloo, ScoreEstimator, ScoreInputs, StraightThrough,
 };
 pub use op::Draws;
 pub use random::Stream;

@@ -10,6 +10,7 @@ mod layout;
 mod linear;
 mod lookup;
 mod loss;
+mod power_loss;
 mod reduce;
 mod sample;
 mod softmax;

@@ -5,11 +5,15 @@
 //! `splitmix64(stream)`: small raw stream numbers give correlated sequences, mixed ones do not. A uniform is
 //! `(2 * (x >> 9) + 1) * 2^-24` of an output x: strictly inside (0, 1), `1 - u` exact, safe under a logarithm.
 
+pub(crate) mod keyed;
+
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 
 use crate::kernel::LANES;
 use crate::kernel::lanes::Lanes;
+use crate::kernel::rows::cut_mut;
+use crate::{Backend, Kernel, Portable, RowKernel};
 
 /// PCG32's multiplier.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
@@ -34,6 +38,11 @@ impl Stream {
         Stream { seed: self.seed, stream: splitmix64(self.stream) }
     }
 
+    /// 64 bits that stand for this stream, for keys of draws.
+    pub(crate) fn key(&self) -> u64 {
+        splitmix64(self.seed ^ splitmix64(self.stream))
+    }
+
     /// The generator itself, about to give output number `index`.
     ///
     /// Cost: O(log index).
@@ -45,31 +54,63 @@ impl Stream {
 
     /// Uniform numbers `index ..` of this stream.
     ///
-    /// Cost: O(log index), and about 0.4 ns a number where the lanes are wide.
+    /// Cost: O(log index), and a multiplication of 64 bits a number.
     pub fn fill_uniforms(&self, index: u64, out: &mut [f32]) {
-        let mut leapfrog = self.leapfrog(index);
-        for block in out.chunks_mut(LANES) {
-            for (out, uniform) in block.iter_mut().zip(leapfrog.next_block()) {
-                *out = uniform;
-            }
-        }
+        self.fill_uniforms_on(&Portable, index, out);
     }
 
-    /// Sixteen generators that together give the outputs `index ..` in order.
-    pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog {
+    /// The same on a backend's lanes, which may be wider.
+    pub fn fill_uniforms_on<B: Backend>(&self, backend: &B, index: u64, out: &mut [f32]) {
+        backend.run_rows(FillUniforms { stream: *self, index, out });
+    }
+
+    /// [`CHAINS`] generators that together give the outputs `index ..` in order.
+    pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog<CHAINS> {
         // What `Pcg32::new` makes of a state and a stream; then `index` steps.
         let one_step = (self.stream << 1) | 1;
         let start = self.seed.wrapping_add(one_step).wrapping_mul(MULTIPLIER).wrapping_add(one_step);
         let (multiplier, increment) = jump(one_step, index);
         let mut state = start.wrapping_mul(multiplier).wrapping_add(increment);
-        let mut states = [0; LANES];
+        let mut states = [0; CHAINS];
         for slot in &mut states {
             *slot = state;
             state = state.wrapping_mul(MULTIPLIER).wrapping_add(one_step);
         }
-        let (multiplier, increment) = jump(one_step, LANES as u64);
+        let (multiplier, increment) = jump(one_step, CHAINS as u64);
         Leapfrog { states, multiplier, increment }
     }
+}
+
+/// Uniforms `index ..` of a stream.
+struct FillUniforms<'a> {
+    stream: Stream,
+    index: u64,
+    out: &'a mut [f32],
+}
+
+impl Kernel for FillUniforms<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let mut uniforms = Uniforms::stream(&self.stream, self.index, L::N);
+        for out in self.out.chunks_mut(L::N) {
+            uniforms.lanes::<L>(out.len()).store(out);
+        }
+    }
+}
+
+impl RowKernel for FillUniforms<'_> {
+    fn rows(&self) -> usize {
+        self.out.len()
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut_mut(self.out, 1, row);
+        (FillUniforms { out: a, ..self }, FillUniforms { out: b, index: self.index.wrapping_add(row as u64), ..self })
+    }
+    fn join((): (), (): (), _row: usize) {}
 }
 
 /// SplitMix64's output function (Steele, Lea and Flood, 2014) after one step from `x`.
@@ -96,6 +137,14 @@ fn jump(increment: u64, mut steps: u64) -> (u64, u64) {
     (multiplier, sum)
 }
 
+/// PCG32's output for a state.
+#[inline(always)]
+fn output(state: u64) -> u32 {
+    let rotation = (state >> 59) as u32;
+    let xorshifted = (((state >> 18) ^ state) >> 27) as u32;
+    xorshifted.rotate_right(rotation)
+}
+
 /// The uniform number that belongs to a generator's output: 23 of its bits and a half, so never 0 and never 1.
 #[inline(always)]
 pub fn uniform(output: u32) -> f32 {
@@ -118,37 +167,73 @@ pub(crate) fn gumbel<L: Lanes>(uniform: L) -> L {
     ln(exponential).neg()
 }
 
-/// Sixteen copies of the generator, sixteen steps apart: sixteen independent chains where one would wait for each
+/// How many copies of the generator run side by side: twice the lanes, because the product of one vector takes as long as
+/// all the work on another.
+const CHAINS: usize = 2 * LANES;
+
+/// N copies of the generator, each N steps at a time: independent chains where one would wait for each
 /// multiplication, and the very same sequence.
 #[derive(Clone, Debug)]
-pub(crate) struct Leapfrog {
-    states: [u64; LANES],
+pub(crate) struct Leapfrog<const N: usize> {
+    states: [u64; N],
     multiplier: u64,
     increment: u64,
 }
 
-impl Leapfrog {
-    /// The next sixteen uniforms.
+impl<const N: usize> Leapfrog<N> {
+    /// The next uniforms.
     #[inline(always)]
-    pub(crate) fn next_block(&mut self) -> [f32; LANES] {
-        let mut out = [0.0; LANES];
+    pub(crate) fn next_block(&mut self) -> [f32; N] {
+        let mut out = [0.0; N];
         for (out, state) in out.iter_mut().zip(&mut self.states) {
-            let rotation = (*state >> 59) as u32;
-            let xorshifted = (((*state >> 18) ^ *state) >> 27) as u32;
-            *out = uniform(xorshifted.rotate_right(rotation));
+            *out = uniform(output(*state));
             *state = state.wrapping_mul(self.multiplier).wrapping_add(self.increment);
         }
         out
     }
 }
 
+/// Uniforms made one block before they are used: a vector that has just been written in parts would have to wait until
+/// they have reached the cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Ahead {
+    generator: Leapfrog<CHAINS>,
+    blocks: [[f32; CHAINS]; 2],
+    used: usize,
+}
+
+impl Ahead {
+    #[inline(always)]
+    fn new(mut generator: Leapfrog<CHAINS>) -> Self {
+        let blocks = [generator.next_block(), [0.0; CHAINS]];
+        Ahead { generator, blocks, used: 0 }
+    }
+
+    /// At least the next `count` uniforms, which must not lie in two blocks.
+    #[inline(always)]
+    fn take(&mut self, count: usize) -> &[f32] {
+        let [first, second] = &mut self.blocks;
+        // The block that is begun here is ready; the other one is made anew.
+        if self.used == 0 || self.used == 2 * CHAINS {
+            self.used = 0;
+            *second = self.generator.next_block();
+        } else if self.used == CHAINS {
+            *first = self.generator.next_block();
+        }
+        let at = self.used;
+        self.used += count;
+        self.blocks.as_flattened().get(at..).unwrap_or(&[])
+    }
+}
+
 /// Uniforms in order, a few at a time: from a stream or from a caller's slice.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it in; it lives on the stack of one kernel")]
 pub(crate) enum Uniforms<'a> {
     /// One generator: least code and stack.
     Single(Pcg32),
-    /// Sixteen of them, and the part of a block not yet used.
-    Leapfrog { generator: Leapfrog, block: [f32; LANES], used: usize },
+    /// Many of them.
+    Leapfrog(Ahead),
     /// The caller's.
     Slice(&'a [f32]),
 }
@@ -160,7 +245,21 @@ impl<'a> Uniforms<'a> {
         if lanes == 1 {
             Uniforms::Single(stream.pcg32(index))
         } else {
-            Uniforms::Leapfrog { generator: stream.leapfrog(index), block: [0.0; LANES], used: LANES }
+            Uniforms::Leapfrog(Ahead::new(stream.leapfrog(index)))
+        }
+    }
+
+    /// The next uniform; 1/2 beyond the end of a slice.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> f32 {
+        match self {
+            Uniforms::Single(generator) => uniform(generator.next_u32()),
+            Uniforms::Slice(rest) => {
+                let (first, tail) = rest.split_first().unwrap_or((&0.5, &[]));
+                *rest = tail;
+                *first
+            }
+            Uniforms::Leapfrog(ahead) => ahead.take(1).first().copied().unwrap_or(0.5),
         }
     }
 
@@ -175,19 +274,14 @@ impl<'a> Uniforms<'a> {
                 *rest = tail;
                 L::load_or(head, 0.5)
             }
-            // A whole block goes from register to register.
-            Uniforms::Leapfrog { generator, used, .. } if *used == LANES && count == LANES => {
-                L::load(&generator.next_block())
-            }
-            Uniforms::Leapfrog { generator, block, used } => {
+            // `stream` makes no such thing for one lane; here the compiler sees it.
+            Uniforms::Leapfrog(_) if L::N == 1 => L::splat(0.5),
+            // Whole vectors, as long as nobody has taken less than one.
+            Uniforms::Leapfrog(ahead) if count == LANES && ahead.used % LANES == 0 => L::load(ahead.take(LANES)),
+            Uniforms::Leapfrog(_) => {
                 let mut lanes = [0.5; LANES];
                 for lane in lanes.iter_mut().take(count) {
-                    if *used >= LANES {
-                        *block = generator.next_block();
-                        *used = 0;
-                    }
-                    *lane = block.get(*used).copied().unwrap_or(0.5);
-                    *used += 1;
+                    *lane = self.next();
                 }
                 L::load(&lanes)
             }

@@ -12,10 +12,12 @@ mod grads;
 mod measure;
 mod replay;
 mod storage;
+mod suspend;
 
 pub use storage::{Footprint, Node, Slabs, TapeMem};
 
 pub use grads::InputGrads;
+pub use suspend::Suspended;
 
 use storage::{Kind, NO_GRAD, NO_INPUT};
 
@@ -383,31 +385,21 @@ impl<'m, B: Backend> Tape<'m, B> {
 
     /// Runs one node forward.
     fn forward(&mut self, node: u32, noise: &mut NoiseSource<'_>) -> Result<()> {
-        let node = *self.node(node)?;
-        let Some(op) = node.op else { return Ok(()) };
-        let inputs = self.inputs(&node)?;
-        let (lower, upper) = self.slabs.values.split_at_mut_checked(node.value as usize).ok_or(Error::Stale)?;
-        let out = upper.get_mut(..node.shape.len()).ok_or(Error::Stale)?;
-        let saved = span_mut(self.slabs.saved, node.saved, node.saved_len as usize)?;
+        let nodes = &*self.slabs.nodes;
+        let Node { op, inputs, shape, value, saved, saved_len, config, number, .. } =
+            nodes.get(node as usize).ok_or(Error::Stale)?;
+        let Some(op) = op else { return Ok(()) };
+        let (lower, upper) = self.slabs.values.split_at_mut_checked(*value as usize).ok_or(Error::Stale)?;
+        let out = upper.get_mut(..shape.len()).ok_or(Error::Stale)?;
+        let saved = span_mut(self.slabs.saved, *saved, *saved_len as usize)?;
         let mut matrices = [Matrix::NONE; MAX_INPUTS];
         for (matrix, input) in matrices.iter_mut().zip(inputs) {
-            if let Some(input) = input {
+            if let Some(input) = input_node(nodes, *input)? {
                 *matrix = Matrix { values: span(lower, input.value, input.shape.len())?, shape: input.shape };
             }
         }
-        let Node { shape, config, number, .. } = node;
+        let (shape, config, number) = (*shape, *config, *number);
         (op.forward)(Forward { backend: &self.backend, inputs: matrices, shape, out, saved, config, number, noise })
-    }
-
-    /// The nodes of the inputs.
-    fn inputs(&self, node: &Node<B>) -> Result<[Option<Node<B>>; MAX_INPUTS]> {
-        let mut inputs = [None; MAX_INPUTS];
-        for (slot, input) in inputs.iter_mut().zip(node.inputs) {
-            if input != NO_INPUT {
-                *slot = Some(*self.node(input)?);
-            }
-        }
-        Ok(inputs)
     }
 
     // ---- handles ---------------------------------------------------------------------------------------------------
@@ -436,6 +428,11 @@ fn first_epoch<B: Backend>(nodes: &[Node<B>]) -> u32 {
     let address = nodes.as_ptr().addr() as u64;
     let number = nodes.first().map_or(0, |node| node.number);
     (splitmix64(splitmix64(address) ^ u64::from(number)) >> 33) as u32 | 1
+}
+
+/// The node of an input; `None` where an operation has none. Borrowed: three copies of a node are a quarter KiB of stack.
+fn input_node<B: Backend>(nodes: &[Node<B>], input: u32) -> Result<Option<&Node<B>>> {
+    if input == NO_INPUT { Ok(None) } else { nodes.get(input as usize).map(Some).ok_or(Error::Stale) }
 }
 
 fn offset(at: usize) -> Result<u32> {

@@ -4,8 +4,10 @@ use std::env::VarError;
 use std::fmt;
 use std::str::FromStr;
 
+use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::Scalar;
-use reinmax_core::{Backend, Kernel, Portable};
+use reinmax_core::kernel::linear::Contraction;
+use reinmax_core::{Backend, Kernel, Portable, Result, RowKernel};
 
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{avx2::Avx2, avx512::Avx512};
@@ -40,23 +42,28 @@ impl Level {
         Level::Scalar
     };
 
+    /// All of them, slowest first.
+    const ALL: [Level; 6] = [Level::Scalar, Level::Sse2, Level::Neon, Level::Simd128, Level::Avx2, Level::Avx512];
+
+    /// Whether this CPU and this build have it. Looked up once by the standard library, then a load and a comparison.
+    fn is_available(self) -> bool {
+        match self {
+            Level::Scalar => true,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => {
+                let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
+                let complete = is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512bw");
+                wide && complete && Level::Avx2.is_available()
+            }
+            level => level == Level::BASELINE,
+        }
+    }
+
     /// The levels that this CPU and this build have, slowest first.
     pub fn available() -> Vec<Level> {
-        let mut levels = vec![Level::Scalar];
-        if Level::BASELINE != Level::Scalar {
-            levels.push(Level::BASELINE);
-        }
-        #[cfg(target_arch = "x86_64")]
-        {
-            if is_x86_feature_detected!("avx2") {
-                levels.push(Level::Avx2);
-            }
-            let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");
-            if wide && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512bw") {
-                levels.push(Level::Avx512);
-            }
-        }
-        levels
+        Level::ALL.into_iter().filter(|level| level.is_available()).collect()
     }
 
     /// Its name on the command line and in `REINMAX_LEVEL`.
@@ -80,11 +87,8 @@ impl fmt::Display for Level {
 
 impl FromStr for Level {
     type Err = LevelError;
-    fn from_str(name: &str) -> Result<Self, LevelError> {
-        [Level::Scalar, Level::Sse2, Level::Neon, Level::Simd128, Level::Avx2, Level::Avx512]
-            .into_iter()
-            .find(|level| level.name() == name)
-            .ok_or_else(|| LevelError(name.to_owned()))
+    fn from_str(name: &str) -> std::result::Result<Self, LevelError> {
+        Level::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| LevelError(name.to_owned()))
     }
 }
 
@@ -101,33 +105,71 @@ impl fmt::Display for LevelError {
 
 impl std::error::Error for LevelError {}
 
+/// What a [`Host`] promises about bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Numerics {
+    /// The same bits on every level, every target, and with every number of threads.
+    #[default]
+    Portable,
+    /// For large models on hosts: fused multiply-adds in softmax, log_softmax and the backward passes that compute
+    /// exponentials, and a library's matrix products (feature `gemm`, on by default), on CPUs with AVX2 and FMA or with AVX-512. Results are
+    /// as accurate as before, and repeat on the same machine; other levels, targets and versions may differ in the last
+    /// bits. Draws from the same probabilities are the same, but probabilities that differ in the last bit can move one.
+    Fast,
+}
+
+impl Numerics {
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Numerics::Portable => "portable",
+            Numerics::Fast => "fast",
+        }
+    }
+}
+
 /// The backend for hosts: kernels run on the lanes of the level it was built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host {
     /// One that the CPU has: whoever builds a `Host` has looked.
     level: Level,
+    numerics: Numerics,
+    /// Whether fused instructions may run: asked for, and there.
+    fused: bool,
+    /// The most parts that a kernel is cut into.
+    threads: usize,
 }
 
+/// How many numbers a kernel must compute for each thread before another thread is worth waking: about 30
+/// microseconds of work.
+const WORK_PER_THREAD: usize = 1 << 16;
+
 impl Host {
-    /// The widest level that the CPU has.
+    /// The widest level that the CPU has. Cheap enough to be asked for again and again.
     pub fn detect() -> Self {
-        let level = Level::available().last().copied().unwrap_or(Level::Scalar);
-        Host { level }
+        let widest = Level::ALL.into_iter().rev().find(|level| level.is_available());
+        Host::on(widest.unwrap_or(Level::Scalar))
+    }
+
+    /// A level that is there.
+    fn on(level: Level) -> Self {
+        Host { level, numerics: Numerics::Portable, fused: false, threads: 1 }
     }
 
     /// A level of the caller's choice.
     ///
     /// # Errors
     /// [`LevelError`] for one that the CPU lacks.
-    pub fn new(level: Level) -> Result<Self, LevelError> {
-        if Level::available().contains(&level) { Ok(Host { level }) } else { Err(LevelError(level.name().to_owned())) }
+    pub fn new(level: Level) -> std::result::Result<Self, LevelError> {
+        if level.is_available() { Ok(Host::on(level)) } else { Err(LevelError(level.name().to_owned())) }
     }
 
     /// The level that the environment variable `REINMAX_LEVEL` names, or the widest one where it is not set.
     ///
     /// # Errors
     /// [`LevelError`] for a name that is no level, or a level that the CPU lacks.
-    pub fn from_env() -> Result<Self, LevelError> {
+    pub fn from_env() -> std::result::Result<Self, LevelError> {
         match std::env::var("REINMAX_LEVEL") {
             Ok(name) => Host::new(name.parse()?),
             Err(VarError::NotPresent) => Ok(Host::detect()),
@@ -139,6 +181,54 @@ impl Host {
     pub fn level(&self) -> Level {
         self.level
     }
+
+    /// The same level with other numerics.
+    #[must_use]
+    pub fn with_numerics(self, numerics: Numerics) -> Self {
+        let fused = numerics == Numerics::Fast && self.level >= Level::Avx2 && has_fma();
+        Host { numerics, fused, ..self }
+    }
+
+    /// The same with large kernels cut into up to `threads` parts, which run on rayon's current pool. The bits do not
+    /// depend on it: rows are independent, and a row is never cut. Small kernels stay on the calling thread.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Host { threads: threads.max(1), ..self }
+    }
+
+    /// The most threads that a kernel uses.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// The numerics in use. Where the level has no fused instructions, [`Numerics::Fast`] computes the portable bits.
+    pub fn numerics(&self) -> Numerics {
+        self.numerics
+    }
+}
+
+impl Host {
+    /// Runs a kernel in `parts` parts of nearly as many rows, each a multiple of sixteen.
+    fn run_parts<K: RowKernel>(&self, kernel: K, parts: usize) -> K::Out {
+        let (rows, first) = (kernel.rows(), parts / 2);
+        let row = (rows * first / parts).next_multiple_of(LANES);
+        if parts < 2 || row == 0 || row >= rows {
+            return self.run(kernel);
+        }
+        let (a, b) = kernel.split(row);
+        let (a, b) = rayon::join(|| self.run_parts(a, first), || self.run_parts(b, parts - first));
+        K::join(a, b, row)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_fma() -> bool {
+    is_x86_feature_detected!("fma")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_fma() -> bool {
+    false
 }
 
 /// An entry point: everything the kernel is made of inlines here and is compiled for these features.
@@ -153,16 +243,29 @@ macro_rules! entry {
 }
 
 #[cfg(target_arch = "x86_64")]
-entry!(run_avx2, Avx2, "avx2,bmi1,bmi2");
+entry!(run_avx2, Avx2<false>, "avx2,bmi1,bmi2");
 #[cfg(target_arch = "x86_64")]
-entry!(run_avx512, Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2");
+entry!(run_avx2_fused, Avx2<true>, "avx2,bmi1,bmi2,fma");
+#[cfg(target_arch = "x86_64")]
+entry!(run_avx512_fused, Avx512<true>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma");
+#[cfg(target_arch = "x86_64")]
+entry!(run_avx512, Avx512<false>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2");
 
 impl Backend for Host {
     #[inline]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
+        #[cfg(target_arch = "x86_64")]
+        if K::FUSES && self.fused {
+            return match self.level {
+                // SAFETY: `fused` says that the CPU has FMA besides the level.
+                Level::Avx512 => unsafe { run_avx512_fused(kernel) },
+                // SAFETY: as above; the level is AVX2 at least.
+                _ => unsafe { run_avx2_fused(kernel) },
+            };
+        }
         match self.level {
             Level::Scalar => kernel.run::<Scalar>(),
-            // SAFETY: `level` is one that `Level::available` found.
+            // SAFETY: `level` is one that `Level::is_available` found.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { run_avx2(kernel) },
             // SAFETY: as above.
@@ -170,5 +273,18 @@ impl Backend for Host {
             Level::Avx512 => unsafe { run_avx512(kernel) },
             _ => Portable.run(kernel),
         }
+    }
+
+    fn run_rows<K: RowKernel>(&self, kernel: K) -> K::Out {
+        let parts = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
+        if parts > 1 { self.run_parts(kernel, parts) } else { self.run(kernel) }
+    }
+
+    fn contract(&self, contraction: Contraction<'_>) -> Result<()> {
+        #[cfg(feature = "gemm")]
+        if self.fused {
+            return crate::matmul::contract(self, contraction);
+        }
+        self.run_rows(contraction)
     }
 }

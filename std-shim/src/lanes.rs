@@ -3,3 +3,5 @@
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
+mod transpose;
+mod transpose512;

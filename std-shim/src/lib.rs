@@ -27,11 +27,13 @@ mod entropy;
 mod host;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+#[cfg(feature = "gemm")]
+mod matmul;
 mod owned;
 mod parallel;
 
 pub use entropy::os_seed;
-pub use host::{Host, Level, LevelError};
+pub use host::{Host, Level, LevelError, Numerics};
 pub use owned::{Memory, measure};
 pub use parallel::DataParallel;
 pub use reinmax_core::*;

@@ -29,6 +29,16 @@ pub struct Case {
     pub gumbel: Vec<f32>,
     #[serde(default)]
     pub loss: Vec<f32>,
+    #[serde(default = "one")]
+    pub tau_forward: f32,
+    #[serde(default = "one")]
+    pub tau_backward: f32,
+    #[serde(default)]
+    pub soft_forward: Vec<f64>,
+    #[serde(default)]
+    pub repeats: u32,
+    #[serde(default)]
+    pub exponential: Vec<f32>,
 }
 
 fn one() -> f32 {
@@ -40,7 +50,7 @@ impl Case {
     pub fn scale(&self) -> f64 {
         let inputs = self.upstream.iter().chain(&self.upstream_prob).chain(&self.loss);
         let greatest = inputs.fold(0.0_f32, |greatest, x| greatest.max(x.abs()));
-        f64::from(greatest) * f64::from(1.0 / self.tau).max(1.0)
+        f64::from(greatest) * f64::from(1.0 / self.tau.min(self.tau_backward)).max(1.0)
     }
 }
 

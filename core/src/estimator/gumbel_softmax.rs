@@ -69,12 +69,21 @@ impl Estimator for GumbelSoftmax {
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;
         inputs.check(inputs.k, grad.len())?;
-        backend.run(AddGradient { formula: Relaxed { inverse_tau: 1.0 / self.tau }, inputs, grad });
+        backend.run_rows(AddGradient { formula: Relaxed { inverse_tau: 1.0 / self.tau }, inputs, grad });
         Ok(())
     }
 }
 
 impl GumbelSoftmax {
+    /// The relaxed sample softmax((l + G) / tau), from the perturbed logits that [`Estimator::draw`] saves; both are
+    /// (rows * draws) x k. A loss of it is differentiated by softmax's own gradient.
+    ///
+    /// # Errors
+    /// As [`crate::categorical::softmax`].
+    pub fn relaxed<B: Backend>(&self, backend: &B, perturbed: &[f32], k: usize, out: &mut [f32]) -> Result<()> {
+        crate::categorical::softmax(backend, perturbed, k, self.tau, out)
+    }
+
     /// Draws from Gumbel noise of the caller's (rows * draws * k numbers): writes the perturbed logits to `saved` and
     /// their argmax to `index`, as [`Estimator::draw`] does with noise of its own.
     ///
@@ -130,7 +139,7 @@ fn greatest(row: &[f32]) -> f32 {
 
 /// The first index of the greatest element; `None` where that is NaN or -inf.
 #[inline(always)]
-fn argmax(row: &[f32]) -> Option<u32> {
+pub(crate) fn argmax(row: &[f32]) -> Option<u32> {
     let (mut best, mut at) = (f32::NEG_INFINITY, None);
     for (j, x) in row.iter().enumerate() {
         if x.is_nan() {
@@ -214,12 +223,19 @@ struct Relaxed {
 
 impl Formula for Relaxed {
     const LOGITS: bool = false;
+    const SCRATCH: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        let y = super::straight_through::TemperedSoftmax::new::<D>(group.saved, group.upstream, self.inverse_tau);
+        self.add_with::<L, D>(group, &mut [], grad);
+    }
+    #[inline(always)]
+    fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
+        let y =
+            super::straight_through::TemperedSoftmax::new::<D>(group.saved, group.upstream, self.inverse_tau, scratch);
         let scale = L::splat(self.inverse_tau);
-        for ((v, g), grad) in group.saved.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N)) {
-            let product = y.probs(L::load(v)) * (L::load(g) - y.mean_upstream) * scale;
+        let operands = group.saved.chunks(L::N).zip(group.upstream.chunks(L::N));
+        for (step, ((v, g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
+            let product = y.probs(v, step) * (L::load(g) - y.mean_upstream) * scale;
             (L::load(grad) + product).store(grad);
         }
     }

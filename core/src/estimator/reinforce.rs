@@ -30,26 +30,54 @@ impl ScoreEstimator for Reinforce {
         if !self.baseline.is_finite() {
             return Err(Error::Value { argument: Argument::Coefficient, at: 0 });
         }
-        let rows = check_rows(inputs.probs.len(), inputs.k)?;
-        let draws = rows.checked_mul(inputs.draws).ok_or(Error::TooLarge)?;
-        check_len(Argument::Index, inputs.index.len(), draws)?;
-        check_len(Argument::Grad, grad.len(), inputs.probs.len())?;
-        if inputs.losses.len() != inputs.draws {
-            check_len(Argument::Losses, inputs.losses.len(), draws)?;
-        }
-        check_indices(inputs.index, inputs.k)?;
-        backend.run(AddScores { inputs, baseline: self.baseline, shared: inputs.losses.len() != draws, grad });
+        let shared = check_scores(&inputs, grad.len())?;
+        backend.run(AddScores { inputs, baseline: Baseline::Constant(self.baseline), shared, grad });
         Ok(())
     }
 }
 
+/// Compares lengths, and looks at indices. Whether all rows share the losses of `draws` samples.
+pub(super) fn check_scores(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool> {
+    let rows = check_rows(inputs.probs.len(), inputs.k)?;
+    let draws = rows.checked_mul(inputs.draws).ok_or(Error::TooLarge)?;
+    check_len(Argument::Index, inputs.index.len(), draws)?;
+    check_len(Argument::Grad, grad, inputs.probs.len())?;
+    if inputs.losses.len() != inputs.draws {
+        check_len(Argument::Losses, inputs.losses.len(), draws)?;
+    }
+    check_indices(inputs.index, inputs.k)?;
+    Ok(inputs.losses.len() != draws)
+}
+
+/// What a loss is compared with.
+#[derive(Clone, Copy)]
+pub(super) enum Baseline {
+    /// A number of the caller's.
+    Constant(f32),
+    /// The mean loss of the row's other draws.
+    LeaveOneOut,
+}
+
+impl Baseline {
+    /// The baseline of a row, and the factor of the differences: f - mean of the others = (f - mean) K / (K - 1).
+    fn of(self, losses: &[f32]) -> (f32, f32) {
+        match self {
+            Baseline::Constant(baseline) => (baseline, 1.0),
+            Baseline::LeaveOneOut => {
+                let count = losses.len() as f32;
+                (losses.iter().fold(0.0, |sum, f| sum + f) / count, count / (count - 1.0))
+            }
+        }
+    }
+}
+
 /// `grad += sum over draws, in order, of (f - baseline) (e - p)`. Lengths have been checked.
-struct AddScores<'a> {
-    inputs: ScoreInputs<'a>,
-    baseline: f32,
+pub(super) struct AddScores<'a> {
+    pub(super) inputs: ScoreInputs<'a>,
+    pub(super) baseline: Baseline,
     /// All rows share the losses of `draws` samples.
-    shared: bool,
-    grad: &'a mut [f32],
+    pub(super) shared: bool,
+    pub(super) grad: &'a mut [f32],
 }
 
 impl Kernel for AddScores<'_> {
@@ -60,10 +88,11 @@ impl Kernel for AddScores<'_> {
         for (row, (p, grad)) in rows(probs, k).zip(rows_mut(self.grad, k)).enumerate() {
             let mine = row * draws..(row + 1) * draws;
             let losses = if self.shared { losses } else { losses.get(mine.clone()).unwrap_or(&[]) };
+            let (baseline, factor) = self.baseline.of(losses);
             // e - p, weighted: the sum of weights belongs to p, each weight to its own category.
             let mut total = 0.0;
             for (index, loss) in index.get(mine).unwrap_or(&[]).iter().zip(losses) {
-                let weight = loss - self.baseline;
+                let weight = (loss - baseline) * factor;
                 total += weight;
                 if let Some(grad) = grad.get_mut(*index as usize) {
                     *grad += weight;

@@ -36,9 +36,9 @@ impl Estimator for ReinMax {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.run(AddGradient { formula: Untempered, inputs, grad });
+            backend.run_rows(AddGradient { formula: Untempered, inputs, grad });
         } else {
-            backend.run(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
+            backend.run_rows(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
         }
         Ok(())
     }
@@ -73,11 +73,16 @@ struct Tempered {
 
 impl Formula for Tempered {
     const LOGITS: bool = true;
+    const SCRATCH: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
+        self.add_with::<L, D>(group, &mut [], grad);
+    }
+    #[inline(always)]
+    fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
         let mean = dot::<L, D>(group.probs, group.upstream);
         let drawn = D::pick(group.upstream, group.index);
-        let q = TemperedSoftmax::new::<D>(group.logits, group.upstream, self.inverse_tau);
+        let q = TemperedSoftmax::new::<D>(group.logits, group.upstream, self.inverse_tau, scratch);
         let (half, one, zero) = (L::splat(0.5), L::splat(1.0), L::splat(0.0));
         // <pi, g>
         let midpoint = half * (q.mean_upstream + drawn);
@@ -85,7 +90,7 @@ impl Formula for Tempered {
         for (step, (((x, p), g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
             let g = L::load(g);
             let e = L::select_eq(group.index, D::category(step), one, zero);
-            let twice_pi = q.probs(L::load(x)) + e;
+            let twice_pi = q.probs(x, step) + e;
             let product = twice_pi * (g - midpoint) - half * (L::load(p) * (g - mean));
             (L::load(grad) + product).store(grad);
         }

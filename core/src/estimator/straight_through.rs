@@ -34,9 +34,9 @@ impl Estimator for StraightThrough {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.run(AddGradient { formula: FromProbs, inputs, grad });
+            backend.run_rows(AddGradient { formula: FromProbs, inputs, grad });
         } else {
-            backend.run(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
+            backend.run_rows(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
         }
         Ok(())
     }
@@ -61,46 +61,68 @@ struct Tempered {
 
 impl Formula for Tempered {
     const LOGITS: bool = true;
+    const SCRATCH: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        let tempered = TemperedSoftmax::new::<D>(group.logits, group.upstream, self.inverse_tau);
+        self.add_with::<L, D>(group, &mut [], grad);
+    }
+    #[inline(always)]
+    fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
+        let tempered = TemperedSoftmax::new::<D>(group.logits, group.upstream, self.inverse_tau, scratch);
         let scale = L::splat(self.inverse_tau);
-        for ((x, g), grad) in group.logits.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N)) {
-            let q = tempered.probs(L::load(x));
+        let operands = group.logits.chunks(L::N).zip(group.upstream.chunks(L::N));
+        for (step, ((x, g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
+            let q = tempered.probs(x, step);
             (L::load(grad) + q * (L::load(g) - tempered.mean_upstream) * scale).store(grad);
         }
     }
 }
 
-/// softmax(l / tau) of each lane's row, recomputed element by element so that no row-sized buffer is needed: one
-/// pass finds the normaliser and <q, g>, later passes call [`TemperedSoftmax::probs`].
+/// softmax(l / tau) of each lane's row: one pass finds the normaliser and <q, g>, later passes call
+/// [`TemperedSoftmax::probs`]. Exponentials are kept in scratch memory, or computed again where there is none.
 #[derive(Clone, Copy)]
-pub(super) struct TemperedSoftmax<L> {
+pub(super) struct TemperedSoftmax<'a, L> {
     max: L,
     inverse_tau: L,
     inverse_sum: L,
     /// <q, g>.
     pub(super) mean_upstream: L,
+    kept: &'a [f32],
 }
 
-impl<L: Lanes> TemperedSoftmax<L> {
+impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
+    /// `scratch` is as long as `logits`, or empty.
     #[inline(always)]
-    pub(super) fn new<D: Direction<L>>(logits: &[f32], upstream: &[f32], inverse_tau: f32) -> Self {
+    pub(super) fn new<D: Direction<L>>(
+        logits: &[f32],
+        upstream: &[f32],
+        inverse_tau: f32,
+        scratch: &'a mut [f32],
+    ) -> Self {
         let max = row_max::<L, D>(logits);
         let inverse_tau = L::splat(inverse_tau);
         let (mut sum, mut weighted) = (D::zero(), D::zero());
+        let mut rest = &mut *scratch;
         for (step, (x, g)) in logits.chunks(L::N).zip(upstream.chunks(L::N)).enumerate() {
             let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * inverse_tau);
             D::add(&mut sum, step, e);
             D::add(&mut weighted, step, e * L::load(g));
+            let (slot, tail) = core::mem::take(&mut rest).split_at_mut_checked(x.len()).unwrap_or_default();
+            e.store(slot);
+            rest = tail;
         }
-        let inverse_sum = L::splat(1.0) / D::total(sum);
-        TemperedSoftmax { max, inverse_tau, inverse_sum, mean_upstream: D::total(weighted) * inverse_sum }
+        let inverse_sum = D::reciprocal(D::total(sum));
+        let mean_upstream = D::total(weighted) * inverse_sum;
+        TemperedSoftmax { max, inverse_tau, inverse_sum, mean_upstream, kept: scratch }
     }
 
-    /// q for the categories whose logits are `x`.
+    /// q for the categories of step `step`, whose logits are `x`.
     #[inline(always)]
-    pub(super) fn probs(&self, x: L) -> L {
-        exp_nonpositive((x - self.max) * self.inverse_tau) * self.inverse_sum
+    pub(super) fn probs(&self, x: &[f32], step: usize) -> L {
+        let e = match self.kept.get(step * L::N..) {
+            Some(kept) if !self.kept.is_empty() => L::load(kept),
+            _ => exp_nonpositive((L::load(x) - self.max) * self.inverse_tau),
+        };
+        e * self.inverse_sum
     }
 }

@@ -8,7 +8,7 @@ use super::lanes::Lanes;
 use super::rows::{self, Across, Along, Direction, FoldTree, Tile, with_known_k};
 use super::sample::broadcast;
 use super::{LANES, SHORT};
-use crate::Kernel;
+use crate::{Kernel, RowKernel};
 
 /// What a backward pass reads. Slices of a row's categories; `draws` draws for each row, side by side.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +48,28 @@ pub struct Group<'a, L> {
 }
 
 /// An estimator's gradient for one draw.
-pub trait Formula: Copy {
+pub trait Formula: Copy + Send {
     /// Whether it reads the logits.
     const LOGITS: bool;
+    /// How many of the saved floats belong to a draw among k categories, where there are any; 16 at most for k <= 16.
+    #[inline(always)]
+    fn saved_per_draw(k: usize) -> usize {
+        k
+    }
+    /// Whether `add_with` has a use for scratch memory.
+    const SCRATCH: bool = false;
     /// Adds the gradient of the logits to `grad`. A draw whose upstream gradient is 0 must add 0.
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]);
+    /// The same bits, where there is memory for numbers that `add` would compute twice. `scratch` is a number for
+    /// each of `grad`, or empty.
+    #[inline(always)]
+    fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, _scratch: &mut [f32], grad: &mut [f32]) {
+        self.add::<L, D>(group, grad);
+    }
 }
+
+/// Rows of up to this many categories get scratch memory on SIMD backends: 4 KiB of stack.
+const SCRATCH: usize = 1024;
 
 /// `grad += sum over draws of the formula`, for every row. Lengths have been checked.
 #[derive(Debug)]
@@ -68,23 +84,37 @@ pub struct AddGradient<'a, F> {
 
 impl<F: Formula> Kernel for AddGradient<'_, F> {
     type Out = ();
+    // Formulas that keep exponentials compute them.
+    const FUSES: bool = F::SCRATCH;
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let AddGradient { formula, inputs, grad } = self;
         if inputs.k > SHORT {
-            each_draw::<L, Along, F>(formula, inputs, grad);
+            long_rows::<L, F>(formula, inputs, grad);
         } else if L::N == 1 {
-            if inputs.draws == 1 {
-                each_draw::<L, Across, F>(formula, inputs, grad);
-            } else {
-                draws_in_turn::<L, F>(formula, inputs, grad);
-            }
+            one_lane::<L, F>(formula, inputs, grad);
         } else if inputs.draws == 1 {
             with_known_k!(inputs.k, |k| rows_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         } else {
             with_known_k!(inputs.k, |k| draws_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         }
     }
+}
+
+impl<F: Formula> RowKernel for AddGradient<'_, F> {
+    fn rows(&self) -> usize {
+        rows::row_count(self.grad.len(), self.inputs.k)
+    }
+    fn work(&self) -> usize {
+        self.inputs.upstream.len().max(self.grad.len())
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let AddGradient { formula, inputs, grad } = self;
+        let (a, b) = inputs.split(row);
+        let (grad_a, grad_b) = rows::cut_mut(grad, inputs.k, row);
+        (AddGradient { formula, inputs: a, grad: grad_a }, AddGradient { formula, inputs: b, grad: grad_b })
+    }
+    fn join((): (), (): (), _row: usize) {}
 }
 
 /// `count` rows of `k` elements, from row `first`; empty where the matrix is (an operand that is not used).
@@ -94,13 +124,57 @@ fn take(x: &[f32], k: usize, first: usize, count: usize) -> &[f32] {
 }
 
 impl<'a> GradientInputs<'a> {
+    /// What rows `.. row` read, and what the others do.
+    fn split(self, row: usize) -> (Self, Self) {
+        let (k, draws) = (self.k, self.draws);
+        let (logits, later_logits) = rows::cut(self.logits, k, row);
+        let (probs, later_probs) = rows::cut(self.probs, k, row);
+        let first = row.saturating_mul(draws);
+        let (index, later_index) = self.index.split_at_checked(first).unwrap_or((self.index, &[]));
+        let per_draw = |len: usize| len.checked_div(self.index.len()).unwrap_or(0);
+        let (saved, later_saved) = rows::cut(self.saved, per_draw(self.saved.len()), first);
+        let (upstream, later_upstream) = rows::cut(self.upstream, per_draw(self.upstream.len()), first);
+        (
+            GradientInputs { logits, probs, index, saved, upstream, ..self },
+            GradientInputs {
+                logits: later_logits,
+                probs: later_probs,
+                index: later_index,
+                saved: later_saved,
+                upstream: later_upstream,
+                ..self
+            },
+        )
+    }
+
     /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row.
     #[inline(always)]
-    fn single<'r, L: Lanes>(&self, row: usize, draw: usize, buffer: &'r mut [f32; SHORT]) -> Group<'r, L>
+    pub(crate) fn single<'r, L: Lanes>(
+        &self,
+        row: usize,
+        draw: usize,
+        saved_per_draw: usize,
+        buffer: &'r mut [f32; SHORT],
+    ) -> Group<'r, L>
     where
         'a: 'r,
     {
-        let upstream = match self.column {
+        Group {
+            logits: take(self.logits, self.k, row, 1),
+            probs: take(self.probs, self.k, row, 1),
+            saved: take(self.saved, saved_per_draw, draw, 1),
+            upstream: self.upstream_of(draw, buffer),
+            index: L::splat(self.index.get(draw).map_or(0.0, |index| *index as f32)),
+        }
+    }
+
+    /// The upstream gradient of one draw, k elements. `buffer` is where a single column's becomes a row.
+    #[inline(always)]
+    pub(crate) fn upstream_of<'r>(&self, draw: usize, buffer: &'r mut [f32; SHORT]) -> &'r [f32]
+    where
+        'a: 'r,
+    {
+        match self.column {
             None => take(self.upstream, self.k, draw, 1),
             Some(column) => {
                 *buffer = [0.0; SHORT];
@@ -109,13 +183,6 @@ impl<'a> GradientInputs<'a> {
                 }
                 buffer.get(..self.k).unwrap_or(&[])
             }
-        };
-        Group {
-            logits: take(self.logits, self.k, row, 1),
-            probs: take(self.probs, self.k, row, 1),
-            saved: take(self.saved, self.k, draw, 1),
-            upstream,
-            index: L::splat(self.index.get(draw).map_or(0.0, |index| *index as f32)),
         }
     }
 
@@ -136,12 +203,28 @@ impl<'a> GradientInputs<'a> {
     }
 }
 
+/// Long rows, one draw after the other.
 #[inline(always)]
-fn each_draw<L: Lanes, D: Direction<L>, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    if L::N == 1 || !F::SCRATCH || inputs.k > SCRATCH {
+        return each_draw::<L, F>(formula, inputs, grad);
+    }
+    let (mut scratch, mut buffer) = ([0.0; SCRATCH], [0.0; SHORT]);
+    let scratch = scratch.get_mut(..inputs.k).unwrap_or_default();
+    for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
+        for draw in row * inputs.draws..(row + 1) * inputs.draws {
+            let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
+            formula.add_with::<L, Along>(group, scratch, grad);
+        }
+    }
+}
+
+#[inline(always)]
+fn each_draw<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
             let mut buffer = [0.0; SHORT];
-            formula.add::<L, D>(inputs.single(row, draw, &mut buffer), grad);
+            formula.add::<L, Along>(inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer), grad);
         }
     }
 }
@@ -153,32 +236,29 @@ struct Tiles {
     saved: Tile,
     upstream: Tile,
     grad: Tile,
+    scratch: Tile,
 }
 
 impl Tiles {
     #[inline(always)]
     fn new() -> Self {
         let zero = [[0.0; LANES]; SHORT];
-        Tiles { logits: zero, probs: zero, saved: zero, upstream: zero, grad: zero }
+        Tiles { logits: zero, probs: zero, saved: zero, upstream: zero, grad: zero, scratch: zero }
     }
 
     /// The upstream gradients of up to sixteen draws.
     #[inline(always)]
-    fn load_upstream(&mut self, inputs: &GradientInputs<'_>, first: usize, count: usize) {
+    fn load_upstream<L: Lanes>(&mut self, inputs: &GradientInputs<'_>, first: usize, count: usize) {
         match inputs.column {
-            None => rows::transpose_in(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream),
-            // The other columns have been 0 since the beginning.
+            None => {
+                rows::transpose_in::<L>(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream)
+            }
+            // Columns are written whole, so that with k known a tile can stay in registers.
             Some(column) => {
-                if let Some(lanes) = self.upstream.get_mut(column as usize) {
-                    match inputs.upstream.get(first..).and_then(|g| g.first_chunk::<LANES>()) {
-                        Some(g) if count == LANES => *lanes = *g,
-                        _ => {
-                            *lanes = [0.0; LANES];
-                            for (lane, g) in lanes.iter_mut().zip(take(inputs.upstream, 1, first, count)) {
-                                *lane = *g;
-                            }
-                        }
-                    }
+                let mut lanes = [0.0; LANES];
+                L::load(take(inputs.upstream, 1, first, count)).store(&mut lanes);
+                for (j, slot) in self.upstream.iter_mut().take(inputs.k).enumerate() {
+                    *slot = if j == column as usize { lanes } else { [0.0; LANES] };
                 }
             }
         }
@@ -190,11 +270,12 @@ impl Tiles {
         let group = Group {
             logits: rows::tile_rows(&self.logits, k),
             probs: rows::tile_rows(&self.probs, k),
-            saved: rows::tile_rows(&self.saved, k),
+            saved: rows::tile_rows(&self.saved, F::saved_per_draw(k)),
             upstream: rows::tile_rows(&self.upstream, k),
             index,
         };
-        formula.add::<L, Across>(group, rows::tile_rows_mut(&mut self.grad, k));
+        let scratch = rows::tile_rows_mut(&mut self.scratch, k);
+        formula.add_with::<L, Across>(group, scratch, rows::tile_rows_mut(&mut self.grad, k));
     }
 }
 
@@ -206,16 +287,17 @@ fn rows_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gra
     for grad in grad.chunks_mut(LANES * k.max(1)) {
         let count = LANES.min(inputs.index.len().saturating_sub(first));
         if F::LOGITS {
-            rows::transpose_in(take(inputs.logits, k, first, count), k, &mut tiles.logits);
+            rows::transpose_in::<L>(take(inputs.logits, k, first, count), k, &mut tiles.logits);
         }
-        rows::transpose_in(take(inputs.probs, k, first, count), k, &mut tiles.probs);
+        rows::transpose_in::<L>(take(inputs.probs, k, first, count), k, &mut tiles.probs);
         if !inputs.saved.is_empty() {
-            rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+            let saved = F::saved_per_draw(k);
+            rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
         }
-        tiles.load_upstream(&inputs, first, count);
-        rows::transpose_in(grad, k, &mut tiles.grad);
+        tiles.load_upstream::<L>(&inputs, first, count);
+        rows::transpose_in::<L>(grad, k, &mut tiles.grad);
         tiles.add::<L, F>(formula, k, inputs.indices(first, count));
-        rows::transpose_out(&tiles.grad, k, grad);
+        rows::transpose_out::<L>(&tiles.grad, k, grad);
         first += LANES;
     }
 }
@@ -234,34 +316,46 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
         while offset < inputs.draws {
             let (first, count) = (row * inputs.draws + offset, LANES.min(inputs.draws - offset));
             if !inputs.saved.is_empty() {
-                rows::transpose_in(take(inputs.saved, k, first, count), k, &mut tiles.saved);
+                let saved = F::saved_per_draw(k);
+                rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
             }
-            tiles.load_upstream(&inputs, first, count);
+            tiles.load_upstream::<L>(&inputs, first, count);
             tiles.add::<L, F>(formula, k, inputs.indices(first, count));
             offset += LANES;
         }
-        rows::add_folded(&tiles.grad, grad);
+        rows::add_folded::<L>(&tiles.grad, grad);
     }
 }
 
-/// [`draws_across`] with one lane: the sixteen running sums one after the other, folded as they come.
+/// Short rows with one lane. A single draw is added as it is; many have sixteen running sums, one after the other, folded as
+/// they come. The formula is called in one place: it is the larger part of the code.
 #[inline(always)]
-fn draws_in_turn<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+fn one_lane<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    let single = inputs.draws == 1;
+    let (mut tree, mut buffer, mut sum) = (FoldTree::new(), [0.0; SHORT], [0.0; SHORT]);
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
-        let mut tree = FoldTree::new();
+        tree.clear();
         while let Some(slot) = tree.next_slot() {
-            let mut sum = [0.0; SHORT];
+            if !single {
+                sum = [0.0; SHORT];
+            }
             let mut offset = slot;
             while offset < inputs.draws {
-                let mut buffer = [0.0; SHORT];
-                let group = inputs.single(row, row * inputs.draws + offset, &mut buffer);
-                formula.add::<L, Across>(group, sum.get_mut(..inputs.k).unwrap_or_default());
+                let draw = row * inputs.draws + offset;
+                let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
+                let target = if single { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
+                formula.add::<L, Across>(group, target);
                 offset += LANES;
+            }
+            if single {
+                break;
             }
             tree.push(sum);
         }
-        for (grad, sum) in grad.iter_mut().zip(tree.total()) {
-            *grad += sum;
+        if !single {
+            for (grad, sum) in grad.iter_mut().zip(tree.total()) {
+                *grad += sum;
+            }
         }
     }
 }

@@ -20,16 +20,21 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 /// 0.98 ULP off on [-87.3, 0].
 #[inline(always)]
 pub fn exp_nonpositive<L: Lanes>(x: L) -> L {
-    let biased = x * L::splat(core::f32::consts::LOG2_E) + L::splat(ROUND);
+    let biased = x.mul_add(L::splat(core::f32::consts::LOG2_E), L::splat(ROUND));
     let scale = biased.shift_to_exponent();
     let n = biased - L::splat(ROUND);
-    let t = (x - n * L::splat(LN2_HIGH)) - n * L::splat(LN2_LOW);
+    let t = n.mul_add(L::splat(-LN2_LOW), n.mul_add(L::splat(-LN2_HIGH), x));
     let mut p = L::splat(f32::from_bits(0x3ab5_11e8));
-    p = p * t + L::splat(f32::from_bits(0x3c09_1d10));
-    p = p * t + L::splat(f32::from_bits(0x3d2a_ac79));
-    p = p * t + L::splat(f32::from_bits(0x3e2a_aa49));
-    p = p * t + L::splat(f32::from_bits(0x3eff_fffe));
-    let y = ((t * t) * p + t + L::splat(1.0)) * scale;
+    p = p.mul_add(t, L::splat(f32::from_bits(0x3c09_1d10)));
+    p = p.mul_add(t, L::splat(f32::from_bits(0x3d2a_ac79)));
+    p = p.mul_add(t, L::splat(f32::from_bits(0x3e2a_aa49)));
+    p = p.mul_add(t, L::splat(f32::from_bits(0x3eff_fffe)));
+    let y = if L::FUSED {
+        p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
+    } else {
+        // One rounding less on the way to 1 + t.
+        ((t * t) * p + t) + L::splat(1.0)
+    } * scale;
     L::select_lt(x, L::splat(EXP_FLUSH), L::splat(0.0), y)
 }
 
@@ -52,14 +57,14 @@ pub fn ln<L: Lanes>(x: L) -> L {
     let t = L::select_lt(m, root, m + m, m) - L::splat(1.0);
     let z = t * t;
     let mut p = L::splat(7.037_683_6e-2);
-    p = p * t + L::splat(-1.151_461e-1);
-    p = p * t + L::splat(1.167_699_9e-1);
-    p = p * t + L::splat(-1.242_014_1e-1);
-    p = p * t + L::splat(1.424_932_3e-1);
-    p = p * t + L::splat(-1.666_805_7e-1);
-    p = p * t + L::splat(2.000_071_5e-1);
-    p = p * t + L::splat(-2.499_999_4e-1);
-    p = p * t + L::splat(3.333_333e-1);
+    p = p.mul_add(t, L::splat(-1.151_461e-1));
+    p = p.mul_add(t, L::splat(1.167_699_9e-1));
+    p = p.mul_add(t, L::splat(-1.242_014_1e-1));
+    p = p.mul_add(t, L::splat(1.424_932_3e-1));
+    p = p.mul_add(t, L::splat(-1.666_805_7e-1));
+    p = p.mul_add(t, L::splat(2.000_071_5e-1));
+    p = p.mul_add(t, L::splat(-2.499_999_4e-1));
+    p = p.mul_add(t, L::splat(3.333_333e-1));
     let tail = (t * z) * p + e * L::splat(LN2_LOW) - L::splat(0.5) * z;
     let y = (t + tail) + e * L::splat(LN2_HIGH);
     // x itself where it is inf or NaN; -inf at 0. `!(x < inf)` catches NaN too.

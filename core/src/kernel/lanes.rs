@@ -1,7 +1,7 @@
 //! The vector that kernels are written over: sixteen floats, or one.
 //!
 //! Only operations that give the same bits on every target are here: IEEE add, subtract, multiply, divide and square
-//! root, comparisons, and moves of bits. There is no fused multiply-add, no approximate reciprocal and no reduction:
+//! root, comparisons, and moves of bits. There is no fused multiply-add unless a backend asks for it, no approximate reciprocal and no reduction:
 //! sums go through [`Sums`], whose order is fixed.
 
 use core::ops::{Add, Div, Mul, Sub};
@@ -9,6 +9,7 @@ use core::ops::{Add, Div, Mul, Sub};
 use wide::{bytemuck, f32x16, u32x16};
 
 use super::LANES;
+use super::rows::{Tile, gather_columns, scatter_columns};
 
 /// A vector of [`Lanes::N`] floats.
 pub trait Lanes:
@@ -16,6 +17,10 @@ pub trait Lanes:
 {
     /// Number of floats: 16 or 1.
     const N: usize;
+    /// Whether [`Lanes::mul_add`] rounds once.
+    const FUSED: bool = false;
+    /// How many of these vectors the registers hold: what a matrix product can keep in hand.
+    const REGISTERS: usize;
     /// The sixteen running sums of a long row.
     type Sums: Sums<Self>;
 
@@ -41,15 +46,32 @@ pub trait Lanes:
     fn shift_from_exponent(self) -> Self;
     /// 0, 1, 2, ... one a lane.
     fn ramp() -> Self;
+    /// The first lane.
+    fn first(self) -> f32;
     /// The greatest lane (for a vector without NaN).
     fn greatest(self) -> f32;
     /// Whether every lane is above 0 and below infinity; NaN is not.
     fn all_positive_finite(self) -> bool;
 
+    /// Sixteen rows of `k <= 16` elements become the columns of a tile: element j of row r is `tile[j][r]`.
+    #[inline(always)]
+    fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+        gather_columns(rows, k, tile);
+    }
+    /// The columns of a tile become sixteen rows of `k <= 16` elements again.
+    #[inline(always)]
+    fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+        scatter_columns(tile, k, rows);
+    }
     /// The first `N` elements of `x`; lanes beyond its end hold 0.
     #[inline(always)]
     fn load(x: &[f32]) -> Self {
         Self::load_or(x, 0.0)
+    }
+    /// `self * factor + addend`: rounded twice on portable lanes, once on those of a backend that gives up equal bits.
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        self * factor + addend
     }
     /// The greater of the two, lane by lane; `self` where either is NaN.
     #[inline(always)]
@@ -72,6 +94,8 @@ pub trait Lanes:
 pub trait Sums<L>: Copy {
     /// Sixteen zeros.
     fn zero() -> Self;
+    /// These sixteen numbers.
+    fn of(sums: &[f32; LANES]) -> Self;
     /// Adds the lanes that begin at element `step * N`.
     fn add(&mut self, step: usize, x: L);
     /// The total: folded 8, 4, 2, 1.
@@ -119,6 +143,7 @@ impl Scalar {
 
 impl Lanes for Scalar {
     const N: usize = 1;
+    const REGISTERS: usize = 16;
     type Sums = [f32; LANES];
 
     #[inline(always)]
@@ -168,6 +193,10 @@ impl Lanes for Scalar {
         Scalar(0.0)
     }
     #[inline(always)]
+    fn first(self) -> f32 {
+        self.0
+    }
+    #[inline(always)]
     fn greatest(self) -> f32 {
         self.0
     }
@@ -181,6 +210,10 @@ impl Sums<Scalar> for [f32; LANES] {
     #[inline(always)]
     fn zero() -> Self {
         [0.0; LANES]
+    }
+    #[inline(always)]
+    fn of(sums: &[f32; LANES]) -> Self {
+        *sums
     }
     #[inline(always)]
     fn add(&mut self, step: usize, x: Scalar) {
@@ -207,6 +240,7 @@ impl Vector {
 
 impl Lanes for Vector {
     const N: usize = LANES;
+    const REGISTERS: usize = if cfg!(target_feature = "neon") { 8 } else { 4 };
     type Sums = Self;
 
     #[inline(always)]
@@ -274,6 +308,11 @@ impl Lanes for Vector {
         Vector(f32x16::new(RAMP))
     }
     #[inline(always)]
+    fn first(self) -> f32 {
+        let [first, ..] = self.0.to_array();
+        first
+    }
+    #[inline(always)]
     fn greatest(self) -> f32 {
         let mut greatest = f32::NEG_INFINITY;
         for lane in self.0.to_array() {
@@ -291,6 +330,10 @@ impl Sums<Vector> for Vector {
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(0.0)
+    }
+    #[inline(always)]
+    fn of(sums: &[f32; LANES]) -> Self {
+        Self::load(sums)
     }
     #[inline(always)]
     fn add(&mut self, _step: usize, x: Vector) {

@@ -1,10 +1,16 @@
 //! Matrix products: one contraction for all of them, forward and backward.
+//!
+//! Two bodies: with rows of `b` in hand the lanes lie across its columns ([`columns`]), with a transposed `b` along the
+//! terms of a sum ([`dots`]). Either keeps a tile of the output in registers, so that each number that is loaded is used
+//! several times; how large a tile is says [`Lanes::REGISTERS`]. The order of a sum does not depend on it.
+
+mod columns;
+mod dots;
 
 use super::lanes::Lanes;
-use super::reduce::{Dot, fold_lanes};
-use super::{LANES, SHORT};
+use super::rows::{cut, cut_mut};
 use crate::error::check_len;
-use crate::{Argument, Error, Kernel, Result};
+use crate::{Argument, Error, Kernel, Result, RowKernel};
 
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.
 ///
@@ -66,76 +72,67 @@ impl Contraction<'_> {
         check_len(Argument::Output, self.out.len(), size(self.rows, self.cols)?)?;
         if self.bias.is_empty() { Ok(()) } else { check_len(Argument::Bias, self.bias.len(), self.cols) }
     }
-
-    /// Element (i, j) of `a`.
-    #[inline(always)]
-    fn a(&self, i: usize, j: usize) -> f32 {
-        let at = if self.a.transposed { j * self.rows + i } else { i * self.inner + j };
-        self.a.values.get(at).copied().unwrap_or(0.0)
-    }
-
-    /// Row `c` of a transposed `b`, dotted with row i of `a`.
-    #[inline(always)]
-    fn dot<L: Lanes>(&self, i: usize, c: usize) -> f32 {
-        let row = |x: &'_ [f32], at: usize| -> core::ops::Range<usize> {
-            let start = (at * self.inner).min(x.len());
-            start..(start + self.inner).min(x.len())
-        };
-        let b = self.b.values.get(row(self.b.values, c)).unwrap_or(&[]);
-        if self.a.transposed {
-            // Row i of `a` is a column in memory.
-            let mut sums = [0.0; LANES];
-            for (j, b) in b.iter().enumerate() {
-                if let Some(sum) = sums.get_mut(if self.inner > SHORT { j % LANES } else { 0 }) {
-                    *sum += self.a(i, j) * b;
-                }
-            }
-            return super::lanes::fold(sums);
-        }
-        let a = self.a.values.get(row(self.a.values, i)).unwrap_or(&[]);
-        Dot { a, b }.run::<L>()
-    }
-
-    /// Up to N columns of row i, from column c.
-    #[inline(always)]
-    fn columns<L: Lanes>(&self, i: usize, c: usize, width: usize) -> L {
-        let mut sums = [L::splat(0.0); LANES];
-        let long = self.inner > SHORT;
-        for j in 0..self.inner {
-            let start = j * self.cols + c;
-            let b = self.b.values.get(start..start + width).unwrap_or(&[]);
-            if let Some(sum) = sums.get_mut(if long { j % LANES } else { 0 }) {
-                *sum = *sum + L::splat(self.a(i, j)) * L::load(b);
-            }
-        }
-        fold_lanes(sums)
-    }
 }
 
 impl Kernel for Contraction<'_> {
     type Out = Result<()>;
     #[inline(always)]
-    fn run<L: Lanes>(mut self) -> Result<()> {
+    fn run<L: Lanes>(self) -> Result<()> {
         self.check()?;
-        let out = core::mem::take(&mut self.out);
-        for (i, out) in super::rows::rows_mut(out, self.cols).enumerate() {
-            for (block, out) in out.chunks_mut(L::N).enumerate() {
-                let c = block * L::N;
-                let product = if self.b.transposed {
-                    let mut dots = [0.0; LANES];
-                    for (offset, dot) in dots.iter_mut().take(out.len()).enumerate() {
-                        *dot = self.dot::<L>(i, c + offset);
-                    }
-                    L::load(&dots)
-                } else {
-                    self.columns::<L>(i, c, out.len())
-                };
-                let bias = L::load(self.bias.get(c..).unwrap_or(&[]));
-                let product = if self.bias.is_empty() { product } else { product + bias };
-                let product = if self.add { L::load(out) + product } else { product };
-                product.store(out);
-            }
+        if self.cols == 0 || self.rows == 0 {
+            return Ok(());
+        }
+        match (L::N > 1, L::REGISTERS) {
+            (true, 32..) => self.tiled::<L, 4, 4>(),
+            (true, 8..) => self.tiled::<L, 2, 2>(),
+            _ => self.tiled::<L, 1, 1>(),
         }
         Ok(())
+    }
+}
+
+impl RowKernel for Contraction<'_> {
+    fn rows(&self) -> usize {
+        // The rows of a transposed `a` do not lie side by side.
+        if self.a.transposed || self.check().is_err() { 1 } else { self.rows }
+    }
+    fn work(&self) -> usize {
+        // A multiplication costs less than what other kernels do for a number.
+        self.rows.saturating_mul(self.inner).saturating_mul(self.cols) / 8
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.a.values, self.inner, row);
+        let (out_a, out_b) = cut_mut(self.out, self.cols, row);
+        let (row, rest) = (row.min(self.rows), self.rows.saturating_sub(row));
+        (
+            Contraction { a: Operand::plain(a), out: out_a, rows: row, ..self },
+            Contraction { a: Operand::plain(b), out: out_b, rows: rest, ..self },
+        )
+    }
+    fn join(first: Result<()>, second: Result<()>, _row: usize) -> Result<()> {
+        first.and(second)
+    }
+}
+
+impl Contraction<'_> {
+    /// In tiles of R rows and C columns (of C vectors, where lanes lie across columns).
+    #[inline(always)]
+    fn tiled<L: Lanes, const R: usize, const C: usize>(self) {
+        if self.b.transposed {
+            dots::run::<L, R, C>(self);
+        } else {
+            columns::run::<L, R, C>(self);
+        }
+    }
+
+    /// Finishes up to N neighbouring elements: adds the bias of column `col` on, and what `out` holds where asked to.
+    #[inline(always)]
+    fn finish<L: Lanes>(bias: &[f32], add: bool, col: usize, product: L, out: &mut [f32]) {
+        let product = match bias.get(col..) {
+            Some(bias) if !bias.is_empty() => product + L::load(bias.get(..out.len()).unwrap_or(bias)),
+            _ => product,
+        };
+        let product = if add { L::load(out) + product } else { product };
+        product.store(out);
     }
 }

@@ -1,10 +1,11 @@
 //! Element by element: one function of up to three operands, written or added to the output.
 
 use super::lanes::Lanes;
-use crate::Kernel;
+use super::rows::{cut, cut_mut};
+use crate::{Kernel, RowKernel};
 
 /// A function of `M` numbers, given for lanes.
-pub trait Function<const M: usize>: Copy {
+pub trait Function<const M: usize>: Copy + Send {
     /// The function, on every lane at once.
     fn call<L: Lanes>(self, x: [L; M]) -> L;
 }
@@ -54,4 +55,20 @@ impl<F: Function<M>, const M: usize> Kernel for Pointwise<'_, F, M> {
             .store(out);
         }
     }
+}
+
+impl<F: Function<M>, const M: usize> RowKernel for Pointwise<'_, F, M> {
+    fn rows(&self) -> usize {
+        self.out.len()
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let Pointwise { f, inputs, base, out } = self;
+        let (out_a, out_b) = cut_mut(out, 1, row);
+        let (a, b) = (inputs.map(|x| cut(x, 1, row).0), inputs.map(|x| cut(x, 1, row).1));
+        (Pointwise { f, inputs: a, base, out: out_a }, Pointwise { f, inputs: b, base, out: out_b })
+    }
+    fn join((): (), (): (), _row: usize) {}
 }

@@ -1,6 +1,7 @@
 //! Sums over a whole slice, in the order that `kernel` defines for rows.
 
 use super::lanes::{Lanes, Sums};
+use super::pointwise::Function;
 use super::{LANES, SHORT};
 use crate::Kernel;
 
@@ -45,6 +46,42 @@ impl Kernel for Sum<'_> {
         let mut sums = L::Sums::zero();
         for (step, x) in self.x.chunks(L::N).enumerate() {
             sums.add(step, L::load(x));
+        }
+        sums.fold()
+    }
+}
+
+/// The sum of a function of each element.
+#[derive(Debug)]
+pub struct SumOf<'a, F> {
+    /// The function.
+    pub f: F,
+    /// Its arguments.
+    pub x: &'a [f32],
+}
+
+impl<F: Function<1>> Kernel for SumOf<'_, F> {
+    type Out = f32;
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> f32 {
+        if self.x.len() <= SHORT {
+            let mut terms = [0.0; SHORT];
+            for (x, term) in self.x.chunks(L::N).zip(terms.chunks_mut(L::N)) {
+                self.f.call([L::load(x)]).store(term);
+            }
+            return terms.iter().take(self.x.len()).fold(0.0, |sum, x| sum + x);
+        }
+        let mut sums = L::Sums::zero();
+        let whole = self.x.len() / L::N;
+        let mut blocks = self.x.chunks(L::N);
+        for (step, x) in blocks.by_ref().take(whole).enumerate() {
+            sums.add(step, self.f.call([L::load(x)]));
+        }
+        for x in blocks {
+            // Lanes beyond the end hold f(0): they must not count.
+            let mut terms = [0.0; LANES];
+            self.f.call([L::load(x)]).store(&mut terms);
+            sums.add(whole, L::load(terms.get(..x.len()).unwrap_or(&terms)));
         }
         sums.fold()
     }

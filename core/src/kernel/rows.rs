@@ -16,18 +16,6 @@ macro_rules! with_known_k {
                 let $known = 2;
                 $run
             }
-            4 => {
-                let $known = 4;
-                $run
-            }
-            8 => {
-                let $known = 8;
-                $run
-            }
-            10 => {
-                let $known = 10;
-                $run
-            }
             $known => $run,
         }
     };
@@ -36,6 +24,8 @@ pub(crate) use with_known_k;
 
 /// What differs between lanes across rows and lanes along a row.
 pub trait Direction<L: Lanes> {
+    /// Whether the lanes lie along one row.
+    const ALONG: bool;
     /// A sum in progress.
     type Sum: Copy;
     /// A sum of nothing.
@@ -46,6 +36,8 @@ pub trait Direction<L: Lanes> {
     fn total(sum: Self::Sum) -> L;
     /// The greatest element of each lane's row, from the greatest of each lane.
     fn greatest(x: L) -> L;
+    /// 1 / x, x a total.
+    fn reciprocal(x: L) -> L;
     /// The category that each lane holds in step `step`.
     fn category(step: usize) -> L;
     /// The element of each lane's row that `index` names; 0 where it names none.
@@ -68,6 +60,7 @@ pub struct Across;
 pub struct Along;
 
 impl<L: Lanes> Direction<L> for Across {
+    const ALONG: bool = false;
     type Sum = L;
     #[inline(always)]
     fn zero() -> L {
@@ -86,12 +79,17 @@ impl<L: Lanes> Direction<L> for Across {
         x
     }
     #[inline(always)]
+    fn reciprocal(x: L) -> L {
+        L::splat(1.0) / x
+    }
+    #[inline(always)]
     fn category(step: usize) -> L {
         L::splat(step as f32)
     }
 }
 
 impl<L: Lanes> Direction<L> for Along {
+    const ALONG: bool = true;
     type Sum = L::Sums;
     #[inline(always)]
     fn zero() -> L::Sums {
@@ -110,15 +108,18 @@ impl<L: Lanes> Direction<L> for Along {
         L::splat(x.greatest())
     }
     #[inline(always)]
+    fn reciprocal(x: L) -> L {
+        // All lanes are the same: one division costs a quarter of sixteen.
+        L::splat(1.0 / x.first())
+    }
+    #[inline(always)]
     fn category(step: usize) -> L {
         L::splat((step * L::N) as f32) + L::ramp()
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
         // All lanes hold the same index.
-        let mut first = [0.0];
-        index.store(&mut first);
-        L::splat(row.get(first[0] as usize).copied().unwrap_or(0.0))
+        L::splat(row.get(index.first() as usize).copied().unwrap_or(0.0))
     }
 }
 
@@ -155,6 +156,30 @@ impl<'a> Iterator for Rows<'a> {
     }
 }
 
+/// Steps through a row, N elements at a time, fewer at its end. `chunks` would do, but zips of it hold a division by N, and where
+/// the compiler does not inline one, a panic with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Steps<'a> {
+    rest: &'a [f32],
+    lanes: usize,
+}
+
+/// Iterates over the steps of a row.
+#[inline(always)]
+pub(crate) fn steps<L: Lanes>(x: &[f32]) -> Steps<'_> {
+    Steps { rest: x, lanes: L::N }
+}
+
+impl<'a> Iterator for Steps<'a> {
+    type Item = &'a [f32];
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [f32]> {
+        let (step, rest) = self.rest.split_at_checked(self.lanes).unwrap_or((self.rest, &[]));
+        self.rest = rest;
+        if step.is_empty() { None } else { Some(step) }
+    }
+}
+
 /// [`rows`], to be written.
 #[derive(Debug)]
 pub struct RowsMut<'a> {
@@ -184,6 +209,25 @@ pub trait RowBody<const IN: usize> {
     const ADDS: bool;
     /// Computes one row, or one tile of rows. Returns whether the row was acceptable, for all lanes.
     fn group<L: Lanes, D: Direction<L>>(&mut self, inputs: [&[f32]; IN], out: &mut [f32]) -> bool;
+}
+
+/// Cuts a matrix of rows of `k` elements before row `row`; one that is absent (empty) stays so.
+#[inline]
+pub(crate) fn cut(x: &[f32], k: usize, row: usize) -> (&[f32], &[f32]) {
+    x.split_at_checked(row.saturating_mul(k)).unwrap_or((x, &[]))
+}
+
+/// [`cut`] of what is written.
+#[inline]
+pub(crate) fn cut_mut<T>(x: &mut [T], k: usize, row: usize) -> (&mut [T], &mut [T]) {
+    let at = row.saturating_mul(k).min(x.len());
+    x.split_at_mut_checked(at).unwrap_or_default()
+}
+
+/// How many rows of `k` elements `len` elements are.
+#[inline]
+pub(crate) fn row_count(len: usize, k: usize) -> usize {
+    len.checked_div(k).unwrap_or(0)
 }
 
 /// One transposed tile: element j of sixteen rows is `tile[j]`.
@@ -238,15 +282,15 @@ fn tiled<L: Lanes, B: RowBody<IN>, const IN: usize>(
     for (group, out) in out.chunks_mut(LANES * k.max(1)).enumerate() {
         for (tile, rest) in tiles.iter_mut().zip(&mut rest) {
             let (head, tail) = rest.split_at_checked(out.len()).unwrap_or((rest, &[]));
-            transpose_in(head, k, tile);
+            transpose_in::<L>(head, k, tile);
             *rest = tail;
         }
         if B::ADDS {
-            transpose_in(out, k, &mut out_tile);
+            transpose_in::<L>(out, k, &mut out_tile);
         }
         let inputs = tiles.each_ref().map(|tile| tile_rows(tile, k));
         let ok = body.group::<L, Across>(inputs, tile_rows_mut(&mut out_tile, k));
-        transpose_out(&out_tile, k, out);
+        transpose_out::<L>(&out_tile, k, out);
         if !ok {
             return Err(group * LANES);
         }
@@ -269,16 +313,9 @@ pub fn tile_rows_mut(tile: &mut Tile, k: usize) -> &mut [f32] {
 
 /// Up to sixteen rows of `k <= 16` elements become the columns of a tile; lanes without a row hold 0.
 #[inline(always)]
-pub fn transpose_in(x: &[f32], k: usize, tile: &mut Tile) {
+pub fn transpose_in<L: Lanes>(x: &[f32], k: usize, tile: &mut Tile) {
     match x.get(..LANES * k) {
-        // A whole tile: with k known, the compiler makes shuffles of these loops.
-        Some(x) => {
-            for (j, column) in tile.iter_mut().take(k).enumerate() {
-                for (lane, slot) in column.iter_mut().enumerate() {
-                    *slot = x.get(lane * k + j).copied().unwrap_or(0.0);
-                }
-            }
-        }
+        Some(x) => L::load_columns(x, k, tile),
         None => {
             for (j, column) in tile.iter_mut().take(k).enumerate() {
                 *column = [0.0; LANES];
@@ -292,17 +329,9 @@ pub fn transpose_in(x: &[f32], k: usize, tile: &mut Tile) {
 
 /// The columns of a tile become rows again.
 #[inline(always)]
-pub fn transpose_out(tile: &Tile, k: usize, out: &mut [f32]) {
+pub fn transpose_out<L: Lanes>(tile: &Tile, k: usize, out: &mut [f32]) {
     match out.get_mut(..LANES * k) {
-        Some(out) => {
-            for (j, column) in tile.iter().take(k).enumerate() {
-                for (lane, x) in column.iter().enumerate() {
-                    if let Some(out) = out.get_mut(lane * k + j) {
-                        *out = *x;
-                    }
-                }
-            }
-        }
+        Some(out) => L::store_columns(tile, k, out),
         None => {
             for (lane, row) in rows_mut(out, k).enumerate() {
                 for (column, out) in tile.iter().zip(row) {
@@ -313,11 +342,33 @@ pub fn transpose_out(tile: &Tile, k: usize, out: &mut [f32]) {
     }
 }
 
+/// [`Lanes::load_columns`] in loops: with k known, the compiler makes shuffles of them.
+#[inline(always)]
+pub(super) fn gather_columns(x: &[f32], k: usize, tile: &mut Tile) {
+    for (j, column) in tile.iter_mut().take(k).enumerate() {
+        for (lane, slot) in column.iter_mut().enumerate() {
+            *slot = x.get(lane * k + j).copied().unwrap_or(0.0);
+        }
+    }
+}
+
+/// [`Lanes::store_columns`] in loops.
+#[inline(always)]
+pub(super) fn scatter_columns(tile: &Tile, k: usize, out: &mut [f32]) {
+    for (j, column) in tile.iter().take(k).enumerate() {
+        for (lane, x) in column.iter().enumerate() {
+            if let Some(out) = out.get_mut(lane * k + j) {
+                *out = *x;
+            }
+        }
+    }
+}
+
 /// Folds each vector of a tile (sums over sixteen draws) and adds it to an element of a row.
 #[inline(always)]
-pub fn add_folded(tile: &Tile, out: &mut [f32]) {
+pub fn add_folded<L: Lanes>(tile: &Tile, out: &mut [f32]) {
     for (column, out) in tile.iter().zip(out) {
-        *out += super::lanes::fold(*column);
+        *out += L::Sums::of(column).fold();
     }
 }
 
@@ -334,6 +385,11 @@ impl FoldTree {
     /// Nothing yet.
     pub fn new() -> Self {
         FoldTree { partial: [[0.0; SHORT]; 5], filled: 0 }
+    }
+
+    /// Nothing again.
+    pub fn clear(&mut self) {
+        self.filled = 0;
     }
 
     /// The running sum whose turn it is: 0, 8, 4, 12, ..; `None` after sixteen.

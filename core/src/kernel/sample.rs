@@ -2,14 +2,16 @@
 //!
 //! The index is the smallest j whose prefix sum exceeds u * total, in category order. prefix(j) is the sum of the
 //! whole blocks of 16 before j, each folded 8, 4, 2, 1 and added in order, plus the running sum inside j's block;
-//! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability.
+//! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability. Rows of more
+//! than one block are in [`super::sample_long`].
 
-use super::lanes::{Lanes, fold};
-use super::rows::{self, Tile, with_known_k};
+use super::lanes::Lanes;
+use super::rows::{self, Tile, row_count, with_known_k};
+use super::sample_long::long_rows;
 use super::{LANES, SHORT};
 use crate::categorical::Noise;
 use crate::random::Uniforms;
-use crate::{Argument, Error, Kernel, Result};
+use crate::{Argument, Error, Kernel, Result, RowKernel};
 
 /// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked.
 #[derive(Debug)]
@@ -37,6 +39,9 @@ impl Kernel for DrawIndex<'_> {
         };
         if self.k > SHORT {
             long_rows::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
+        } else if L::N == 1 {
+            // One lane: no tiles, so all row lengths and numbers of draws share one body.
+            draws_across::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
         } else if self.draws == 1 {
             with_known_k!(self.k, |k| rows_across::<L>(self.probs, k, &mut uniforms, self.index));
         } else {
@@ -45,18 +50,33 @@ impl Kernel for DrawIndex<'_> {
     }
 }
 
-/// One draw for each row, k <= 16: lanes hold rows.
+impl RowKernel for DrawIndex<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.probs.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.probs.len().max(self.index.len())
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = rows::cut(self.probs, self.k, row);
+        let (index_a, index_b) = rows::cut_mut(self.index, self.draws, row);
+        let (noise_a, noise_b) = self.noise.split(row.saturating_mul(self.draws));
+        (
+            DrawIndex { probs: a, index: index_a, noise: noise_a, ..self },
+            DrawIndex { probs: b, index: index_b, noise: noise_b, ..self },
+        )
+    }
+    fn join((): (), (): (), _row: usize) {}
+}
+
+/// One draw for each row, k <= 16: lanes, of which there are many, hold rows.
 #[inline(always)]
 fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
     let mut tile: Tile = [[0.0; LANES]; SHORT];
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
         let u = uniforms.lanes::<L>(index.len());
-        if L::N == 1 {
-            invert::<L>(probs, u, index);
-        } else {
-            rows::transpose_in(probs, k, &mut tile);
-            invert::<L>(rows::tile_rows(&tile, k), u, index);
-        }
+        rows::transpose_in::<L>(probs, k, &mut tile);
+        invert::<L>(rows::tile_rows(&tile, k), u, index);
     }
 }
 
@@ -110,8 +130,8 @@ fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
     let mut bits = [0.0; LANES];
     (hit + L::splat(8_388_608.0)).and_bits(0x007f_ffff).store(&mut bits);
     match index.first_chunk_mut::<LANES>() {
-        Some(index) => *index = bits.map(f32::to_bits),
-        None => {
+        Some(index) if L::N == LANES => *index = bits.map(f32::to_bits),
+        _ => {
             for (index, bits) in index.iter_mut().zip(bits) {
                 *index = bits.to_bits();
             }
@@ -119,90 +139,84 @@ fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
     }
 }
 
-/// Rows of more than 16 categories, one draw after the other.
-#[inline(always)]
-fn long_rows<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
-    let mut index = index;
-    for row in rows::rows(probs, k) {
-        let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
-        index = rest;
-        let total = row_total(row);
-        for index in mine {
-            let mut u = [0.0];
-            uniforms.lanes::<L>(1).store(&mut u);
-            *index = invert_long(row, u[0] * total);
-        }
-    }
+/// Writes a one-hot row for each index.
+#[derive(Debug)]
+pub struct OneHot<'a> {
+    /// The category of each row, below k.
+    pub index: &'a [u32],
+    /// Categories in a row.
+    pub k: usize,
+    /// rows x k, written.
+    pub out: &'a mut [f32],
 }
 
-/// The last prefix sum.
-#[inline(always)]
-fn row_total(row: &[f32]) -> f32 {
-    let (mut base, mut total) = (0.0, 0.0);
-    for block in row.chunks(LANES) {
-        total = block.iter().fold(0.0, |sum, p| sum + p) + base;
-        base += fold_block(block);
-    }
-    total
-}
-
-/// The sum of a whole block, folded; what a partial block returns is not used, as nothing follows it.
-#[inline(always)]
-fn fold_block(block: &[f32]) -> f32 {
-    block.first_chunk::<LANES>().map_or(0.0, |block| fold(*block))
-}
-
-/// The smallest index of positive probability whose prefix sum exceeds `threshold`.
-#[inline(always)]
-fn invert_long(row: &[f32], threshold: f32) -> u32 {
-    /// The running sum of a block and its fold differ by at most 2^-18 of the prefix: 15 + 4 roundings, and the
-    /// additions of the bases.
-    const SAFE: f32 = 1.0 + 1.0 / 262_144.0;
-    let mut base = 0.0;
-    let mut start = 0;
-    for block in row.chunks(LANES) {
-        let next = base + fold_block(block);
-        // No prefix of a whole block can exceed the threshold while its end is safely below.
-        if block.len() < LANES || next * SAFE > threshold {
-            let mut sum = 0.0;
-            for (j, p) in block.iter().enumerate() {
-                sum += p;
-                if base + sum > threshold && *p > 0.0 {
-                    return (start + j) as u32;
+impl Kernel for OneHot<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        /// Rows that are cleared at once: a long run of zeros is written faster than many short ones, and what was
+        /// just written is still near when the ones follow.
+        const BLOCK: usize = 256;
+        let OneHot { index, k, out } = self;
+        for (out, index) in out.chunks_mut(BLOCK.saturating_mul(k).max(1)).zip(index.chunks(BLOCK)) {
+            out.fill(0.0);
+            let mut start = 0;
+            for index in index {
+                if let Some(x) = out.get_mut(start + *index as usize) {
+                    *x = 1.0;
                 }
+                start += k;
             }
         }
-        base = next;
-        start += LANES;
     }
-    row.iter().rposition(|p| *p > 0.0).unwrap_or(0) as u32
 }
 
-/// Writes a one-hot row for each index.
-pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) {
-    for (row, index) in rows::rows_mut(out, k).zip(index) {
-        for x in row.iter_mut() {
-            *x = 0.0;
-        }
-        if let Some(x) = row.get_mut(*index as usize) {
-            *x = 1.0;
-        }
+impl RowKernel for OneHot<'_> {
+    fn rows(&self) -> usize {
+        self.index.len()
     }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (index_a, index_b) = self.index.split_at_checked(row).unwrap_or((self.index, &[]));
+        let (a, b) = rows::cut_mut(self.out, self.k, row);
+        (OneHot { index: index_a, out: a, ..self }, OneHot { index: index_b, out: b, ..self })
+    }
+    fn join((): (), (): (), _row: usize) {}
 }
 
 /// Writes 1 for each draw of category `column`, 0 for the others: one column of the one-hot matrix.
-pub fn indicator(index: &[u32], column: u32, out: &mut [f32]) {
-    for (out, index) in out.iter_mut().zip(index) {
-        *out = if *index == column { 1.0 } else { 0.0 };
+#[derive(Debug)]
+pub struct Indicator<'a> {
+    /// The category of each draw.
+    pub index: &'a [u32],
+    /// The category that counts.
+    pub column: u32,
+    /// A number for each draw, written.
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Indicator<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (out, index) in self.out.iter_mut().zip(self.index) {
+            *out = if *index == self.column { 1.0 } else { 0.0 };
+        }
     }
 }
 
 /// Refuses a category that does not exist.
 pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
-    // A whole block at a time without an early exit: such a loop becomes vector instructions.
+    // A whole block at a time without an early exit: such a loop becomes vector instructions. Below 2^31 the top bit of
+    // `index` or of `last - index` is set exactly where the index is beyond the last one; few instruction sets compare
+    // unsigned numbers.
     let end = u32::try_from(k).unwrap_or(u32::MAX);
+    let last = end.wrapping_sub(1);
     for (block, indices) in index.chunks(LANES * LANES).enumerate() {
-        if indices.iter().fold(false, |beyond, index| beyond | (*index >= end)) {
+        let sign = indices.iter().fold(0, |sign, index| sign | index | last.wrapping_sub(*index)) >> 31;
+        if (sign != 0 || end > 1 << 31 || end == 0) && indices.iter().any(|index| *index >= end) {
             let within = indices.iter().position(|index| *index >= end).unwrap_or(0);
             return Err(Error::Value { argument: Argument::Index, at: block * LANES * LANES + within });
         }

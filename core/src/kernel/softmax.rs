@@ -2,8 +2,8 @@
 
 use super::exp::{exp_nonpositive, ln};
 use super::lanes::Lanes;
-use super::rows::{Direction, RowBody, dot, for_rows};
-use crate::{Error, Kernel, Result};
+use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
+use crate::{Error, Kernel, Result, RowKernel};
 
 /// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
 ///
@@ -21,11 +21,25 @@ pub struct Softmax<'a> {
     pub out: &'a mut [f32],
 }
 
-/// The greatest logit of each lane's row.
+/// The greatest logit of each lane's row; NaN does not count.
 #[inline(always)]
 pub fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
-    let mut max = L::splat(f32::NEG_INFINITY);
-    for x in logits.chunks(L::N) {
+    let lowest = L::splat(f32::NEG_INFINITY);
+    let mut max = lowest;
+    let mut rest = logits;
+    if L::N > 1 {
+        // Four chains of comparisons in place of one: each has to wait for itself.
+        let mut chains = [lowest; 4];
+        while let Some((block, tail)) = rest.split_at_checked(4 * L::N) {
+            for (i, chain) in chains.iter_mut().enumerate() {
+                *chain = chain.max(L::load(block.get(i * L::N..).unwrap_or(block)));
+            }
+            rest = tail;
+        }
+        let [a, b, c, d] = chains;
+        max = a.max(b).max(c.max(d));
+    }
+    for x in rest.chunks(L::N) {
         max = max.max(L::load_or(x, f32::NEG_INFINITY));
     }
     D::greatest(max)
@@ -35,11 +49,35 @@ pub fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
 /// exactly where the row has no softmax.
 #[inline(always)]
 pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
+    if L::N > 1 && scale == 1.0 {
+        row_exp_of::<L, D>(logits, |x| x - max, out)
+    } else {
+        row_exp_of::<L, D>(logits, |x| (x - max) * L::splat(scale), out)
+    }
+}
+
+/// Writes exp(f(x)) and returns its sum.
+#[inline(always)]
+fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out: &mut [f32]) -> L {
     let mut sum = D::zero();
-    for (step, (x, out)) in logits.chunks(L::N).zip(out.chunks_mut(L::N)).enumerate() {
-        let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * L::splat(scale));
+    let (mut x, mut out, mut step) = (logits, out, 0);
+    if L::N > 1 {
+        // Blocks of four vectors: a quarter of the bookkeeping.
+        while let (Some((block, x_tail)), true) = (x.split_at_checked(4 * L::N), out.len() >= 4 * L::N) {
+            let (out_block, out_tail) = core::mem::take(&mut out).split_at_mut_checked(4 * L::N).unwrap_or_default();
+            for i in 0..4 {
+                let e = exp_nonpositive(f(L::load(block.get(i * L::N..).unwrap_or(block))));
+                D::add(&mut sum, step + i, e);
+                e.store(out_block.get_mut(i * L::N..).unwrap_or_default());
+            }
+            (x, out, step) = (x_tail, out_tail, step + 4);
+        }
+    }
+    for (x, out) in x.chunks(L::N).zip(out.chunks_mut(L::N)) {
+        let e = exp_nonpositive(f(L::load_or(x, f32::NEG_INFINITY)));
         D::add(&mut sum, step, e);
         e.store(out);
+        step += 1;
     }
     D::total(sum)
 }
@@ -54,7 +92,7 @@ impl RowBody<1> for SoftmaxBody {
     fn group<L: Lanes, D: Direction<L>>(&mut self, [logits]: [&[f32]; 1], out: &mut [f32]) -> bool {
         let max = row_max::<L, D>(logits);
         let sum = row_exp::<L, D>(logits, max, self.scale, out);
-        let inverse = L::splat(1.0) / sum;
+        let inverse = D::reciprocal(sum);
         for e in out.chunks_mut(L::N) {
             (L::load(e) * inverse).store(e);
         }
@@ -64,11 +102,29 @@ impl RowBody<1> for SoftmaxBody {
 
 impl Kernel for Softmax<'_> {
     type Out = Result<()>;
+    const FUSES: bool = true;
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         let mut body = SoftmaxBody { scale: self.scale };
         for_rows::<L, _, 1>(&mut body, self.k, [self.logits], self.out)
             .map_err(|from| bad_logits(self.logits, self.k, from))
+    }
+}
+
+impl RowKernel for Softmax<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.out.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.logits, self.k, row);
+        let (out_a, out_b) = cut_mut(self.out, self.k, row);
+        (Softmax { logits: a, out: out_a, ..self }, Softmax { logits: b, out: out_b, ..self })
+    }
+    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
+        first.and(second.map_err(|error| later(error, row)))
     }
 }
 
@@ -101,10 +157,28 @@ impl RowBody<1> for LogSoftmaxBody {
 
 impl Kernel for LogSoftmax<'_> {
     type Out = Result<()>;
+    const FUSES: bool = true;
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         for_rows::<L, _, 1>(&mut LogSoftmaxBody, self.k, [self.logits], self.out)
             .map_err(|from| bad_logits(self.logits, self.k, from))
+    }
+}
+
+impl RowKernel for LogSoftmax<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.out.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.out.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.logits, self.k, row);
+        let (out_a, out_b) = cut_mut(self.out, self.k, row);
+        (LogSoftmax { logits: a, out: out_a, ..self }, LogSoftmax { logits: b, out: out_b, ..self })
+    }
+    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
+        first.and(second.map_err(|error| later(error, row)))
     }
 }
 
@@ -156,6 +230,25 @@ impl Kernel for AddSoftmaxVjp<'_> {
     }
 }
 
+impl RowKernel for AddSoftmaxVjp<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.grad.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.grad.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.probs, self.k, row);
+        let (up_a, up_b) = cut(self.upstream, self.k, row);
+        let (grad_a, grad_b) = cut_mut(self.grad, self.k, row);
+        (
+            AddSoftmaxVjp { probs: a, upstream: up_a, grad: grad_a, ..self },
+            AddSoftmaxVjp { probs: b, upstream: up_b, grad: grad_b, ..self },
+        )
+    }
+    fn join((): (), (): (), _row: usize) {}
+}
+
 /// `grad += upstream - exp(log_probs) * sum(upstream)`, row by row; a masked category (-inf) gets no gradient.
 #[derive(Debug)]
 pub struct AddLogSoftmaxVjp<'a> {
@@ -196,6 +289,33 @@ impl Kernel for AddLogSoftmaxVjp<'_> {
     fn run<L: Lanes>(self) {
         // The body accepts every row.
         let _ = for_rows::<L, _, 2>(&mut LogSoftmaxVjpBody, self.k, [self.log_probs, self.upstream], self.grad);
+    }
+}
+
+impl RowKernel for AddLogSoftmaxVjp<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.grad.len(), self.k)
+    }
+    fn work(&self) -> usize {
+        self.grad.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let (a, b) = cut(self.log_probs, self.k, row);
+        let (up_a, up_b) = cut(self.upstream, self.k, row);
+        let (grad_a, grad_b) = cut_mut(self.grad, self.k, row);
+        (
+            AddLogSoftmaxVjp { log_probs: a, upstream: up_a, grad: grad_a, ..self },
+            AddLogSoftmaxVjp { log_probs: b, upstream: up_b, grad: grad_b, ..self },
+        )
+    }
+    fn join((): (), (): (), _row: usize) {}
+}
+
+/// The error of a part that begins at row `first`.
+fn later(error: Error, first: usize) -> Error {
+    match error {
+        Error::Logits { row } => Error::Logits { row: row + first },
+        other => other,
     }
 }
 

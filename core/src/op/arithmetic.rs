@@ -85,7 +85,7 @@ pub(super) fn write<B: Backend, F: Function<M>, const M: usize>(
     inputs: [&[f32]; M],
     out: &mut [f32],
 ) -> Result<()> {
-    backend.run(Pointwise { f, inputs, base: Base::Nothing, out });
+    backend.run_rows(Pointwise { f, inputs, base: Base::Nothing, out });
     Ok(())
 }
 
@@ -98,7 +98,7 @@ pub(super) fn add_grad<B: Backend, F: Function<M>, const M: usize>(
 ) {
     if let Some((out, fresh)) = vjp.grads.get_fresh(i) {
         let base = if fresh { Base::Zero } else { Base::Out };
-        vjp.backend.run(Pointwise { f, inputs, base, out });
+        vjp.backend.run_rows(Pointwise { f, inputs, base, out });
     }
 }
 
@@ -250,7 +250,7 @@ fn abs_power<L: Lanes>(x: L, power: f32) -> L {
 }
 
 #[derive(Clone, Copy)]
-struct Power(f32);
+pub(super) struct Power(pub(super) f32);
 impl Function<1> for Power {
     #[inline(always)]
     fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
@@ -260,7 +260,7 @@ impl Function<1> for Power {
 
 /// g * power * |x|^(power - 1) * sign(x), 0 at 0
 #[derive(Clone, Copy)]
-struct PowerVjp(f32);
+pub(super) struct PowerVjp(pub(super) f32);
 impl Function<2> for PowerVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {

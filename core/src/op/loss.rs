@@ -5,7 +5,7 @@ use super::lookup::whole_number;
 use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::kernel::exp::{exp_nonpositive, ln, ln_1p_unit, sigmoid};
 use crate::kernel::lanes::{Lanes, Sums};
-use crate::kernel::rows::{rows, rows_mut};
+use crate::kernel::rows::{rows, rows_mut, steps};
 use crate::kernel::softmax::{bad_logits, row_max};
 use crate::kernel::{SHORT, rows::Along};
 use crate::{Argument, Backend, Error, Kernel, Result, Shape, Tape, Var};
@@ -90,7 +90,7 @@ impl<T: Term> Kernel for RowSums<'_, T> {
         for ((a, b), out) in operands.zip(self.out) {
             let mut sums = L::Sums::zero();
             let mut sum = 0.0;
-            for (step, (a, b)) in a.chunks(L::N).zip(b.chunks(L::N)).enumerate() {
+            for (step, (a, b)) in steps::<L>(a).zip(steps::<L>(b)).enumerate() {
                 let mut terms = [0.0; crate::kernel::LANES];
                 self.term.call(L::load(a), L::load(b)).store(&mut terms);
                 if self.cols <= SHORT {
@@ -122,7 +122,7 @@ impl<T: Term> Kernel for AddRowProducts<'_, T> {
         let operands = rows(self.a, self.cols).zip(rows(self.b, self.cols));
         for (((a, b), grad), g) in operands.zip(rows_mut(self.grad, self.cols)).zip(self.upstream) {
             let g = L::splat(g * self.scale);
-            for ((a, b), grad) in a.chunks(L::N).zip(b.chunks(L::N)).zip(grad.chunks_mut(L::N)) {
+            for ((a, b), grad) in steps::<L>(a).zip(steps::<L>(b)).zip(grad.chunks_mut(L::N)) {
                 (L::load(grad) + g * self.term.call(L::load(a), L::load(b))).store(grad);
             }
         }

@@ -33,7 +33,7 @@ impl<B: Backend> Tape<'_, B> {
 
 /// A number, whatever the element.
 #[derive(Clone, Copy)]
-struct Constant(f32);
+pub(super) struct Constant(pub(super) f32);
 impl Function<0> for Constant {
     #[inline(always)]
     fn call<L: Lanes>(self, []: [L; 0]) -> L {

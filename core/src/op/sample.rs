@@ -10,7 +10,7 @@ use wide::bytemuck;
 use super::{Draws, Forward, Op, Operation, Spec, Vjp};
 use crate::estimator::{DrawInputs, GradientInputs};
 use crate::kernel::SHORT;
-use crate::kernel::sample::{indicator, one_hot};
+use crate::kernel::sample::{Indicator, OneHot};
 use crate::{Argument, Backend, Error, Estimator, Footprint, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
@@ -154,9 +154,9 @@ impl<B: Backend, E: Estimator> Operation<B> for Sample<E> {
     const OP: &'static Op<B> = &Op {
         name: E::NAME,
         forward: |f: Forward<'_, '_, B>| {
-            let (count, k) = (f.shape.rows as usize, f.shape.cols as usize);
+            let (count, k, backend) = (f.shape.rows as usize, f.shape.cols as usize, f.backend);
             let (index, out) = draw::<B, E>(f, count)?;
-            one_hot(index, k, out);
+            backend.run_rows(OneHot { index, k, out });
             Ok(())
         },
         vjp: |v: Vjp<'_, B>| {
@@ -172,9 +172,9 @@ impl<B: Backend, E: Estimator> Operation<B> for SampleColumn<E> {
     const OP: &'static Op<B> = &Op {
         name: E::NAME,
         forward: |f: Forward<'_, '_, B>| {
-            let (count, column) = (f.shape.len(), f.number);
+            let (count, column, backend) = (f.shape.len(), f.number, f.backend);
             let (index, out) = draw::<B, E>(f, count)?;
-            indicator(index, column, out);
+            backend.run(Indicator { index, column, out });
             Ok(())
         },
         vjp: |v: Vjp<'_, B>| {

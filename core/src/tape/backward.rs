@@ -2,7 +2,7 @@
 
 use super::grads::{GradSpan, InputGrads};
 use super::storage::Kind;
-use super::{Tape, Var, offset, span, span_mut};
+use super::{Tape, Var, input_node, offset, span, span_mut};
 use crate::error::check_len;
 use crate::op::{MAX_INPUTS, Matrix, Vjp};
 use crate::{Argument, Backend, Error, Result, Shape};
@@ -57,15 +57,14 @@ impl<B: Backend> Tape<'_, B> {
             span_mut(self.slabs.grads, node.grad, len)?.fill(0.0);
             return Ok(());
         }
-        let inputs = self.inputs(&node)?;
         let values = &*self.slabs.values;
         let (lower, upper) = self.slabs.grads.split_at_mut_checked(node.grad as usize).ok_or(Error::Stale)?;
         let mut matrices = [Matrix::NONE; MAX_INPUTS];
         let mut spans = [None; MAX_INPUTS];
-        for (((matrix, grad_span), input), id) in matrices.iter_mut().zip(&mut spans).zip(inputs).zip(node.inputs) {
-            if let Some(input) = input {
+        for ((matrix, grad_span), id) in matrices.iter_mut().zip(&mut spans).zip(node.inputs) {
+            if let Some(input) = input_node(self.slabs.nodes, id)? {
                 *matrix = Matrix { values: span(values, input.value, input.shape.len())?, shape: input.shape };
-                *grad_span = input.has_grad().then(|| GradSpan::new(id, &input));
+                *grad_span = input.has_grad().then(|| GradSpan::new(id, input));
             }
         }
         (op.vjp)(Vjp {

@@ -1,6 +1,6 @@
 //! Sixteen lanes in two 256-bit registers.
 //!
-//! No fused multiply-add: the bits are those of every other level. Sums fold by halves, in the order of
+//! With `FUSED` a multiply-add is rounded once, for `Numerics::Fast`; without, the bits are those of every other level. Sums fold by halves, in the order of
 //! [`reinmax_core::kernel::lanes::fold`].
 //!
 //! Safety of every unsafe block here: the CPU has the instructions (see the type), and pointers come from slices and
@@ -14,14 +14,17 @@ use core::ops::{Add, Div, Mul, Sub};
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::{Lanes, Sums};
+use reinmax_core::kernel::rows::Tile;
+
+use super::transpose::{self, mask};
 
 /// Lanes 0..8 and 8..16. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX2.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(__m256, __m256);
+pub(crate) struct Avx2<const FUSED: bool>(__m256, __m256);
 
 macro_rules! operators {
     ($($operator:ident $method:ident $intrinsic:ident),*) => {
-        $(impl $operator for Avx2 {
+        $(impl<const FUSED: bool> $operator for Avx2<FUSED> {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -42,18 +45,6 @@ pub(super) unsafe fn fold_eight(x: __m256) -> f32 {
         let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
         let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
-    }
-}
-
-/// A mask whose first `len` lanes (of eight) are set.
-///
-/// # Safety
-/// The CPU has AVX2.
-#[inline(always)]
-unsafe fn mask(len: usize) -> __m256i {
-    unsafe {
-        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(len.min(8) as i32), lanes)
     }
 }
 
@@ -97,8 +88,10 @@ macro_rules! both {
     }};
 }
 
-impl Lanes for Avx2 {
+impl<const FUSED: bool> Lanes for Avx2<FUSED> {
     const N: usize = LANES;
+    const FUSED: bool = FUSED;
+    const REGISTERS: usize = 8;
     type Sums = Self;
 
     #[inline(always)]
@@ -145,6 +138,27 @@ impl Lanes for Avx2 {
         Avx2(low, high)
     }
     #[inline(always)]
+    fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+        unsafe { transpose::load_columns(rows, k, tile) }
+    }
+    #[inline(always)]
+    fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+        unsafe { transpose::store_columns(tile, k, rows) }
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // The instruction gives its second operand where either is NaN, or both are zeros.
+        Avx2(unsafe { _mm256_max_ps(other.0, self.0) }, unsafe { _mm256_max_ps(other.1, self.1) })
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        if !FUSED {
+            return self * factor + addend;
+        }
+        let low = unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) };
+        Avx2(low, unsafe { _mm256_fmadd_ps(self.1, factor.1, addend.1) })
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         both!(|x| self, _mm256_sqrt_ps(x))
     }
@@ -174,6 +188,10 @@ impl Lanes for Avx2 {
         }
     }
     #[inline(always)]
+    fn first(self) -> f32 {
+        unsafe { _mm256_cvtss_f32(self.0) }
+    }
+    #[inline(always)]
     fn greatest(self) -> f32 {
         unsafe {
             let eight = _mm256_max_ps(self.0, self.1);
@@ -188,13 +206,17 @@ impl Lanes for Avx2 {
     }
 }
 
-impl Sums<Avx2> for Avx2 {
+impl<const FUSED: bool> Sums<Avx2<FUSED>> for Avx2<FUSED> {
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(0.0)
     }
     #[inline(always)]
-    fn add(&mut self, _step: usize, x: Avx2) {
+    fn of(sums: &[f32; LANES]) -> Self {
+        Self::load(sums)
+    }
+    #[inline(always)]
+    fn add(&mut self, _step: usize, x: Self) {
         *self = *self + x;
     }
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Sixteen lanes in one 512-bit register.
 //!
-//! No fused multiply-add: the bits are those of every other level. Sums fold by halves, in the order of
+//! With `FUSED` a multiply-add is rounded once, for `Numerics::Fast`; without, the bits are those of every other level. Sums fold by halves, in the order of
 //! [`reinmax_core::kernel::lanes::fold`].
 //!
 //! Safety of every unsafe block here: the CPU has the instructions (see the type), and pointers come from slices and
@@ -14,14 +14,17 @@ use core::ops::{Add, Div, Mul, Sub};
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::{Lanes, Sums};
+use reinmax_core::kernel::rows::Tile;
+
+use super::transpose512;
 
 /// One register. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX-512.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(__m512);
+pub(crate) struct Avx512<const FUSED: bool>(__m512);
 
 macro_rules! operators {
     ($($operator:ident $method:ident $intrinsic:ident),*) => {
-        $(impl $operator for Avx512 {
+        $(impl<const FUSED: bool> $operator for Avx512<FUSED> {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -38,8 +41,10 @@ fn mask(len: usize) -> __mmask16 {
     if len >= LANES { 0xffff } else { (1 << len) - 1 }
 }
 
-impl Lanes for Avx512 {
+impl<const FUSED: bool> Lanes for Avx512<FUSED> {
     const N: usize = LANES;
+    const FUSED: bool = FUSED;
+    const REGISTERS: usize = 32;
     type Sums = Self;
 
     #[inline(always)]
@@ -69,6 +74,26 @@ impl Lanes for Avx512 {
         Avx512(unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a.0, b.0), y.0, x.0) })
     }
     #[inline(always)]
+    fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+        unsafe { transpose512::load_columns(rows, k, tile) }
+    }
+    #[inline(always)]
+    fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+        unsafe { transpose512::store_columns(tile, k, rows) }
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // The instruction gives its second operand where either is NaN, or both are zeros.
+        Avx512(unsafe { _mm512_max_ps(other.0, self.0) })
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        if !FUSED {
+            return self * factor + addend;
+        }
+        Avx512(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         Avx512(unsafe { _mm512_sqrt_ps(self.0) })
     }
@@ -95,6 +120,10 @@ impl Lanes for Avx512 {
         })
     }
     #[inline(always)]
+    fn first(self) -> f32 {
+        unsafe { _mm512_cvtss_f32(self.0) }
+    }
+    #[inline(always)]
     fn greatest(self) -> f32 {
         unsafe { _mm512_reduce_max_ps(self.0) }
     }
@@ -107,13 +136,17 @@ impl Lanes for Avx512 {
     }
 }
 
-impl Sums<Avx512> for Avx512 {
+impl<const FUSED: bool> Sums<Avx512<FUSED>> for Avx512<FUSED> {
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(0.0)
     }
     #[inline(always)]
-    fn add(&mut self, _step: usize, x: Avx512) {
+    fn of(sums: &[f32; LANES]) -> Self {
+        Self::load(sums)
+    }
+    #[inline(always)]
+    fn add(&mut self, _step: usize, x: Self) {
         *self = *self + x;
     }
     #[inline(always)]

@@ -38,6 +38,7 @@ fn record(tape: &mut Tape<'_>, shape: Shape, values: &[f32], draws: u32) -> Resu
     x = tape.mul(x, x)?;
     x = tape.affine(x, 2.0, -0.5)?;
     x = tape.abs_pow(x, 1.7)?;
+    let power = tape.mean_abs_pow(x, -0.5, 2.5)?;
     x = tape.linear(x, weight, bias)?;
     x = tape.matmul(x, weight)?;
     x = tape.leaky_relu(x, 0.01)?;
@@ -57,6 +58,7 @@ fn record(tape: &mut Tape<'_>, shape: Shape, values: &[f32], draws: u32) -> Resu
     let divergence = tape.kl_to_uniform(probs)?;
     x = tape.add(x, entropy)?;
     x = tape.sub(x, divergence)?;
+    x = tape.sub(x, power)?;
     x = tape.detach(x)?;
     x = tape.cross_entropy(x, classes)?;
     let sum = tape.sum(x)?;

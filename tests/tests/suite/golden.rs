@@ -5,8 +5,9 @@ use reinmax::estimator::exact::enumerate;
 use reinmax::kernel::softmax::AddSoftmaxVjp;
 use reinmax::optim::{Adam, Optimizer, RAdam};
 use reinmax::{
-    Backend, Draws, Estimator, GradientInputs, GumbelSoftmax, Host, Memory, ReinMax, Reinforce, ScoreEstimator,
-    ScoreInputs, Shape, StraightThrough, Tape, measure,
+    Argument, Backend, Darn, DecoupledGumbel, DecoupledSt, Draws, Error, Estimator, Gap, GappedSt, GradientInputs,
+    GumbelRao, GumbelSoftmax, Host, Memory, Mve, ReinMax, ReinMaxRao, Reinforce, ScoreEstimator, ScoreInputs, Shape,
+    StraightThrough, Tape, measure,
 };
 use reinmax_tests::golden::{Case, load};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance};
@@ -104,6 +105,101 @@ fn reinforce() {
         Reinforce { baseline: 0.0 }.gradient(&host, inputs, &mut grad).expect("a valid case");
         grad
     });
+}
+
+#[test]
+fn darn() {
+    check("darn", |host, case, probs| {
+        let grad = flat(host, Darn, case, probs);
+        assert_same_bits(&grad, &taped(host, Darn, case), &case.id);
+        grad
+    });
+}
+
+#[test]
+fn gapped_st() {
+    for (file, gap) in [("gst_gap1", Gap::Constant(1.0)), ("gst_gapp", Gap::Adaptive)] {
+        check(file, |host, case, probs| {
+            let estimator = GappedSt { tau: case.tau, gap };
+            let grad = flat(host, estimator, case, probs);
+            assert_same_bits(&grad, &taped(host, estimator, case), &case.id);
+            grad
+        });
+    }
+}
+
+#[test]
+fn decoupled_gumbel() {
+    check("decoupled_stgs", |host, case, probs| {
+        let (mut index, mut saved) = (vec![0; case.sample.len()], vec![0.0; probs.len()]);
+        let estimator = DecoupledGumbel { tau_forward: case.tau_forward, tau_backward: case.tau_backward };
+        let coupled = GumbelSoftmax { tau: case.tau_backward };
+        coupled.draw_with_gumbel(&case.logits, case.k, 1, &case.gumbel, &mut index, &mut saved).expect("valid noise");
+        assert_eq!(index, case.sample, "{}", case.id);
+        let mut relaxed = vec![0.0; probs.len()];
+        estimator.relaxed(&host, &saved, case.k, &mut relaxed).expect("perturbed logits");
+        let tolerance = tolerance::GOLDEN * f64::from(1.0 / case.tau_forward).max(1.0);
+        assert_close(&relaxed, &case.soft_forward, tolerance, &case.id);
+        let mut grad = vec![0.0; probs.len()];
+        estimator.backward(&host, inputs(case, probs, &saved), &mut grad).expect("a valid case");
+        grad
+    });
+}
+
+#[test]
+fn decoupled_st() {
+    check("decoupled_st", |host, case, probs| {
+        let estimator = DecoupledSt { tau_forward: case.tau_forward, tau_backward: case.tau_backward };
+        let saved = vec![0.0; case.sample.len() * estimator.saved_per_draw(case.k)];
+        let mut grad = vec![0.0; probs.len()];
+        estimator.backward(&host, inputs(case, probs, &saved), &mut grad).expect("a valid case");
+        assert_same_bits(&grad, &taped(host, estimator, case), &case.id);
+        grad
+    });
+}
+
+#[test]
+fn gumbel_rao() {
+    check("gr_mck", |host, case, probs| {
+        let estimator = GumbelRao { tau: case.tau, draws: case.repeats };
+        let mut grad = vec![0.0; probs.len()];
+        let inputs = inputs(case, probs, &[]);
+        estimator.backward_with_exponentials(&host, inputs, &case.exponential, &mut grad).expect("a valid case");
+        grad
+    });
+}
+
+#[test]
+fn reinmax_rao() {
+    check("reinmax_rao", |host, case, probs| {
+        let estimator = ReinMaxRao { tau: case.tau, draws: case.repeats };
+        let mut grad = vec![0.0; probs.len()];
+        let inputs = inputs(case, probs, &[]);
+        estimator.backward_with_exponentials(&host, inputs, &case.exponential, &mut grad).expect("a valid case");
+        grad
+    });
+}
+
+#[test]
+fn mve() {
+    check("mve", |host, case, probs| {
+        let grad = flat(host, Mve, case, probs);
+        assert_same_bits(&grad, &taped(host, Mve, case), &case.id);
+        grad
+    });
+    let (probs, mut grad) = ([1.0 / 33.0; 33], [0.0; 33]);
+    let inputs = GradientInputs {
+        logits: &[0.0; 33],
+        probs: &probs,
+        index: &[0],
+        saved: &[],
+        upstream: &probs,
+        k: 33,
+        draws: 1,
+        column: None,
+    };
+    let refused = Mve.backward(&Host::detect(), inputs, &mut grad);
+    assert_eq!(refused, Err(Error::Value { argument: Argument::Categories, at: 33 }));
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ mod gumbel;
 mod handles;
 mod identities;
 mod kernels;
+mod numerics;
 mod optim;
 mod optim_twins;
 mod order;

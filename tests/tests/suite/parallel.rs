@@ -1,7 +1,12 @@
-//! Data-parallel steps: the result belongs to the blocks, not to the threads.
+//! Data-parallel steps and kernels cut into parts: the result does not depend on the threads.
 
-use reinmax::{DataParallel, Draws, Error, Host, ReinMax, Result, Shape, Tape, measure};
-use reinmax_tests::assert_same_bits;
+use reinmax::categorical::{draw, log_softmax, one_hot_on, softmax};
+use reinmax::kernel::linear::{Contraction, Operand};
+use reinmax::{
+    Backend, DataParallel, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Host, Noise, ReinMax, Result, Shape,
+    StraightThrough, Stream, Tape, measure,
+};
+use reinmax_tests::{assert_same_bits, hosts};
 
 const SHAPE: Shape = Shape::new(9, 4);
 
@@ -84,4 +89,84 @@ fn a_step_adds_up_its_blocks_in_order() {
     let got_loss = parallel.step(&mut got, block).expect("all blocks run");
     assert_same_bits(&[got_loss], &[loss], "loss");
     assert_same_bits(&got, &grads, "gradients");
+}
+
+fn uniforms(stream: u64, len: usize) -> Vec<f32> {
+    let mut x = vec![0.0; len];
+    Stream::new(5, stream).fill_uniforms(0, &mut x);
+    x
+}
+
+/// Kernels that are large enough to be cut have the bits of one thread, however many parts there are.
+#[test]
+fn a_kernel_cut_into_parts_has_the_same_bits() {
+    for (rows, k, draws) in [(150_001, 2, 1), (9_001, 33, 1), (401, 1100, 1), (33, 3, 9000), (37, 20, 700)] {
+        let logits: Vec<f32> = uniforms(0, rows * k).iter().map(|u| u * 8.0 - 4.0).collect();
+        let upstream = uniforms(1, rows * draws * k);
+        let all = |host: &Host| {
+            let n = rows * k;
+            let (mut probs, mut logs, mut out) =
+                (vec![f32::NAN; n], vec![f32::NAN; n], vec![f32::NAN; rows * draws * k]);
+            let (mut index, mut grad, mut noise) =
+                (vec![u32::MAX; rows * draws], vec![0.5; n], vec![f32::NAN; 200_003]);
+            softmax(host, &logits, k, 0.9, &mut probs).expect("logits");
+            log_softmax(host, &logits, k, &mut logs).expect("logits");
+            draw(host, &probs, k, draws, Noise::stream(&Stream::new(3, 4), 7), &mut index).expect("probs");
+            one_hot_on(host, &index, k, &mut out).expect("indices");
+            Stream::new(1, 2).fill_uniforms_on(host, 5, &mut noise);
+            let (saved, column) = (&[][..], None);
+            let inputs = GradientInputs {
+                logits: &logits,
+                probs: &probs,
+                index: &index,
+                saved,
+                upstream: &upstream,
+                k,
+                draws,
+                column,
+            };
+            ReinMax { tau: 1.0 }.backward(host, inputs, &mut grad).expect("inputs");
+            StraightThrough { tau: 0.5 }.backward(host, inputs, &mut grad).expect("inputs");
+            let gumbel = GradientInputs { saved: &upstream, ..inputs };
+            GumbelSoftmax { tau: 0.5 }.backward(host, gumbel, &mut grad).expect("inputs");
+            let index: Vec<f32> = index.iter().map(|index| *index as f32).collect();
+            [probs, logs, index, out, grad, noise]
+        };
+        for host in hosts() {
+            let alone = all(&host);
+            for threads in [2, 3, 7] {
+                for (a, b) in alone.iter().zip(all(&host.with_threads(threads))) {
+                    assert_same_bits(a, &b, &format!("{rows} x {k}, {threads} threads, {}", host.level()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_names_the_row_that_has_no_softmax() {
+    let (rows, k) = (100_000, 4);
+    let mut logits = vec![0.0; rows * k];
+    logits[99_990 * k + 1] = f32::NAN;
+    let mut out = vec![0.0; rows * k];
+    let outcome = softmax(&Host::detect().with_threads(3), &logits, k, 1.0, &mut out);
+    assert_eq!(outcome, Err(Error::Logits { row: 99_990 }));
+}
+
+#[test]
+fn a_matrix_product_cut_into_parts_has_the_same_bits() {
+    let (rows, inner, cols) = (301, 70, 67);
+    let (a, b, bias) = (uniforms(0, rows * inner), uniforms(1, inner * cols), uniforms(2, cols));
+    let product = |host: &Host, transposed: bool| {
+        let mut out = vec![0.25; rows * cols];
+        let b = Operand { values: &b, transposed };
+        let contraction =
+            Contraction { a: Operand::plain(&a), b, bias: &bias, rows, inner, cols, add: true, out: &mut out };
+        host.contract(contraction).expect("sizes");
+        out
+    };
+    for transposed in [false, true] {
+        let host = Host::detect();
+        assert_same_bits(&product(&host, transposed), &product(&host.with_threads(2), transposed), "two threads");
+    }
 }

@@ -5,6 +5,7 @@ use rand_pcg::Pcg32;
 use reinmax::Stream;
 use reinmax::random::{fill_uniforms, uniform};
 use reinmax_tests::tolerance::SIGMAS;
+use reinmax_tests::{assert_same_bits, hosts};
 
 /// SplitMix64, written again from its definition.
 fn splitmix64(x: u64) -> u64 {
@@ -25,6 +26,11 @@ fn a_stream_is_pcg32_with_mixed_seed_and_stream() {
                 let expected: Vec<f32> = (0..length).map(|_| uniform(generator.next_u32())).collect();
                 let mut got = vec![0.0; length];
                 Stream::new(seed, stream).fill_uniforms(index, &mut got);
+                for host in hosts() {
+                    let mut on_level = vec![f32::NAN; got.len()];
+                    Stream::new(seed, stream).fill_uniforms_on(&host, index, &mut on_level);
+                    assert_same_bits(&on_level, &got, host.level().name());
+                }
                 assert_eq!(got, expected, "seed {seed} stream {stream} index {index}");
             }
             assert_eq!(Stream::new(seed, stream).pcg32(index), reference);

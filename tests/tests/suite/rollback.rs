@@ -32,7 +32,7 @@ fn setup(tape: &mut Tape<'_>, k: u32) -> Result<Setup> {
 
 type Record = fn(&mut Tape<'_>, Setup) -> Result<Var>;
 
-const OPERATIONS: [(&str, Record); 36] = [
+const OPERATIONS: [(&str, Record); 37] = [
     ("input", |t, _| t.input(Shape::new(2, 2), &[1.0; 4])),
     ("differentiable_input", |t, _| t.differentiable_input(Shape::new(2, 2), &[1.0; 4])),
     ("view", |t, s| t.view(s.x, Shape::new(1, t.shape(s.x)?.len() as u32))),
@@ -46,6 +46,7 @@ const OPERATIONS: [(&str, Record); 36] = [
     ("mul", |t, s| t.mul(s.x, s.x)),
     ("affine", |t, s| t.affine(s.x, 2.0, 1.0)),
     ("abs_pow", |t, s| t.abs_pow(s.x, 2.7)),
+    ("mean_abs_pow", |t, s| t.mean_abs_pow(s.x, -0.5, 2.7)),
     ("matmul", |t, s| t.matmul(s.x, s.square)),
     ("linear", |t, s| t.linear(s.x, s.square, s.bias)),
     ("relu", |t, s| t.relu(s.x)),
@@ -151,6 +152,8 @@ fn failures(tape: &mut Tape<'_>, s: Setup) {
         tape.select(s.x, s.x, s.bias),
         tape.abs_pow(s.x, 0.0),
         tape.abs_pow(s.x, f32::INFINITY),
+        tape.mean_abs_pow(s.x, 0.0, 0.0),
+        tape.mean_abs_pow(s.x, 0.0, f32::NAN),
         tape.bce_with_logits(s.x, s.bias),
         tape.param(Shape::SCALAR, &[1.0]),
         tape.input(Shape::new(1, 2), &[1.0]),

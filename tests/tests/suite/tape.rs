@@ -1,10 +1,10 @@
 //! The tape's contracts: exact footprints, handles that cannot lie, replay, gradients that accumulate where they should.
 
 use reinmax::{
-    Draws, Error, Footprint, GumbelSoftmax, Memory, Node, Portable, ReinMax, Result, Shape, Slab, StraightThrough,
-    Tape, TapeMem, Var, measure,
+    Draws, Error, Footprint, GumbelSoftmax, Host, Memory, Node, Portable, ReinMax, Result, Shape, Slab,
+    StraightThrough, Tape, TapeMem, Var, measure,
 };
-use reinmax_tests::{assert_close, assert_same_bits, tolerance};
+use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance};
 
 /// The polynomial task with one draw a sample, as a microcontroller runs it.
 fn polynomial(tape: &mut Tape<'_>) -> Result<Var> {
@@ -265,4 +265,39 @@ fn a_measuring_tape_has_shapes_but_no_values() {
     assert_eq!(tape.value(loss), Err(Error::Measuring));
     assert_eq!(tape.backward(loss), Ok(()));
     assert!(tape.params().is_empty());
+}
+
+/// The fused loss has the bits of the chain it fuses, forward and backward, at every length and level.
+#[test]
+fn mean_abs_pow_is_affine_abs_pow_and_mean() {
+    for host in hosts() {
+        for (n, power) in (1..=130).map(|n| (n, [0.5, 1.0, 1.5, 2.0, 2.7, 3.0][n % 6])) {
+            let values: Vec<f32> =
+                (0..n).map(|i| [0.45, -0.0, 1.0, 0.0, -3.25][i % 5] + (i / 5) as f32 * 0.11).collect();
+            let run = |fused: bool| {
+                let record = |tape: &mut Tape<'_, Host>| {
+                    let w = tape.param(Shape::new(1, n as u32), &values)?;
+                    let loss = if fused {
+                        tape.mean_abs_pow(w, -0.45, power)?
+                    } else {
+                        let shifted = tape.affine(w, 1.0, -0.45)?;
+                        let powers = tape.abs_pow(shifted, power)?;
+                        tape.mean(powers)?
+                    };
+                    tape.affine(loss, -1.5, 0.0)
+                };
+                let mut memory = Memory::new(&measure(host, |tape| record(tape).map(drop)).expect("it records"));
+                let mut tape = Tape::with_backend(memory.slabs(), host);
+                let loss = record(&mut tape).expect("room");
+                // Twice: the second pass adds to what is there.
+                tape.backward(loss).expect("a loss");
+                tape.backward(loss).expect("a loss");
+                (tape.value(loss).expect("recorded").to_vec(), tape.param_grads().to_vec())
+            };
+            let ((loss, grads), (chain_loss, chain_grads)) = (run(true), run(false));
+            let what = format!("n = {n}, power {power}, {}", host.level());
+            assert_same_bits(&loss, &chain_loss, &what);
+            assert_same_bits(&grads, &chain_grads, &what);
+        }
+    }
 }

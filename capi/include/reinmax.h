@@ -1,0 +1,826 @@
+/* reinmax: backpropagation through categorical samples, in memory that the caller lends.
+ *
+ * The library allocates nothing, holds no global state and no lock, and never panics. Two threads may be in it at once, on
+ * different tapes and arrays.
+ *
+ * Every function returns REINMAX_STATUS_OK (0) or a negative status, unless its type says otherwise; the statuses that a
+ * function can return stand in its description. On an error a tape has recorded nothing, and plain output arrays are
+ * unspecified. NULL, misaligned and overlapping pointers are errors. What cannot be checked is the caller's part: a pointer
+ * must lead to as many elements as described, of memory outside of the tape's slabs that nothing else writes during the call.
+ *
+ * Everything is a matrix of floats, row-major: rows x cols, or rows x k for rows of k categories. A handle (uint64_t) names a
+ * recorded tensor; one that is out of date is REINMAX_STATUS_STALE, never a wrong answer.
+ *
+ *     static reinmax_node nodes[8];  static float values[64], grads[64], saved[8];
+ *     static reinmax_tape tape;
+ *     reinmax_slabs slabs = {nodes, 8, values, 64, grads, 64, saved, 8};
+ *     uint64_t logits, probs, one_hot;
+ *     reinmax_tape_init(&tape, &slabs, 0);
+ *     reinmax_tape_param(&tape, 2, 3, initial, &logits);
+ *     reinmax_tape_softmax(&tape, logits, &probs);
+ *     reinmax_tape_sample_reinmax(&tape, 1.0f, logits, probs, 1, NULL, &one_hot);
+ */
+
+#ifndef REINMAX_H
+#define REINMAX_H
+
+/* Generated from the crate reinmax-capi: ./ci.sh header writes it anew. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What a function returns: 0, or a negative number. Numbers are only ever added.
+enum reinmax_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // It worked.
+  REINMAX_STATUS_OK = 0,
+  // A slab is too short. reinmax_tape_error names the slab, and the length that would have been enough.
+  REINMAX_STATUS_FULL = -1,
+  // An array has the wrong length.
+  REINMAX_STATUS_LENGTH = -2,
+  // A tensor has the wrong shape.
+  REINMAX_STATUS_SHAPE = -3,
+  // A number is not what its role allows: a temperature that is not positive, an index beyond the categories.
+  REINMAX_STATUS_VALUE = -4,
+  // A row of logits holds NaN or +inf, or nothing but -inf.
+  REINMAX_STATUS_LOGITS = -5,
+  // A row without categories.
+  REINMAX_STATUS_NO_CATEGORIES = -6,
+  // A size that does not fit in 32 bits, or in memory.
+  REINMAX_STATUS_TOO_LARGE = -7,
+  // A handle or a mark from before a reset, or of another tape.
+  REINMAX_STATUS_STALE = -8,
+  // The loss is not 1 x 1.
+  REINMAX_STATUS_NOT_SCALAR = -9,
+  // The tensor depends on no parameter or differentiable input.
+  REINMAX_STATUS_NO_GRAD = -10,
+  // A parameter after something else was recorded.
+  REINMAX_STATUS_PARAM_AFTER_OP = -11,
+  // Only inputs and parameters can be set.
+  REINMAX_STATUS_NOT_A_LEAF = -12,
+  // A measuring tape has no values.
+  REINMAX_STATUS_MEASURING = -13,
+  // The tape has run out of handles: initialise a new one, with another number.
+  REINMAX_STATUS_EPOCHS_EXHAUSTED = -14,
+  // A pointer is NULL where it must not be.
+  REINMAX_STATUS_NULL = -100,
+  // A pointer is not aligned to its type.
+  REINMAX_STATUS_MISALIGNED = -101,
+  // An array that is written shares memory with another argument or with the tape.
+  REINMAX_STATUS_OVERLAP = -102,
+  // The tape was not initialised.
+  REINMAX_STATUS_NOT_INITIALISED = -103,
+  // Uniforms and forced categories at once.
+  REINMAX_STATUS_BOTH_NOISES = -104,
+  // An error of the core that this interface has no number for.
+  REINMAX_STATUS_UNKNOWN = -127,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum reinmax_status reinmax_status;
+#else
+typedef int32_t reinmax_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// A tape. Opaque; zeroed or not, it must be initialised. It may be moved (copied as bytes) between calls, not used twice.
+typedef struct reinmax_tape {
+  // Opaque.
+  size_t opaque_words[24];
+  // Opaque.
+  uint64_t opaque_longs[6];
+} reinmax_tape;
+
+// Where draws come from. NULL in place of a pointer to this: the tape's stream.
+typedef struct reinmax_draws {
+  // Numbers in [0, 1), in the order in which draws use them; or NULL.
+  const float *uniforms;
+  // Categories, one for each draw, even such of probability 0; or NULL.
+  const uint32_t *forced;
+  // Elements of whichever is not NULL; all of them must be used.
+  size_t len;
+} reinmax_draws;
+
+// Where the draws of a plain array come from.
+typedef struct reinmax_noise {
+  // Numbers in [0, 1), as many as the draws take; or NULL.
+  const float *uniforms;
+  // Categories, one for each draw, even such of probability 0; or NULL.
+  const uint32_t *forced;
+  // Elements of whichever is not NULL.
+  size_t len;
+  // With both NULL: the sequence. With forced categories: noise that an estimator needs besides.
+  uint64_t seed;
+  // Which sequence of this seed.
+  uint64_t stream;
+  // The first output to take. The next call continues with this plus the number of uniforms taken.
+  uint64_t position;
+} reinmax_noise;
+
+// Gradient descent: v = momentum v + g, params -= lr v.
+typedef struct reinmax_sgd {
+  // Learning rate.
+  float lr;
+  // How much of the velocity stays, in [0, 1).
+  float momentum;
+  // weight_decay * params is added to the gradient.
+  float weight_decay;
+} reinmax_sgd;
+
+// Adam, in PyTorch's arithmetic.
+typedef struct reinmax_adam {
+  // Learning rate.
+  float lr;
+  // Decay of the first moment, in [0, 1).
+  float beta1;
+  // Decay of the second moment, in [0, 1).
+  float beta2;
+  // Added to the root of the second moment.
+  float eps;
+  // weight_decay * params is added to the gradient.
+  float weight_decay;
+} reinmax_adam;
+
+// RAdam, in PyTorch's arithmetic.
+typedef struct reinmax_radam {
+  // Learning rate.
+  float lr;
+  // Decay of the first moment, in [0, 1).
+  float beta1;
+  // Decay of the second moment, in [0, 1).
+  float beta2;
+  // Added to the root of the second moment.
+  float eps;
+  // weight_decay * params is added to the gradient.
+  float weight_decay;
+} reinmax_radam;
+
+// One recorded operation: what a slab of nodes is made of. Opaque.
+typedef struct reinmax_node {
+  // Opaque.
+  const uint8_t *opaque_pointer;
+  // Opaque.
+  uint32_t opaque_words[16];
+} reinmax_node;
+
+// The memory lent to a tape, for as long as the tape is in use. Its content does not matter.
+typedef struct reinmax_slabs {
+  // One for each recorded operation. Not to be touched while the tape is in use.
+  struct reinmax_node *nodes;
+  // Elements of nodes.
+  size_t nodes_len;
+  // Values; parameters first.
+  float *values;
+  // Elements of values.
+  size_t values_len;
+  // Gradients; those of parameters first.
+  float *grads;
+  // Elements of grads.
+  size_t grads_len;
+  // What operations keep for the backward pass. Not to be touched while the tape is in use.
+  float *saved;
+  // Elements of saved.
+  size_t saved_len;
+} reinmax_slabs;
+
+// How long slabs must be, in elements.
+typedef struct reinmax_footprint {
+  // Of nodes.
+  size_t nodes;
+  // Of values.
+  size_t values;
+  // Of gradients.
+  size_t grads;
+  // Of saved numbers.
+  size_t saved;
+} reinmax_footprint;
+
+// The numbers behind an error. Fields that a status has no use for are 0.
+typedef struct reinmax_error {
+  // The status that was returned.
+  reinmax_status status;
+  // FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: the argument, numbered as in the
+  // Rust enum `Argument` (0 logits, 1 probs, 2 upstream, 3 grad, 4 index, 5 uniforms, ...).
+  uint32_t argument;
+  // LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
+  size_t expected[2];
+  // LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: the first is the position. LOGITS: the first is the row.
+  size_t got[2];
+} reinmax_error;
+
+// A place to rewind to. Opaque; it may be copied.
+typedef struct reinmax_mark {
+  // Opaque.
+  size_t opaque_words[5];
+} reinmax_mark;
+
+// All of them.
+#define reinmax_status_ALL { reinmax_status_Ok, reinmax_status_Full, reinmax_status_Length, reinmax_status_Shape, reinmax_status_Value, reinmax_status_Logits, reinmax_status_NoCategories, reinmax_status_TooLarge, reinmax_status_Stale, reinmax_status_NotScalar, reinmax_status_NoGrad, reinmax_status_ParamAfterOp, reinmax_status_NotALeaf, reinmax_status_Measuring, reinmax_status_EpochsExhausted, reinmax_status_Null, reinmax_status_Misaligned, reinmax_status_Overlap, reinmax_status_NotInitialised, reinmax_status_BothNoises, reinmax_status_Unknown, }
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// ReinMax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_reinmax(struct reinmax_tape *tape,
+                                           float tau,
+                                           uint64_t logits,
+                                           uint64_t probs,
+                                           uint32_t repeats,
+                                           const struct reinmax_draws *draws,
+                                           uint64_t *out);
+
+// ReinMax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_reinmax(struct reinmax_tape *tape,
+                                                  float tau,
+                                                  uint64_t logits,
+                                                  uint64_t probs,
+                                                  uint32_t repeats,
+                                                  uint32_t column,
+                                                  const struct reinmax_draws *draws,
+                                                  uint64_t *out);
+
+// ReinMax: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_reinmax(float tau, size_t k, size_t *uniforms, size_t *saved);
+
+// ReinMax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_reinmax(float tau,
+                                    const float *logits,
+                                    const float *probs,
+                                    size_t rows,
+                                    size_t k,
+                                    size_t draws,
+                                    const struct reinmax_noise *noise,
+                                    uint32_t *index,
+                                    float *saved);
+
+// ReinMax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_reinmax(float tau,
+                                        const float *logits,
+                                        const float *probs,
+                                        const uint32_t *index,
+                                        const float *saved,
+                                        const float *upstream,
+                                        size_t rows,
+                                        size_t k,
+                                        size_t draws,
+                                        float *grad);
+
+// StraightThrough: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_straight_through(struct reinmax_tape *tape,
+                                                    float tau,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// StraightThrough: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_straight_through(struct reinmax_tape *tape,
+                                                           float tau,
+                                                           uint64_t logits,
+                                                           uint64_t probs,
+                                                           uint32_t repeats,
+                                                           uint32_t column,
+                                                           const struct reinmax_draws *draws,
+                                                           uint64_t *out);
+
+// StraightThrough: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_straight_through(float tau, size_t k, size_t *uniforms, size_t *saved);
+
+// StraightThrough: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_straight_through(float tau,
+                                             const float *logits,
+                                             const float *probs,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             const struct reinmax_noise *noise,
+                                             uint32_t *index,
+                                             float *saved);
+
+// StraightThrough: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_straight_through(float tau,
+                                                 const float *logits,
+                                                 const float *probs,
+                                                 const uint32_t *index,
+                                                 const float *saved,
+                                                 const float *upstream,
+                                                 size_t rows,
+                                                 size_t k,
+                                                 size_t draws,
+                                                 float *grad);
+
+// GumbelSoftmax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_gumbel_softmax(struct reinmax_tape *tape,
+                                                  float tau,
+                                                  uint64_t logits,
+                                                  uint64_t probs,
+                                                  uint32_t repeats,
+                                                  const struct reinmax_draws *draws,
+                                                  uint64_t *out);
+
+// GumbelSoftmax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_gumbel_softmax(struct reinmax_tape *tape,
+                                                         float tau,
+                                                         uint64_t logits,
+                                                         uint64_t probs,
+                                                         uint32_t repeats,
+                                                         uint32_t column,
+                                                         const struct reinmax_draws *draws,
+                                                         uint64_t *out);
+
+// GumbelSoftmax: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_gumbel_softmax(float tau, size_t k, size_t *uniforms, size_t *saved);
+
+// GumbelSoftmax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_gumbel_softmax(float tau,
+                                           const float *logits,
+                                           const float *probs,
+                                           size_t rows,
+                                           size_t k,
+                                           size_t draws,
+                                           const struct reinmax_noise *noise,
+                                           uint32_t *index,
+                                           float *saved);
+
+// GumbelSoftmax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_gumbel_softmax(float tau,
+                                               const float *logits,
+                                               const float *probs,
+                                               const uint32_t *index,
+                                               const float *saved,
+                                               const float *upstream,
+                                               size_t rows,
+                                               size_t k,
+                                               size_t draws,
+                                               float *grad);
+
+// Reinforce: adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+//
+// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_gradient_reinforce(float baseline,
+                                          const float *probs,
+                                          const uint32_t *index,
+                                          const float *losses,
+                                          size_t losses_len,
+                                          size_t rows,
+                                          size_t k,
+                                          size_t draws,
+                                          float *grad);
+
+// probs = softmax(logits / tau), row by row; both rows x k. -inf masks a category.
+//
+// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_softmax(const float *logits, size_t rows, size_t k, float tau, float *probs);
+
+// log_probs = logits - logsumexp(logits), row by row; both rows x k.
+//
+// Errors: NO_CATEGORIES, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_log_softmax(const float *logits, size_t rows, size_t k, float *log_probs);
+
+// Draws draws categories for each row of probs (rows x k): rows * draws indices, the draws of a row side by side. One uniform a
+// draw; the index is the smallest whose prefix sum exceeds it.
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for 0 draws, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw(const float *probs,
+                            size_t rows,
+                            size_t k,
+                            size_t draws,
+                            const struct reinmax_noise *noise,
+                            uint32_t *index);
+
+// A row of k zeros and a single one for each of rows indices: out is rows x k.
+//
+// Errors: NO_CATEGORIES, VALUE for an index beyond k, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_one_hot(const uint32_t *index, size_t rows, size_t k, float *out);
+
+// Outputs position .. position + len of the sequence (seed, stream), as numbers strictly between 0 and 1.
+//
+// Errors: TOO_LARGE, NULL, MISALIGNED.
+reinmax_status reinmax_uniforms(uint64_t seed, uint64_t stream, uint64_t position, float *out, size_t len);
+
+// a + b, element by element, of equal shapes. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_add(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// a - b, element by element, of equal shapes. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sub(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// a * b, element by element, of equal shapes. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_mul(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// scale * x + shift.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_affine(struct reinmax_tape *tape, uint64_t x, float scale, float shift, uint64_t *out);
+
+// |x|^power, for a power above 0. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_abs_pow(struct reinmax_tape *tape, uint64_t x, float power, uint64_t *out);
+
+// a where mask is not 0, else b; of equal shapes. The mask takes no gradient. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_select(struct reinmax_tape *tape, uint64_t mask, uint64_t a, uint64_t b, uint64_t *out);
+
+// max(x, 0).
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_relu(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// x above 0, slope * x elsewhere.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_leaky_relu(struct reinmax_tape *tape, uint64_t x, float slope, uint64_t *out);
+
+// 1 / (1 + e^-x).
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sigmoid(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// tanh x.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_tanh(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// softmax of each row; -inf masks a category. Errors: LOGITS, NO_CATEGORIES.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_softmax(struct reinmax_tape *tape, uint64_t logits, uint64_t *out);
+
+// logits - logsumexp(logits) of each row. Errors: LOGITS, NO_CATEGORIES.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_log_softmax(struct reinmax_tape *tape, uint64_t logits, uint64_t *out);
+
+// a (n x m) times b (m x c): n x c. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_matmul(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// x (n x in) times the transpose of weight (out x in) plus bias (1 x out): n x out. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_linear(struct reinmax_tape *tape,
+                                   uint64_t x,
+                                   uint64_t weight,
+                                   uint64_t bias,
+                                   uint64_t *out);
+
+// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE, VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_gather_rows(struct reinmax_tape *tape, uint64_t table, uint64_t index, uint64_t *out);
+
+// The one-hot row of each row's greatest element, the first of equals. No gradient. Errors: NO_CATEGORIES.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_argmax_one_hot(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// Binary cross-entropy with targets in [0, 1], summed over a row: n x 1. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_bce_with_logits(struct reinmax_tape *tape,
+                                            uint64_t logits,
+                                            uint64_t targets,
+                                            uint64_t *out);
+
+// -ln of the softmax at each row's class (n x 1, whole numbers as floats): n x 1. Errors: SHAPE, LOGITS, VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_cross_entropy(struct reinmax_tape *tape, uint64_t logits, uint64_t classes, uint64_t *out);
+
+// -sum p ln p of each row: n x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_entropy(struct reinmax_tape *tape, uint64_t probs, uint64_t *out);
+
+// sum p ln p + ln k of each row: n x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_kl_to_uniform(struct reinmax_tape *tape, uint64_t probs, uint64_t *out);
+
+// The sum of all elements: 1 x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sum(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// The mean of all elements: 1 x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_mean(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// The same values as rows x cols; shared, not copied. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_view(struct reinmax_tape *tape, uint64_t x, uint32_t rows, uint32_t cols, uint64_t *out);
+
+// The same values, through which no gradient flows; shared, not copied.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_detach(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// Each row repeats times: row r becomes rows r * repeats and on. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_repeat_rows(struct reinmax_tape *tape, uint64_t x, uint32_t repeats, uint64_t *out);
+
+// Columns start .. start + cols of each row. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_slice(struct reinmax_tape *tape, uint64_t x, uint32_t start, uint32_t cols, uint64_t *out);
+
+// One column: n x 1. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_column(struct reinmax_tape *tape, uint64_t x, uint32_t column, uint64_t *out);
+
+// The columns of a, then those of b; both have as many rows. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_concat(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// The usual coefficients with a learning rate of the caller's.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sgd_default(float lr, struct reinmax_sgd *out);
+
+// How many floats of state len parameters need; zeros to begin with.
+size_t reinmax_sgd_state_len(size_t len);
+
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above. step
+// counts from 1.
+//
+// Errors: VALUE for a coefficient out of its range or step 0, TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been
+// changed then.
+reinmax_status reinmax_sgd_step(const struct reinmax_sgd *config,
+                                uint32_t step,
+                                float *params,
+                                const float *grads,
+                                size_t len,
+                                float *state);
+
+// The usual coefficients with a learning rate of the caller's.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_adam_default(float lr, struct reinmax_adam *out);
+
+// How many floats of state len parameters need; zeros to begin with.
+size_t reinmax_adam_state_len(size_t len);
+
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above. step
+// counts from 1.
+//
+// Errors: VALUE for a coefficient out of its range or step 0, TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been
+// changed then.
+reinmax_status reinmax_adam_step(const struct reinmax_adam *config,
+                                 uint32_t step,
+                                 float *params,
+                                 const float *grads,
+                                 size_t len,
+                                 float *state);
+
+// The usual coefficients with a learning rate of the caller's.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_radam_default(float lr, struct reinmax_radam *out);
+
+// How many floats of state len parameters need; zeros to begin with.
+size_t reinmax_radam_state_len(size_t len);
+
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above. step
+// counts from 1.
+//
+// Errors: VALUE for a coefficient out of its range or step 0, TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been
+// changed then.
+reinmax_status reinmax_radam_step(const struct reinmax_radam *config,
+                                  uint32_t step,
+                                  float *params,
+                                  const float *grads,
+                                  size_t len,
+                                  float *state);
+
+// Scales len gradients so that their Euclidean norm is at most max_norm; the norm before goes to norm (NULL: nowhere).
+//
+// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, NULL, MISALIGNED.
+reinmax_status reinmax_clip_norm(float *grads, size_t len, float max_norm, float *norm);
+
+// Moves each of len gradients into [-limit, limit].
+//
+// Errors: VALUE for a limit that is not positive, TOO_LARGE, NULL, MISALIGNED.
+reinmax_status reinmax_clip_by_value(float *grads, size_t len, float limit);
+
+// The version of this interface. It changes when a function or a type does; additions leave it as it is.
+uint32_t reinmax_abi_version(void);
+
+// A sentence about a status: static, zero-terminated, never NULL. Any number may be asked about.
+const char *reinmax_status_string(int32_t status);
+
+// The size of a reinmax_tape in bytes, for languages that do not read this header.
+size_t reinmax_tape_size(void);
+
+// The alignment of a reinmax_tape in bytes.
+size_t reinmax_tape_align(void);
+
+// The size of a reinmax_node in bytes.
+size_t reinmax_node_size(void);
+
+// The alignment of a reinmax_node in bytes.
+size_t reinmax_node_align(void);
+
+// Makes an empty tape on slabs of the caller's. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
+// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it are
+// refused then.
+//
+// Errors: NULL, MISALIGNED, OVERLAP (slabs that share memory).
+reinmax_status reinmax_tape_init(struct reinmax_tape *tape,
+                                 const struct reinmax_slabs *slabs,
+                                 uint32_t number);
+
+// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no floats.
+// Run the code that records, then ask for the footprint.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_tape_init_measuring(struct reinmax_tape *tape,
+                                           struct reinmax_node *nodes,
+                                           size_t nodes_len);
+
+// The most that has been recorded at any time: exact slab lengths, one element less is FULL.
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_footprint(struct reinmax_tape *tape, struct reinmax_footprint *out);
+
+// The numbers behind what the last call on this tape returned. Asking leaves them as they are.
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_error(struct reinmax_tape *tape, struct reinmax_error *out);
+
+// Draws from now on come from output 0 of the sequence (seed, stream).
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_seed(struct reinmax_tape *tape, uint64_t seed, uint64_t stream);
+
+// The sequence's next output: with seed and stream, all there is to know about future draws. Part of a checkpoint.
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_cursor(struct reinmax_tape *tape, uint64_t *out);
+
+// Moves to output cursor of the sequence.
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_set_cursor(struct reinmax_tape *tape, uint64_t cursor);
+
+// Declares a parameter, rows x cols, and sets it from rows * cols values. Parameters come before everything else.
+//
+// Errors: FULL, PARAM_AFTER_OP, TOO_LARGE, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_param(struct reinmax_tape *tape,
+                                  uint32_t rows,
+                                  uint32_t cols,
+                                  const float *values,
+                                  uint64_t *out);
+
+// Records rows * cols values of the caller's as a tensor that takes no gradient.
+//
+// Errors: FULL, TOO_LARGE, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_input(struct reinmax_tape *tape,
+                                  uint32_t rows,
+                                  uint32_t cols,
+                                  const float *values,
+                                  uint64_t *out);
+
+// Records rows * cols values as a tensor whose gradient adds up until reinmax_tape_zero_grad.
+//
+// Errors: FULL, TOO_LARGE, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_differentiable_input(struct reinmax_tape *tape,
+                                                 uint32_t rows,
+                                                 uint32_t cols,
+                                                 const float *values,
+                                                 uint64_t *out);
+
+// Gives an input or a parameter len new values, for the next replay.
+//
+// Errors: STALE, NOT_A_LEAF, LENGTH, MEASURING, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_set(struct reinmax_tape *tape, uint64_t leaf, const float *values, size_t len);
+
+// Where all parameters, one after the other, and their gradients lie: len floats each, to be read and written between calls.
+// The pointers hold as long as the slabs. len is 0 on a measuring tape.
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_params(struct reinmax_tape *tape,
+                                   float **params,
+                                   float **grads,
+                                   size_t *len);
+
+// Where the values of a tensor lie: rows * cols floats, row-major, until the tensor is reset.
+//
+// Errors: STALE, MEASURING, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_value(struct reinmax_tape *tape, uint64_t var, const float **out);
+
+// Where the gradient of a tensor lies: rows * cols floats, row-major, until the tensor is reset.
+//
+// Errors: STALE, NO_GRAD, MEASURING, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_grad(struct reinmax_tape *tape, uint64_t var, const float **out);
+
+// The shape of a tensor.
+//
+// Errors: STALE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_shape(struct reinmax_tape *tape, uint64_t var, uint32_t *rows, uint32_t *cols);
+
+// A place to rewind to: everything recorded so far stays.
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_mark(struct reinmax_tape *tape, struct reinmax_mark *out);
+
+// Forgets everything recorded since the mark; its memory is free again and its handles are stale. O(1).
+//
+// Errors: STALE, EPOCHS_EXHAUSTED, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_reset(struct reinmax_tape *tape, const struct reinmax_mark *mark);
+
+// Runs everything recorded since the mark forward again, on what inputs and parameters hold now and on new draws (NULL: the
+// tape's stream), with the bits of a fresh recording. It cannot return FULL.
+//
+// Errors: STALE, LENGTH and VALUE for the draws, LOGITS, OVERLAP, BOTH_NOISES, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_replay(struct reinmax_tape *tape,
+                                   const struct reinmax_mark *mark,
+                                   const struct reinmax_draws *draws);
+
+// Fills in the gradients of everything that the loss (1 x 1) depends on. Those of inputs and parameters add up until
+// reinmax_tape_zero_grad; all others start from 0.
+//
+// Errors: STALE, NOT_SCALAR, NO_GRAD, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_backward(struct reinmax_tape *tape, uint64_t loss);
+
+// The same from a tensor of any shape, with its len upstream gradients.
+//
+// Errors: STALE, LENGTH, NO_GRAD, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_backward_with(struct reinmax_tape *tape, uint64_t var, const float *upstream, size_t len);
+
+// Sets the gradients of all inputs and parameters to 0.
+//
+// Errors: NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_zero_grad(struct reinmax_tape *tape);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* REINMAX_H */

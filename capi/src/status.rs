@@ -1,0 +1,234 @@
+//! Status codes: what a function returns, and the numbers behind the last error of a tape.
+
+use core::ffi::{CStr, c_char};
+
+use reinmax_core::{Argument, Error, Slab};
+
+/// What a function returns: 0, or a negative number. Numbers are only ever added.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It worked.
+    Ok = 0,
+    /// A slab is too short. reinmax_tape_error names the slab, and the length that would have been enough.
+    Full = -1,
+    /// An array has the wrong length.
+    Length = -2,
+    /// A tensor has the wrong shape.
+    Shape = -3,
+    /// A number is not what its role allows: a temperature that is not positive, an index beyond the categories.
+    Value = -4,
+    /// A row of logits holds NaN or +inf, or nothing but -inf.
+    Logits = -5,
+    /// A row without categories.
+    NoCategories = -6,
+    /// A size that does not fit in 32 bits, or in memory.
+    TooLarge = -7,
+    /// A handle or a mark from before a reset, or of another tape.
+    Stale = -8,
+    /// The loss is not 1 x 1.
+    NotScalar = -9,
+    /// The tensor depends on no parameter or differentiable input.
+    NoGrad = -10,
+    /// A parameter after something else was recorded.
+    ParamAfterOp = -11,
+    /// Only inputs and parameters can be set.
+    NotALeaf = -12,
+    /// A measuring tape has no values.
+    Measuring = -13,
+    /// The tape has run out of handles: initialise a new one, with another number.
+    EpochsExhausted = -14,
+    /// A pointer is NULL where it must not be.
+    Null = -100,
+    /// A pointer is not aligned to its type.
+    Misaligned = -101,
+    /// An array that is written shares memory with another argument or with the tape.
+    Overlap = -102,
+    /// The tape was not initialised.
+    NotInitialised = -103,
+    /// Uniforms and forced categories at once.
+    BothNoises = -104,
+    /// An error of the core that this interface has no number for.
+    Unknown = -127,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Status; 21] = [
+        Status::Ok,
+        Status::Full,
+        Status::Length,
+        Status::Shape,
+        Status::Value,
+        Status::Logits,
+        Status::NoCategories,
+        Status::TooLarge,
+        Status::Stale,
+        Status::NotScalar,
+        Status::NoGrad,
+        Status::ParamAfterOp,
+        Status::NotALeaf,
+        Status::Measuring,
+        Status::EpochsExhausted,
+        Status::Null,
+        Status::Misaligned,
+        Status::Overlap,
+        Status::NotInitialised,
+        Status::BothNoises,
+        Status::Unknown,
+    ];
+
+    fn from_code(code: i32) -> Option<Self> {
+        Status::ALL.into_iter().find(|status| *status as i32 == code)
+    }
+}
+
+/// The numbers behind an error. Fields that a status has no use for are 0.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CError {
+    /// The status that was returned.
+    pub status: Status,
+    /// FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: the argument, numbered as in the
+    /// Rust enum `Argument` (0 logits, 1 probs, 2 upstream, 3 grad, 4 index, 5 uniforms, ...).
+    pub argument: u32,
+    /// LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
+    pub expected: [usize; 2],
+    /// LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: the first is the position. LOGITS: the first is the row.
+    pub got: [usize; 2],
+}
+
+impl CError {
+    pub(crate) const NONE: CError = CError::of(Status::Ok);
+
+    pub(crate) const fn of(status: Status) -> Self {
+        CError { status, argument: 0, expected: [0; 2], got: [0; 2] }
+    }
+}
+
+impl From<Error> for CError {
+    fn from(error: Error) -> Self {
+        let status = Status::from_code(-i32::from(error.number())).unwrap_or(Status::Unknown);
+        let plain = CError::of(status);
+        let of = |argument: Argument| argument as u32;
+        match error {
+            Error::Full { slab, need } => {
+                let argument = match slab {
+                    Slab::Nodes => 0,
+                    Slab::Values => 1,
+                    Slab::Grads => 2,
+                    Slab::Saved => 3,
+                };
+                CError { argument, expected: [need, 0], ..plain }
+            }
+            Error::Length { argument, expected, got } => {
+                CError { argument: of(argument), expected: [expected, 0], got: [got, 0], ..plain }
+            }
+            Error::Shape { argument, expected, got } => CError {
+                argument: of(argument),
+                expected: [expected.rows as usize, expected.cols as usize],
+                got: [got.rows as usize, got.cols as usize],
+                ..plain
+            },
+            Error::Value { argument, at } => CError { argument: of(argument), got: [at, 0], ..plain },
+            Error::Logits { row } => CError { got: [row, 0], ..plain },
+            _ => plain,
+        }
+    }
+}
+
+/// What functions of this crate return before C sees it.
+pub(crate) type Result<T> = core::result::Result<T, CError>;
+
+/// A result as C sees it.
+pub(crate) fn status_of(result: Result<()>) -> Status {
+    match result {
+        Ok(()) => Status::Ok,
+        Err(error) => error.status,
+    }
+}
+
+/// The version of this interface. It changes when a function or a type does; additions leave it as it is.
+#[unsafe(no_mangle)]
+pub extern "C" fn reinmax_abi_version() -> u32 {
+    1
+}
+
+/// A sentence about a status: static, zero-terminated, never NULL. Any number may be asked about.
+#[unsafe(no_mangle)]
+pub extern "C" fn reinmax_status_string(status: i32) -> *const c_char {
+    sentence(Status::from_code(status)).as_ptr()
+}
+
+fn sentence(status: Option<Status>) -> &'static CStr {
+    let Some(status) = status else { return c"no status of this library" };
+    match status {
+        Status::Ok => c"success",
+        Status::Full => c"a slab is full; reinmax_tape_error says how long it must be",
+        Status::Length => c"an array has the wrong length",
+        Status::Shape => c"a tensor has the wrong shape",
+        Status::Value => c"a number is out of its range",
+        Status::Logits => c"a row of logits holds NaN or +inf, or only -inf",
+        Status::NoCategories => c"a row needs at least one category",
+        Status::TooLarge => c"the size does not fit in 32 bits, or in memory",
+        Status::Stale => c"the handle is from before a reset, or of another tape",
+        Status::NotScalar => c"the loss is not of shape 1x1; reinmax_tape_backward_with takes an upstream gradient",
+        Status::NoGrad => c"the tensor depends on no parameter or differentiable input",
+        Status::ParamAfterOp => c"parameters must be declared before anything else is recorded",
+        Status::NotALeaf => c"only inputs and parameters can be set",
+        Status::Measuring => c"a measuring tape has no values",
+        Status::EpochsExhausted => c"the tape has run out of handles; initialise a new one with another number",
+        Status::Null => c"a pointer is NULL",
+        Status::Misaligned => c"a pointer is not aligned to its type",
+        Status::Overlap => c"an array that is written overlaps another argument or the tape's memory",
+        Status::NotInitialised => c"the tape is not initialised",
+        Status::BothNoises => c"uniforms and forced categories exclude each other",
+        Status::Unknown => c"an error that this interface has no number for",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reinmax_core::Shape;
+
+    /// Every variant of the core's error has a status of its own, with the variant's number.
+    #[test]
+    fn every_error_has_a_status() {
+        let (argument, shape) = (Argument::Tau, Shape::new(1, 2));
+        let all = [
+            Error::Full { slab: Slab::Saved, need: 7 },
+            Error::Length { argument, expected: 1, got: 2 },
+            Error::Shape { argument, expected: shape, got: shape },
+            Error::Value { argument, at: 3 },
+            Error::Logits { row: 4 },
+            Error::NoCategories,
+            Error::TooLarge,
+            Error::Stale,
+            Error::NotScalar,
+            Error::NoGrad,
+            Error::ParamAfterOp,
+            Error::NotALeaf,
+            Error::Measuring,
+            Error::EpochsExhausted,
+        ];
+        assert_eq!(all.len(), usize::from(Error::VARIANTS), "a variant is missing in this list");
+        for (i, error) in all.into_iter().enumerate() {
+            let status = CError::from(error).status;
+            assert_eq!(status as i32, -(i as i32 + 1), "{error}");
+            assert_eq!(Status::ALL[i + 1], status);
+        }
+        assert_eq!(CError::from(all[0]), CError { argument: 3, expected: [7, 0], ..CError::of(Status::Full) });
+    }
+
+    #[test]
+    fn every_status_has_a_sentence_of_its_own() {
+        let sentences: Vec<_> = Status::ALL.iter().map(|status| sentence(Some(*status))).collect();
+        for (i, sentence) in sentences.iter().enumerate() {
+            assert!(!sentences[..i].contains(sentence), "{sentence:?}");
+        }
+        for unknown in [1, -99, i32::MIN] {
+            assert!(Status::from_code(unknown).is_none());
+        }
+    }
+}

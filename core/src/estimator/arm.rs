@@ -1,0 +1,119 @@
+//! ARM: augment, REINFORCE, merge; an antithetic pair of binary draws shares one uniform number.
+//!
+//! ```text
+//! z = category 0 iff u < p_0,   z' = category 0 iff 1 - u < p_0
+//! grad of l_0 = sum over pairs of (f(z') - f(z)) (u - 1/2),   grad of l_1 its negative
+//! ```
+//!
+//! Yin and Zhou, "ARM: Augment-REINFORCE-Merge Gradient for Stochastic Binary Networks" (arXiv 1807.11143). k = 2 only.
+//! Bias: none. Variance: below REINFORCE, as the pair is negatively correlated. Cost: O(1) a pair, two losses, no
+//! upstream gradient. It has no tau. [`draw_antithetic`] makes the pairs.
+
+use super::{ScoreEstimator, ScoreInputs};
+use crate::categorical::check_rows;
+use crate::error::check_len;
+use crate::kernel::lanes::Lanes;
+use crate::kernel::rows::{rows, rows_mut};
+use crate::kernel::sample::check_uniforms;
+use crate::{Argument, Backend, Error, Kernel, Result};
+
+/// The ARM estimator. Draws come in pairs, side by side, the first of a pair from u, the second from 1 - u.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Arm<'a> {
+    /// rows * draws / 2: what the pairs were drawn from.
+    pub uniforms: &'a [f32],
+}
+
+/// Draws antithetic pairs: `index` receives rows * 2 * pairs categories, the two of a pair side by side, from
+/// rows * pairs `uniforms`. `probs` is rows x 2.
+///
+/// # Errors
+/// [`Error::Value`] for k other than 2 or a uniform outside [0, 1), [`Error::Length`].
+pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u32]) -> Result<()> {
+    let rows = check_binary(probs.len(), k)?;
+    let pairs = uniforms.len().checked_div(rows).unwrap_or(0);
+    check_len(Argument::Uniforms, uniforms.len(), rows * pairs)?;
+    check_len(Argument::Index, index.len(), uniforms.len().checked_mul(2).ok_or(Error::TooLarge)?)?;
+    check_uniforms(uniforms)?;
+    for (at, (index, u)) in index.chunks_mut(2).zip(uniforms).enumerate() {
+        let p = probs.get(at.checked_div(pairs).unwrap_or(0) * 2).copied().unwrap_or(0.0);
+        for (index, u) in index.iter_mut().zip([*u, 1.0 - *u]) {
+            *index = u32::from(u >= p);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses rows that are not binary; the number of rows.
+pub(super) fn check_binary(probs: usize, k: usize) -> Result<usize> {
+    if k == 2 { check_rows(probs, k) } else { Err(Error::Value { argument: Argument::Categories, at: k }) }
+}
+
+/// Refuses what does not make pairs; whether all rows share the losses.
+pub(super) fn check_pairs(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool> {
+    check_binary(inputs.probs.len(), inputs.k)?;
+    if inputs.draws == 0 || !inputs.draws.is_multiple_of(2) {
+        return Err(Error::Value { argument: Argument::Repeats, at: 0 });
+    }
+    super::reinforce::check_scores(inputs, grad)
+}
+
+impl ScoreEstimator for Arm<'_> {
+    const NAME: &'static str = "arm";
+
+    /// # Errors
+    /// Those of the trait, and [`Error::Value`] for k other than 2, an odd number of draws, or a uniform outside [0, 1).
+    fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
+        let shared = check_pairs(&inputs, grad.len())?;
+        check_len(Argument::Uniforms, self.uniforms.len(), inputs.index.len() / 2)?;
+        check_uniforms(self.uniforms)?;
+        backend.run(AddPairs { inputs, weight: Weight::Arm(self.uniforms), shared, grad });
+        Ok(())
+    }
+}
+
+/// What multiplies f(first) - f(second) of a pair in the gradient of l_0.
+#[derive(Clone, Copy)]
+pub(super) enum Weight<'a> {
+    /// 1/2 - u.
+    Arm(&'a [f32]),
+    /// max(p) / 2, with the sign of the pair; 0 where both are equal.
+    DisArm,
+}
+
+/// Adds pair after pair, each row on its own. Lengths have been checked.
+pub(super) struct AddPairs<'a> {
+    pub(super) inputs: ScoreInputs<'a>,
+    pub(super) weight: Weight<'a>,
+    pub(super) shared: bool,
+    pub(super) grad: &'a mut [f32],
+}
+
+impl Kernel for AddPairs<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let ScoreInputs { probs, index, losses, draws, .. } = self.inputs;
+        for (row, (p, grad)) in rows(probs, 2).zip(rows_mut(self.grad, 2)).enumerate() {
+            let mine = row * draws..(row + 1) * draws;
+            let losses = if self.shared { losses } else { losses.get(mine.clone()).unwrap_or(&[]) };
+            let pairs = index.get(mine).unwrap_or(&[]).chunks_exact(2).zip(losses.chunks_exact(2));
+            let greater = p.iter().fold(0.0_f32, |greatest, p| if greatest < *p { *p } else { greatest });
+            let mut total = 0.0;
+            for (pair, (index, loss)) in pairs.enumerate() {
+                let ([first, second], [f, other]) = (index, loss) else { continue };
+                total += (f - other)
+                    * match self.weight {
+                        Weight::Arm(uniforms) => 0.5 - uniforms.get(row * (draws / 2) + pair).copied().unwrap_or(0.5),
+                        Weight::DisArm if first == second => 0.0,
+                        Weight::DisArm if *first == 0 => 0.5 * greater,
+                        Weight::DisArm => -0.5 * greater,
+                    };
+            }
+            if let [of_first, of_second] = grad {
+                *of_first += total;
+                *of_second -= total;
+            }
+        }
+    }
+}

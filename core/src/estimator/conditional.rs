@@ -1,0 +1,346 @@
+//! Relaxed samples given their argmax, averaged: what Gumbel-Rao and Rao-Blackwellised ReinMax share.
+//!
+//! Noise is made again in the backward pass instead of being stored: the forward pass saves a key of 60 bits for each draw,
+//! and a draw's exponential numbers are -ln of the uniforms of a PCG32 sequence that begins at a hash of its key. With
+//! k <= 16 number r * k + j belongs to category j of relaxed sample r; with k > 16 every sample takes k rounded up to a
+//! multiple of 16 numbers, and each is made three times (for the winner, the normaliser and the sum), so memory does not grow with k or R.
+
+use super::{DrawInputs, GradientInputs};
+use crate::categorical::{self, Noise, check_rows};
+use crate::error::check_len;
+use crate::kernel::draws::{Formula, Group};
+use crate::kernel::exp::{exp_nonpositive, ln};
+use crate::kernel::lanes::{Lanes, Scalar};
+use crate::kernel::rows::{Across, Along, Direction, dot, rows, rows_mut};
+use crate::kernel::{LANES, SHORT};
+use crate::random::keyed::Keyed;
+use crate::random::{Stream, splitmix64};
+use crate::{Argument, Backend, Error, Kernel, Result};
+
+/// Floats saved for each draw: the two halves of its key.
+pub(super) const SAVED: usize = 2;
+
+/// So many bits of a half that it is never NaN or infinite, and copies as a float keep it.
+const HALF: u64 = 30;
+
+/// The methods of an [`super::Estimator`] whose noise is made again from keys, configured by `tau` and `draws`.
+macro_rules! conditional_estimator {
+    () => {
+        fn to_config(self) -> [f32; 4] {
+            [self.tau, self.draws as f32, 0.0, 0.0]
+        }
+
+        fn from_config([tau, draws, ..]: [f32; 4]) -> Self {
+            Self { tau, draws: draws as u32 }
+        }
+
+        /// The draw's key.
+        fn saved_per_draw(&self, _k: usize) -> usize {
+            conditional::SAVED
+        }
+
+        fn draw<B: Backend>(
+            &self,
+            backend: &B,
+            inputs: DrawInputs<'_>,
+            index: &mut [u32],
+            saved: &mut [f32],
+        ) -> Result<()> {
+            conditional::draw(backend, inputs, index, saved)
+        }
+
+        fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
+            self.check()?;
+            inputs.check(conditional::SAVED, grad.len())?;
+            backend.run_rows(AddGradient { formula: self.formula(Seeded), inputs, grad });
+            Ok(())
+        }
+    };
+}
+pub(super) use conditional_estimator;
+
+/// Refuses a number of relaxed samples that a configuration could not hold.
+pub(super) fn check_draws(draws: u32) -> Result<()> {
+    if (1..=1 << 16).contains(&draws) { Ok(()) } else { Err(Error::Value { argument: Argument::Repeats, at: 0 }) }
+}
+
+/// Compares lengths, and looks at the caller's noise.
+pub(super) fn check_given(inputs: &GradientInputs<'_>, noise: &[f32], draws: u32, grad: usize) -> Result<()> {
+    GradientInputs { saved: &[], ..*inputs }.check(0, grad)?;
+    let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
+    check_len(Argument::Exponentials, noise.len(), size(size(inputs.index.len(), inputs.k)?, draws as usize)?)?;
+    match noise.iter().position(|e| !(*e > 0.0 && *e < f32::INFINITY)) {
+        Some(at) => Err(Error::Value { argument: Argument::Exponentials, at }),
+        None => Ok(()),
+    }
+}
+
+/// Draws by inversion, and writes each draw's key. Keys are a function of the stream and the draw's position in it; where
+/// the caller gives uniforms, of the draw's uniform and number.
+pub(super) fn draw<B: Backend>(
+    backend: &B,
+    inputs: DrawInputs<'_>,
+    index: &mut [u32],
+    saved: &mut [f32],
+) -> Result<()> {
+    let DrawInputs { probs, k, draws, noise, .. } = inputs;
+    let count = check_rows(probs.len(), k)?.checked_mul(draws).ok_or(Error::TooLarge)?;
+    check_len(Argument::Scratch, saved.len(), count.checked_mul(SAVED).ok_or(Error::TooLarge)?)?;
+    categorical::draw(backend, probs, k, draws, noise, index)?;
+    let (base, first) = match noise {
+        Noise::Stream { stream, index } => (stream.key(), index),
+        Noise::Forced { stream, position, .. } => (stream.key(), position),
+        Noise::Uniforms(_) => (Stream::new(0, 0).key(), 0),
+    };
+    for (at, saved) in rows_mut(saved, SAVED).enumerate() {
+        let own = match noise {
+            Noise::Uniforms(uniforms) => u64::from(uniforms.get(at).map_or(0, |u| u.to_bits())) << 32,
+            _ => 0,
+        };
+        let key = splitmix64(base.wrapping_add(first).wrapping_add(at as u64) ^ own);
+        for (half, saved) in [key >> (64 - HALF), key & ((1 << HALF) - 1)].iter().zip(saved) {
+            *saved = f32::from_bits(*half as u32);
+        }
+    }
+    Ok(())
+}
+
+/// The two halves of a key as the state of a generator.
+#[inline(always)]
+fn state(high: f32, low: f32) -> u64 {
+    splitmix64(u64::from(high.to_bits()) << HALF | u64::from(low.to_bits()))
+}
+
+/// Where exponential numbers come from.
+pub(super) trait Source: Copy + Send {
+    /// The numbers of a group, from the beginning.
+    type Numbers: Clone;
+    fn numbers<L: Lanes, D: Direction<L>>(self, saved: &[f32]) -> Self::Numbers;
+    /// The numbers of the categories in step `step` of relaxed sample `r`; called in order. `count` says how many
+    /// categories are left in the row, this step's included.
+    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Self::Numbers, r: usize, step: usize, count: usize) -> L;
+}
+
+/// Noise made again from keys.
+#[derive(Clone, Copy)]
+pub(super) struct Seeded;
+
+impl Source for Seeded {
+    type Numbers = Keyed;
+
+    #[inline(always)]
+    fn numbers<L: Lanes, D: Direction<L>>(self, saved: &[f32]) -> Keyed {
+        if D::ALONG || L::N == 1 {
+            let start = match saved {
+                [high, low, ..] => state(*high, *low),
+                _ => 0,
+            };
+            Keyed::within_row(start, L::N)
+        } else {
+            let (high, low) = saved.split_at_checked(LANES).unwrap_or_default();
+            let mut states = [0; LANES];
+            for ((slot, high), low) in states.iter_mut().zip(high).zip(low) {
+                *slot = state(*high, *low);
+            }
+            Keyed::across_rows(states)
+        }
+    }
+
+    #[inline(always)]
+    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Keyed, _r: usize, step: usize, count: usize) -> L {
+        let uniforms = if L::N == 1 {
+            let uniform = L::splat(numbers.next_single());
+            if D::ALONG && count == 1 {
+                numbers.skip((step + 1).wrapping_neg() % LANES);
+            }
+            uniform
+        } else {
+            L::load(&numbers.next_block())
+        };
+        ln(uniforms).neg()
+    }
+}
+
+/// One draw's noise as the caller gives it, k x R.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    noise: &'a [f32],
+    draws: usize,
+}
+
+impl<'a> Source for Given<'a> {
+    type Numbers = Given<'a>;
+
+    #[inline(always)]
+    fn numbers<L: Lanes, D: Direction<L>>(self, _saved: &[f32]) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Self, r: usize, step: usize, _count: usize) -> L {
+        let mut lanes = [1.0; LANES];
+        for (lane, slot) in lanes.iter_mut().take(L::N).enumerate() {
+            let at = (step * L::N + lane) * numbers.draws + r;
+            *slot = numbers.noise.get(at).copied().unwrap_or(1.0);
+        }
+        L::load(&lanes)
+    }
+}
+
+/// grad += weight * sum over r of J(y_r) g [- J(p) g / 2], y_r relaxed samples at p or, with `second_order`, at (p + e) / 2.
+#[derive(Clone, Copy)]
+pub(super) struct Conditional<S> {
+    pub(super) source: S,
+    pub(super) draws: u32,
+    pub(super) inverse_tau: f32,
+    pub(super) weight: f32,
+    pub(super) second_order: bool,
+}
+
+impl<S> Conditional<S> {
+    /// exp((v_i - v_D) / tau), at most 1: the drawn category is the greatest.
+    #[inline(always)]
+    fn relative<L: Lanes>(&self, of_winner: L, e: L, inverse_p: L) -> L {
+        let ratio = of_winner / (e * inverse_p + of_winner);
+        if self.inverse_tau == 1.0 { ratio } else { exp_nonpositive(ln(ratio) * L::splat(self.inverse_tau)) }
+    }
+}
+
+impl<S: Source> Formula for Conditional<S> {
+    const LOGITS: bool = false;
+
+    #[inline(always)]
+    fn saved_per_draw(_k: usize) -> usize {
+        SAVED
+    }
+
+    #[inline(always)]
+    fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
+        let numbers = self.source.numbers::<L, D>(group.saved);
+        if self.second_order {
+            let half = L::splat(-0.5);
+            let mean = dot::<L, D>(group.probs, group.upstream);
+            let operands = group.probs.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N));
+            for ((p, g), grad) in operands {
+                (L::load(grad) + half * (L::load(p) * (L::load(g) - mean))).store(grad);
+            }
+        }
+        if D::ALONG {
+            self.add_along::<L, D>(group, numbers, grad);
+        } else {
+            self.add_across::<L, D>(group, numbers, grad);
+        }
+    }
+}
+
+impl<S: Source> Conditional<S> {
+    /// What multiplies E_i: 1 / p_i, or 2 / p_i at the midpoint. Infinite for a masked category.
+    #[inline(always)]
+    fn inverse_probability<L: Lanes>(&self, p: L) -> L {
+        L::splat(if self.second_order { 2.0 } else { 1.0 }) / p
+    }
+
+    /// Each lane a row of at most 16 categories: everything stays in registers or close to them.
+    #[inline(always)]
+    fn add_across<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32]) {
+        let (one, zero) = (L::splat(1.0), L::splat(0.0));
+        let k = group.probs.chunks(L::N).len();
+        let mut inverse_p = [zero; SHORT];
+        let mut upstream = [zero; SHORT];
+        let mut sums = [zero; SHORT];
+        let operands = group.probs.chunks(L::N).zip(group.upstream.chunks(L::N));
+        for ((inverse_p, slot), (p, g)) in inverse_p.iter_mut().zip(&mut upstream).zip(operands) {
+            *inverse_p = self.inverse_probability(L::load(p));
+            *slot = L::load(g);
+        }
+        for r in 0..self.draws as usize {
+            let mut weights = [zero; SHORT];
+            let mut of_winner = one;
+            for (step, w) in weights.iter_mut().take(k).enumerate() {
+                *w = S::next::<L, D>(&mut numbers, r, step, k - step);
+                of_winner = L::select_eq(group.index, D::category(step), *w, of_winner);
+            }
+            let (mut total, mut weighted) = (zero, zero);
+            for (step, ((w, inverse_p), g)) in weights.iter_mut().zip(&inverse_p).zip(&upstream).take(k).enumerate() {
+                let relative = self.relative(of_winner, *w, *inverse_p);
+                *w = L::select_eq(group.index, D::category(step), one, relative);
+                total = total + *w;
+                weighted = weighted + *w * *g;
+            }
+            let inverse = one / total;
+            let mean = weighted * inverse;
+            for ((sum, w), g) in sums.iter_mut().zip(&weights).zip(&upstream).take(k) {
+                *sum = *sum + *w * inverse * (*g - mean);
+            }
+        }
+        for (sum, grad) in sums.iter().zip(grad.chunks_mut(L::N)) {
+            (L::load(grad) + *sum * L::splat(self.weight)).store(grad);
+        }
+    }
+
+    /// Lanes along one row: the noise of a relaxed sample is made again for each of three passes.
+    #[inline(always)]
+    fn add_along<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32]) {
+        let (one, zero, k) = (L::splat(1.0), L::splat(0.0), group.probs.len());
+        let weight = L::splat(self.weight);
+        for r in 0..self.draws as usize {
+            let mut search = numbers.clone();
+            let mut of_winner = zero;
+            for step in 0..group.probs.chunks(L::N).len() {
+                let e = S::next::<L, D>(&mut search, r, step, k - step * L::N);
+                of_winner = L::select_eq(group.index, D::category(step), e, of_winner);
+            }
+            // One lane has it, the others hold 0.
+            let of_winner = L::splat(of_winner.greatest());
+            let mut again = numbers.clone();
+            let relative = |numbers: &mut S::Numbers, step: usize, p: &[f32]| {
+                let e = S::next::<L, D>(numbers, r, step, k - step * L::N);
+                let w = self.relative(of_winner, e, self.inverse_probability(L::load(p)));
+                L::select_eq(group.index, D::category(step), one, w)
+            };
+            let (mut total, mut weighted) = (D::zero(), D::zero());
+            for (step, (p, g)) in group.probs.chunks(L::N).zip(group.upstream.chunks(L::N)).enumerate() {
+                let w = relative(&mut again, step, p);
+                D::add(&mut total, step, w);
+                D::add(&mut weighted, step, w * L::load(g));
+            }
+            let inverse = one / D::total(total);
+            let mean = D::total(weighted) * inverse;
+            let operands = group.probs.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N));
+            for (step, ((p, g), grad)) in operands.enumerate() {
+                let w = relative(&mut numbers, step, p);
+                (L::load(grad) + w * inverse * (L::load(g) - mean) * weight).store(grad);
+            }
+        }
+    }
+}
+
+/// Adds the gradients of all draws, one after the other, from the caller's noise. Lengths have been checked.
+pub(super) struct AddGiven<'a> {
+    pub(super) formula: Conditional<()>,
+    pub(super) inputs: GradientInputs<'a>,
+    pub(super) noise: &'a [f32],
+    pub(super) grad: &'a mut [f32],
+}
+
+impl Kernel for AddGiven<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let AddGiven { formula, inputs, noise, grad } = self;
+        let Conditional { draws, inverse_tau, weight, second_order, .. } = formula;
+        let mut noise = rows(noise, inputs.k * draws as usize);
+        for (row, grad) in rows_mut(grad, inputs.k).enumerate() {
+            for draw in row * inputs.draws..(row + 1) * inputs.draws {
+                let source = Given { noise: noise.next().unwrap_or(&[]), draws: draws as usize };
+                let formula = Conditional { source, draws, inverse_tau, weight, second_order };
+                let mut buffer = [0.0; SHORT];
+                if inputs.k > SHORT {
+                    formula.add::<L, Along>(inputs.single(row, draw, SAVED, &mut buffer), grad);
+                } else {
+                    formula.add::<Scalar, Across>(inputs.single(row, draw, SAVED, &mut buffer), grad);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+#![no_std]
+//! What the firmwares share: the end of a run, and how deep the stack went.
+
+use cortex_m_rt::STACK_PAINT_VALUE;
+use cortex_m_semihosting::{debug, hprintln};
+use reinmax_example_tasks::expected::Comparison;
+
+unsafe extern "C" {
+    /// The lowest address of the stack; the linker script defines it.
+    static _stack_end: u32;
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    stop(false)
+}
+
+/// Ends the emulation; its exit status is 0 only for success.
+pub fn stop(success: bool) -> ! {
+    debug::exit(if success { debug::EXIT_SUCCESS } else { debug::EXIT_FAILURE });
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// Says whether all results had the host's bits, and stops.
+pub fn conclude(comparison: &Comparison) -> ! {
+    match comparison.difference {
+        Some((at, bits)) => hprintln!("result {} has bits {:08x}: not those of the host", at, bits),
+        None if comparison.holds() => hprintln!("all results have the bits of the host"),
+        None => hprintln!("there are not as many results as the host has"),
+    }
+    stop(comparison.holds())
+}
+
+/// Bytes of stack that were used below the caller since the start: start-up has painted all of it.
+#[inline(never)]
+pub fn stack_below(caller: usize) -> usize {
+    let mut address = &raw const _stack_end;
+    // SAFETY: aligned words between the stack's end and its top, of the program's own memory; nothing else runs.
+    while address.addr() < caller && unsafe { address.read_volatile() } == STACK_PAINT_VALUE {
+        address = address.wrapping_add(1);
+    }
+    caller.saturating_sub(address.addr())
+}
+
+/// Runs `f`; returns what it returns and the bytes of stack below this call. The first such call of a program sees only its
+/// own; a later one sees the deepest of all.
+#[inline(always)]
+pub fn with_stack_depth<T>(f: impl FnOnce() -> T) -> (T, usize) {
+    let top = cortex_m::register::msp::read() as usize;
+    let result = f();
+    (result, stack_below(top))
+}

@@ -1,0 +1,44 @@
+"""reinmax(logits, tau) for PyTorch on the CPU, in place of that of the package `reinmax`: same arguments, same results.
+
+    sample, probs = reinmax(logits, tau=1.1)                    # draws depend on torch.manual_seed
+    sample, probs = reinmax(logits, tau=1.1, index=categories)  # forced
+"""
+
+import torch
+
+import reinmax_native as native
+
+
+class _ReinMax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, logits, tau, index):
+        x = logits.detach().numpy()
+        probs = native.softmax(x)
+        if index is None:
+            index = native.draw(probs, seed=int(torch.randint(2**62, ())))
+        else:
+            index = index.detach().numpy()
+        sample = torch.from_numpy(native.one_hot(index, x.shape[-1]))
+        ctx.tau, ctx.index = tau, index
+        probs = torch.from_numpy(probs)
+        ctx.save_for_backward(logits, probs)
+        return sample, probs
+
+    @staticmethod
+    def backward(ctx, grad_at_sample, grad_at_probs):
+        logits, probs = ctx.saved_tensors
+        upstream = grad_at_sample.contiguous().numpy()
+        grad = native.reinmax_backward(logits.detach().numpy(), probs.numpy(), ctx.index, upstream, ctx.tau)
+        # Through softmax's own output: its Jacobian.
+        through_probs = probs * (grad_at_probs - (probs * grad_at_probs).sum(-1, keepdim=True))
+        return torch.from_numpy(grad) + through_probs, None, None
+
+
+def reinmax(logits, tau, index=None):
+    """One-hot samples of softmax(logits) along the last dimension, and that softmax. float32, on the CPU."""
+    if logits.dtype != torch.float32 or logits.device.type != "cpu":
+        raise TypeError(f"float32 on the CPU is needed, not {logits.dtype} on {logits.device}")
+    shape = logits.shape
+    rows = logits.reshape(-1, shape[-1])
+    sample, probs = _ReinMax.apply(rows, float(tau), None if index is None else index.reshape(-1))
+    return sample.view(shape), probs.view(shape)

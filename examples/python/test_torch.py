@@ -1,0 +1,74 @@
+"""Drop-in against original: the package `reinmax`, its draws forced. Needs torch and reinmax; says so where they are missing.
+
+    REINMAX_LIBRARY=... python test_torch.py
+"""
+
+import unittest
+from unittest import mock
+
+try:
+    import torch
+    from reinmax import reinmax as original
+except ImportError as missing:
+    raise SystemExit(f"not run: {missing}")
+
+from reinmax_torch import reinmax
+
+# As tests/src/tolerance.rs, GOLDEN; both sides round here.
+TOLERANCE = 2e-6
+
+
+class DropIn(unittest.TestCase):
+    def test_same_samples_same_gradients(self):
+        torch.manual_seed(0)
+        for shape in [(6, 2), (4, 3, 8), (5, 40)]:
+            for tau in [1.0, 1.3]:
+                values = torch.randn(shape) * 2
+                index = torch.randint(shape[-1], shape[:-1])
+                weights, table = torch.randn(shape), torch.randn(shape)
+                results = []
+                for function in ("original", "ours"):
+                    logits = values.clone().requires_grad_()
+                    if function == "original":
+                        with mock.patch("torch.multinomial", return_value=index.reshape(-1, 1)):
+                            sample, probs = original(logits, tau)
+                    else:
+                        sample, probs = reinmax(logits, tau, index=index)
+                    # Gradients through both outputs.
+                    loss = ((sample - 0.45) ** 3 * weights).sum() + (probs**2 * table).sum()
+                    loss.backward()
+                    results.append((sample.detach(), probs.detach(), logits.grad))
+                (sample, probs, grad), (our_sample, our_probs, our_grad) = results
+                self.assertTrue(torch.equal(sample, our_sample))
+                torch.testing.assert_close(probs, our_probs, rtol=0, atol=TOLERANCE)
+                scale = max(weights.abs().max(), table.abs().max()).item()
+                torch.testing.assert_close(grad, our_grad, rtol=0, atol=TOLERANCE * scale)
+                self.assertGreater(grad.abs().max().item(), 1e-2)
+
+    def test_draws_follow_the_seed(self):
+        logits = torch.zeros(1000, 4)
+        torch.manual_seed(5)
+        first, _ = reinmax(logits, 1.0)
+        again, _ = reinmax(logits, 1.0)
+        torch.manual_seed(5)
+        same, _ = reinmax(logits, 1.0)
+        self.assertTrue(torch.equal(first, same))
+        self.assertFalse(torch.equal(first, again))
+        # 4.5 standard deviations of a share of one quarter are 0.062.
+        torch.testing.assert_close(first.mean(0), torch.full((4,), 0.25), rtol=0, atol=0.062)
+
+    def test_it_trains(self):
+        torch.manual_seed(0)
+        logits = torch.zeros(16, 2, requires_grad=True)
+        adam = torch.optim.Adam([logits], lr=0.1)
+        for _ in range(200):
+            adam.zero_grad()
+            sample, _ = reinmax(logits, 1.1)
+            ((sample[:, 0] - 0.45) ** 2).mean().backward()
+            adam.step()
+        # Category 1, z = 0, is the nearer to 0.45.
+        self.assertGreater((logits[:, 1] - logits[:, 0]).mean().item(), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,151 @@
+//! Numbers that depend on every kernel: what one target computes is held against what another does, bit by bit.
+//!
+//! exp, ln and square roots (softmax, Gumbel noise, powers, the optimiser), draws from a stream, each estimator's backward pass for
+//! short and long rows and for one draw and many, layers, and steps of Adam.
+
+use reinmax_core::optim::{Adam, Optimizer};
+use reinmax_core::{
+    Backend, Draws, Estimator, GumbelSoftmax, OneLane, Portable, ReinMax, Reinforce, Result, ScoreEstimator,
+    ScoreInputs, Shape, StraightThrough, Stream, Tape, TapeMem, categorical,
+};
+
+/// How many numbers there are.
+pub const LEN: usize = 4 * SHORT + 4 * LONG + STEPS + PARAMS + SHORT + LONG + 40 + 1;
+
+/// Rows, categories and draws of the short rows, which lie across the lanes, and of the long ones.
+const SHAPES: [(usize, usize, u32); 2] = [(5, 3, 3), (2, 37, 1)];
+const SHORT: usize = 5 * 3;
+const LONG: usize = 2 * 37;
+const STEPS: usize = 6;
+const PARAMS: usize = (4 + 1) * 3 + (3 + 1) * 2;
+
+/// Hands the numbers to `report`, one after the other.
+///
+/// # Errors
+/// None; the signature keeps the calls plain.
+pub fn fill(report: &mut dyn FnMut(f32)) -> Result<()> {
+    estimators(&Portable, report)?;
+    flat(&Portable, report)?;
+    training(report)?;
+    // The same kernels with one lane: their bits must not differ.
+    let mut wide = [0.0; SHORT + LONG];
+    let mut at = 0;
+    flat(&Portable, &mut |x| {
+        if let Some(slot) = wide.get_mut(at) {
+            *slot = x;
+        }
+        at += 1;
+    })?;
+    let mut at = 0;
+    let mut differences = 0.0;
+    flat(&OneLane, &mut |x| {
+        if wide.get(at).is_some_and(|wide| wide.to_bits() != x.to_bits()) {
+            differences += 1.0;
+        }
+        at += 1;
+    })?;
+    report(differences);
+    Ok(())
+}
+
+/// Logits from a stream, spread over +-4.
+fn logits(out: &mut [f32]) {
+    Stream::new(3, 0).fill_uniforms(0, out);
+    for x in out {
+        *x = *x * 8.0 - 4.0;
+    }
+}
+
+/// The gradient that reaches the logits through each estimator.
+fn estimators<B: Backend + Copy>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
+    for (rows, k, draws) in SHAPES {
+        gradient(backend, ReinMax { tau: 1.0 }, rows, k, draws, report)?;
+        gradient(backend, ReinMax { tau: 1.3 }, rows, k, draws, report)?;
+        gradient(backend, StraightThrough { tau: 1.5 }, rows, k, draws, report)?;
+        gradient(backend, GumbelSoftmax { tau: 0.7 }, rows, k, draws, report)?;
+    }
+    Ok(())
+}
+
+fn gradient<B: Backend + Copy, E: Estimator>(
+    backend: &B,
+    estimator: E,
+    rows: usize,
+    k: usize,
+    draws: u32,
+    report: &mut dyn FnMut(f32),
+) -> Result<()> {
+    let mut memory = TapeMem::<6, 420, 420, 120, B>::new();
+    let mut tape = Tape::with_backend(memory.slabs(), *backend);
+    tape.seed(5, 9);
+    let mut initial = [0.0; LONG];
+    logits(&mut initial);
+    let initial = initial.get(..rows * k).unwrap_or(&[]);
+    let logits = tape.param(Shape::new(rows as u32, k as u32), initial)?;
+    let probs = tape.softmax(logits)?;
+    let one_hot = tape.sample_many(estimator, logits, probs, draws, Draws::Stream)?;
+    let x = tape.affine(one_hot, 1.7, -0.45)?;
+    let powers = tape.abs_pow(x, 2.3)?;
+    let loss = tape.mean(powers)?;
+    tape.backward(loss)?;
+    for grad in tape.param_grads() {
+        report(*grad);
+    }
+    Ok(())
+}
+
+/// log-softmax and REINFORCE on plain slices.
+fn flat<B: Backend>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
+    for (rows, k, _) in SHAPES {
+        let (mut x, mut probs, mut grad) = ([0.0; LONG], [0.0; LONG], [0.0; LONG]);
+        logits(&mut x);
+        let n = rows * k;
+        let (x, probs) = (x.get(..n).unwrap_or(&[]), probs.get_mut(..n).unwrap_or_default());
+        let (grad, mut index) = (grad.get_mut(..n).unwrap_or_default(), [0; 5]);
+        let index = index.get_mut(..rows).unwrap_or_default();
+        categorical::softmax(backend, x, k, 0.8, probs)?;
+        categorical::draw(backend, probs, k, 1, categorical::Noise::stream(&Stream::new(1, 2), 17), index)?;
+        categorical::log_softmax(backend, x, k, grad)?;
+        let inputs = ScoreInputs { probs, index, losses: &[0.3], k, draws: 1 };
+        Reinforce { baseline: 0.1 }.gradient(backend, inputs, grad)?;
+        for grad in grad.iter() {
+            report(*grad);
+        }
+    }
+    Ok(())
+}
+
+/// Two layers, a few steps of Adam: losses, parameters, and what the last step's tensors hold.
+fn training(report: &mut dyn FnMut(f32)) -> Result<()> {
+    let mut memory = TapeMem::<12, 160, 160, 16>::new();
+    let mut tape = Tape::new(memory.slabs());
+    let mut values = [0.0; 20];
+    logits(&mut values);
+    let first = tape.param(Shape::new(3, 4), values.get(..12).unwrap_or(&[]))?;
+    let first_bias = tape.param(Shape::new(1, 3), &[0.1, -0.2, 0.3])?;
+    let second = tape.param(Shape::new(2, 3), values.get(..6).unwrap_or(&[]))?;
+    let second_bias = tape.param(Shape::new(1, 2), &[0.0, 0.5])?;
+    let input = tape.input(Shape::new(5, 4), &values)?;
+    let start = tape.mark();
+    let x = tape.linear(input, first, first_bias)?;
+    let x = tape.tanh(x)?;
+    let x = tape.linear(x, second, second_bias)?;
+    let x = tape.sigmoid(x)?;
+    let logs = tape.log_softmax(x)?;
+    let loss = tape.mean(logs)?;
+    let mut state = [0.0; 2 * PARAMS];
+    for step in 1..=STEPS as u32 {
+        tape.zero_grad()?;
+        tape.replay(start, Draws::Stream)?;
+        tape.backward(loss)?;
+        let (params, grads) = tape.params_and_grads();
+        Adam::new(0.05).step(step, params, grads, &mut state)?;
+        report(tape.value(loss)?.first().copied().unwrap_or(f32::NAN));
+    }
+    for x in
+        tape.params().iter().chain(tape.value(x)?).chain(tape.value(logs)?).chain(tape.grad(x)?).chain(tape.grad(logs)?)
+    {
+        report(*x);
+    }
+    Ok(())
+}

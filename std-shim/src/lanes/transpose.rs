@@ -1,0 +1,176 @@
+//! Sixteen rows of up to sixteen floats to columns and back, by shuffles.
+//!
+//! An 8 x 8 block is transposed in registers, in three layers of eight shuffles; transposing is its own inverse, so
+//! both directions share it. Rows of up to 8 elements take two blocks (rows 0..8 and 8..16), longer ones four. Rows of
+//! other lengths are read and written under a mask: nothing outside the slice is touched.
+
+use core::arch::x86_64::*;
+
+use reinmax_core::kernel::LANES;
+use reinmax_core::kernel::rows::Tile;
+
+/// Rows of eight.
+pub(super) const HALF: usize = 8;
+
+/// An array of what an expression gives for 0..8. A closure would not do: it is a function of its own, without AVX2.
+macro_rules! each {
+    (|$i:ident| $x:expr) => {{
+        macro_rules! at {
+            ($n:literal) => {{
+                let $i = $n;
+                $x
+            }};
+        }
+        [at!(0), at!(1), at!(2), at!(3), at!(4), at!(5), at!(6), at!(7)]
+    }};
+}
+
+pub(super) use each;
+
+/// Transposes an 8 x 8 block.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+unsafe fn transpose(x: [__m256; HALF]) -> [__m256; HALF] {
+    let [a, b, c, d, e, f, g, h] = x;
+    // SAFETY: arithmetic on registers alone.
+    unsafe {
+        let (ab0, ab1) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+        let (cd0, cd1) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+        let (ef0, ef1) = (_mm256_unpacklo_ps(e, f), _mm256_unpackhi_ps(e, f));
+        let (gh0, gh1) = (_mm256_unpacklo_ps(g, h), _mm256_unpackhi_ps(g, h));
+        let (s0, s1) = (_mm256_shuffle_ps::<0x44>(ab0, cd0), _mm256_shuffle_ps::<0xee>(ab0, cd0));
+        let (s2, s3) = (_mm256_shuffle_ps::<0x44>(ab1, cd1), _mm256_shuffle_ps::<0xee>(ab1, cd1));
+        let (t0, t1) = (_mm256_shuffle_ps::<0x44>(ef0, gh0), _mm256_shuffle_ps::<0xee>(ef0, gh0));
+        let (t2, t3) = (_mm256_shuffle_ps::<0x44>(ef1, gh1), _mm256_shuffle_ps::<0xee>(ef1, gh1));
+        [
+            _mm256_permute2f128_ps::<0x20>(s0, t0),
+            _mm256_permute2f128_ps::<0x20>(s1, t1),
+            _mm256_permute2f128_ps::<0x20>(s2, t2),
+            _mm256_permute2f128_ps::<0x20>(s3, t3),
+            _mm256_permute2f128_ps::<0x31>(s0, t0),
+            _mm256_permute2f128_ps::<0x31>(s1, t1),
+            _mm256_permute2f128_ps::<0x31>(s2, t2),
+            _mm256_permute2f128_ps::<0x31>(s3, t3),
+        ]
+    }
+}
+
+/// A mask whose first `len` lanes (of eight) are set.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+pub(super) unsafe fn mask(len: usize) -> __m256i {
+    // SAFETY: arithmetic on registers alone.
+    unsafe {
+        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(len.min(HALF) as i32), lanes)
+    }
+}
+
+/// Sixteen rows of `k` elements become `k` columns of a tile; see [`reinmax_core::kernel::lanes::Lanes::load_columns`].
+/// Fewer than sixteen rows, or `k` outside 1..=16, leave the tile as it is.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+pub(super) unsafe fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+    if k == 0 || k > LANES || rows.len() < LANES * k {
+        return;
+    }
+    if k == 2 {
+        // SAFETY: the CPU has AVX2, and there are 32 floats.
+        return unsafe { load_pairs(rows, tile) };
+    }
+    for first in [0, HALF] {
+        for column in (0..k).step_by(HALF) {
+            let width = (k - column).min(HALF);
+            // SAFETY: row first + i begins at (first + i) * k, and `width` elements of it lie from `column` on.
+            let block = unsafe {
+                let at = rows.as_ptr().add(first * k + column);
+                transpose(if width == HALF {
+                    each!(|i| _mm256_loadu_ps(at.add(i * k)))
+                } else {
+                    let mask = mask(width);
+                    each!(|i| _mm256_maskload_ps(at.add(i * k), mask))
+                })
+            };
+            for (out, x) in tile[column..column + width].iter_mut().zip(block) {
+                // SAFETY: a column has sixteen floats, of which these are `first .. first + 8`.
+                unsafe { _mm256_storeu_ps(out.as_mut_ptr().add(first), x) };
+            }
+        }
+    }
+}
+
+/// `k` columns of a tile become sixteen rows of `k` elements; the inverse of [`load_columns`].
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+pub(super) unsafe fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+    if k == 0 || k > LANES || rows.len() < LANES * k {
+        return;
+    }
+    if k == 2 {
+        // SAFETY: the CPU has AVX2, and there are 32 floats.
+        return unsafe { store_pairs(tile, rows) };
+    }
+    for first in [0, HALF] {
+        for column in (0..k).step_by(HALF) {
+            let width = (k - column).min(HALF);
+            // SAFETY: a tile has sixteen columns of sixteen floats.
+            let block =
+                unsafe { transpose(each!(|j| _mm256_loadu_ps(tile[(column + j) % LANES].as_ptr().add(first)))) };
+            for (i, x) in block.into_iter().enumerate() {
+                // SAFETY: as in `load_columns`.
+                unsafe {
+                    let out = rows.as_mut_ptr().add((first + i) * k + column);
+                    if width == HALF { _mm256_storeu_ps(out, x) } else { _mm256_maskstore_ps(out, mask(width), x) }
+                }
+            }
+        }
+    }
+}
+
+/// [`load_columns`] for rows of two.
+///
+/// # Safety
+/// The CPU has AVX2, and `rows` has 32 elements.
+#[inline(always)]
+unsafe fn load_pairs(rows: &[f32], tile: &mut Tile) {
+    for first in [0, HALF] {
+        // SAFETY: 16 floats from 2 * first on; a column has sixteen.
+        unsafe {
+            let (low, high) = (rows.as_ptr().add(2 * first), rows.as_ptr().add(2 * first + HALF));
+            let (low, high) = (_mm256_loadu_ps(low), _mm256_loadu_ps(high));
+            let even = _mm256_castps_pd(_mm256_shuffle_ps::<0x88>(low, high));
+            let odd = _mm256_castps_pd(_mm256_shuffle_ps::<0xdd>(low, high));
+            // Each half of a register has pairs of both operands.
+            let (even, odd) = (_mm256_permute4x64_pd::<0xd8>(even), _mm256_permute4x64_pd::<0xd8>(odd));
+            _mm256_storeu_ps(tile[0].as_mut_ptr().add(first), _mm256_castpd_ps(even));
+            _mm256_storeu_ps(tile[1].as_mut_ptr().add(first), _mm256_castpd_ps(odd));
+        }
+    }
+}
+
+/// [`store_columns`] for rows of two.
+///
+/// # Safety
+/// The CPU has AVX2, and `rows` has 32 elements.
+#[inline(always)]
+unsafe fn store_pairs(tile: &Tile, rows: &mut [f32]) {
+    for first in [0, HALF] {
+        // SAFETY: as in `load_pairs`.
+        unsafe {
+            let (even, odd) = (tile[0].as_ptr().add(first), tile[1].as_ptr().add(first));
+            let (even, odd) = (_mm256_loadu_ps(even), _mm256_loadu_ps(odd));
+            let (low, high) = (_mm256_unpacklo_ps(even, odd), _mm256_unpackhi_ps(even, odd));
+            let out = rows.as_mut_ptr().add(2 * first);
+            _mm256_storeu_ps(out, _mm256_permute2f128_ps::<0x20>(low, high));
+            _mm256_storeu_ps(out.add(HALF), _mm256_permute2f128_ps::<0x31>(low, high));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Steps of Adam.
+#![no_std]
+#![no_main]
+
+use reinmax_core::Result;
+use reinmax_core::optim::{Adam, Optimizer};
+
+size::program! {
+    (optimizer: &Adam, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+        optimizer.step(step, params, grads, state)
+    }
+}

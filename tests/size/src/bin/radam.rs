@@ -1,0 +1,12 @@
+//! Steps of RAdam.
+#![no_std]
+#![no_main]
+
+use reinmax_core::Result;
+use reinmax_core::optim::{Optimizer, RAdam};
+
+size::program! {
+    (optimizer: &RAdam, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+        optimizer.step(step, params, grads, state)
+    }
+}

@@ -1,0 +1,12 @@
+//! The whole polynomial task: parameters, softmax, draws, ReinMax at temperature 1, powers, mean, backward, Adam.
+#![no_std]
+#![no_main]
+
+use reinmax_core::{Result, Tape};
+use reinmax_example_tasks::polynomial;
+
+size::program! {
+    (tape: &mut Tape<'_>, latents: u32, steps: u32, state: &mut [f32], last: &mut f32) -> Result<()> {
+        polynomial::train(tape, latents, steps, state, |loss| *last = loss)
+    }
+}
