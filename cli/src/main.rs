@@ -14,6 +14,7 @@ mod plot;
 mod polynomial;
 mod report;
 mod run;
+mod scores;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

@@ -68,7 +68,7 @@ fn series(power: f32, jobs: &[Job], curves: &[Curve]) -> Vec<Series> {
 
 /// The estimator's name; with its parameters where they are not the plain ones.
 fn label(job: &Job) -> String {
-    let tau = job.choice.parameters().get("tau").copied();
+    let tau = job.choice.tau();
     match tau {
         Some(tau) if tau != 1.0 => format!("{}, tau {tau}", job.choice.name()),
         _ => job.choice.name().to_owned(),

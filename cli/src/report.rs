@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::config::{Config, Job};
+use crate::estimators::{Value, spelled_parameters};
 use crate::polynomial::Curve;
 
 /// The one object of `--format json`, and of summary.json.
@@ -20,7 +21,7 @@ pub(crate) struct Report<'a> {
 #[derive(Debug, Serialize)]
 struct Entry {
     estimator: &'static str,
-    parameters: BTreeMap<&'static str, f32>,
+    parameters: BTreeMap<&'static str, Value>,
     power: f32,
     seed: u64,
     final_loss: f64,
@@ -51,7 +52,7 @@ impl<'a> Report<'a> {
         let mut text = "estimator,parameters,power,seed,final_loss,microseconds_per_step\n".to_owned();
         for entry in &self.results {
             let Entry { estimator, power, seed, final_loss, microseconds_per_step, .. } = entry;
-            let parameters = spelled(&entry.parameters, ";");
+            let parameters = spelled_parameters(&entry.parameters, ";");
             let _ = writeln!(text, "{estimator},{parameters},{power},{seed},{final_loss},{microseconds_per_step}");
         }
         text
@@ -69,7 +70,7 @@ impl<'a> Report<'a> {
             let (mean, sd) = mean_sd(&losses);
             let Some(first) = group.first() else { continue };
             let optimum = optimum(self.config, first.power);
-            let parameters = spelled(&first.parameters, ",");
+            let parameters = spelled_parameters(&first.parameters, ",");
             let name = if parameters.is_empty() {
                 first.estimator.to_owned()
             } else {
@@ -94,10 +95,6 @@ impl<'a> Report<'a> {
 pub(crate) fn optimum(config: &Config, power: f32) -> f64 {
     let distance = |x: f64| (x - f64::from(config.target)).abs().powf(f64::from(power));
     distance(0.0).min(distance(1.0))
-}
-
-fn spelled(parameters: &BTreeMap<&str, f32>, separator: &str) -> String {
-    parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(separator)
 }
 
 /// Mean and sample standard deviation (0 for a single number).

@@ -28,7 +28,6 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     if !(LEAST_DRAWS..=MOST_DRAWS).contains(&args.draws) {
         return Err(Failure::usage(format!("--draws {}: give {LEAST_DRAWS} to {MOST_DRAWS}", args.draws)));
     }
-    let choices = choices(&args.estimator).map_err(Failure::usage)?;
     let problems = match &args.file {
         Some(path) => Problem::read(path, args.case.as_deref()).map_err(Failure::error)?,
         None => {
@@ -36,6 +35,7 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
             vec![problem.map_err(Failure::usage)?]
         }
     };
+    let choices = choices(&args.estimator, &problems).map_err(Failure::usage)?;
     // Known before anything is computed.
     let folder = args.out.as_deref().map(Folder::at).transpose().map_err(Failure::error)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
@@ -46,9 +46,10 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
 }
 
 /// The estimators, each once, with temperature 1 where none is given.
-fn choices(names: &[String]) -> Result<Vec<Choice>, String> {
+fn choices(names: &[String], problems: &[Problem]) -> Result<Vec<Choice>, String> {
     let given: Vec<Choice> = if names.is_empty() {
-        Choice::all()
+        let most = problems.iter().map(|problem| problem.k).max().unwrap_or(2);
+        Choice::all(most).into_iter().filter(|choice| suits(choice, problems).is_ok()).collect()
     } else {
         names.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
     };
@@ -57,9 +58,16 @@ fn choices(names: &[String]) -> Result<Vec<Choice>, String> {
         if choices.contains(&choice) {
             return Err(format!("estimator {} is given twice; give each once", choice.spelled()));
         }
+        suits(&choice, problems)?;
         choices.push(choice);
     }
     Ok(choices)
+}
+
+/// Refuses an estimator that one of the problems has too many categories for.
+fn suits(choice: &Choice, problems: &[Problem]) -> Result<(), String> {
+    let check = |problem: &Problem| choice.check_categories(problem.k).map_err(|e| format!("{}: {e}", problem.name));
+    problems.iter().try_for_each(check)
 }
 
 fn section(host: Host, problem: &Problem, choices: &[Choice], args: &GradientsArgs) -> Result<Section, String> {

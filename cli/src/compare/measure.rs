@@ -6,11 +6,12 @@ use std::time::Instant;
 use rayon::prelude::*;
 use reinmax::categorical::{draw, softmax};
 use reinmax::estimator::exact::enumerate;
-use reinmax::{DrawInputs, Estimator, GradientInputs, Host, Noise, Result, ScoreEstimator, ScoreInputs, Stream};
+use reinmax::{DrawInputs, Estimator, GradientInputs, Host, Noise, Result, Stream};
 
 use super::moments::Moments;
 use super::problem::Problem;
 use crate::estimators::Visitor;
+use crate::scores::{Drawn, Scores};
 
 /// Gradients computed by one call, and calls in a part. Parts do not depend on the threads, and neither do sums.
 const BATCH: usize = 256;
@@ -89,8 +90,8 @@ impl Visitor for Laboratory<'_> {
         self.measure(&Upstream(estimator))
     }
 
-    fn score<E: ScoreEstimator + Sync>(self, estimator: E, draws: usize) -> Result<Measured> {
-        self.measure(&Score { estimator, draws })
+    fn scores(self, scores: Scores) -> Result<Measured> {
+        self.measure(&scores)
     }
 }
 
@@ -107,11 +108,11 @@ impl Laboratory<'_> {
         let probs = self.problem.probs();
         self.parts(source, self.problem.states as u64, |first, buffers, moments| {
             let k = self.problem.k;
-            for (at, state) in buffers.index.chunks_mut(self.problem.variables).enumerate() {
+            for (at, state) in buffers.drawn.index.chunks_mut(self.problem.variables).enumerate() {
                 self.problem.state((first as usize + at).min(self.problem.states - 1), state);
             }
             source.gradients(self, buffers)?;
-            let states = buffers.index.chunks(self.problem.variables);
+            let states = buffers.drawn.index.chunks(self.problem.variables);
             let left = self.problem.states - first as usize;
             for (state, gradient) in states.zip(buffers.grad.chunks(self.problem.dim())).take(left) {
                 moments.add(probability(&probs, k, state), gradient, self.exact);
@@ -125,7 +126,7 @@ impl Laboratory<'_> {
         let each = source.uniforms(self.problem.k) * self.problem.variables as u64;
         self.parts(source, self.draws, |first, buffers, moments| {
             let start = Instant::now();
-            source.draw(self, Noise::stream(&stream, first * each), buffers)?;
+            source.draw(self, (&stream, first * each), buffers)?;
             let mut nanoseconds = start.elapsed().as_nanos();
             nanoseconds += source.gradients(self, buffers)?;
             let left = (self.draws - first).min(BATCH as u64);
@@ -170,7 +171,7 @@ impl Laboratory<'_> {
 struct Buffers {
     logits: Vec<f32>,
     probs: Vec<f32>,
-    index: Vec<u32>,
+    drawn: Drawn,
     saved: Vec<f32>,
     upstream: Vec<f32>,
     losses: Vec<f32>,
@@ -185,7 +186,7 @@ impl Buffers {
         softmax(&host, &logits, problem.k, 1.0, &mut probs)?;
         let rows = BATCH * problem.variables;
         Ok(Buffers {
-            index: vec![0; rows * source.draws()],
+            drawn: Drawn::new(rows * source.draws()),
             saved: vec![0.0; rows * source.saved(problem.k)],
             upstream: vec![0.0; logits.len()],
             losses: vec![0.0; rows * source.draws()],
@@ -207,7 +208,7 @@ trait Source: Sync {
     /// Whether a gradient is a function of one drawn state, drawn from softmax(logits).
     fn noise_is_the_index(&self, laboratory: Laboratory<'_>) -> Result<bool>;
     /// Fills index and saved.
-    fn draw(&self, laboratory: Laboratory<'_>, noise: Noise<'_>, buffers: &mut Buffers) -> Result<()>;
+    fn draw(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()>;
     /// From index and saved to the gradients; the nanoseconds that the estimator itself took.
     fn gradients(&self, laboratory: Laboratory<'_>, buffers: &mut Buffers) -> Result<u128>;
 }
@@ -245,15 +246,17 @@ impl<E: Estimator + Sync> Source for Upstream<E> {
         Ok(plain == own)
     }
 
-    fn draw(&self, laboratory: Laboratory<'_>, noise: Noise<'_>, buffers: &mut Buffers) -> Result<()> {
-        let Buffers { logits, probs, index, saved, .. } = buffers;
+    fn draw(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
+        let Buffers { logits, probs, drawn, saved, .. } = buffers;
+        let noise = Noise::stream(cursor.0, cursor.1);
         let inputs = DrawInputs { logits, probs, k: laboratory.problem.k, draws: 1, noise };
-        self.0.draw(&laboratory.host, inputs, index, saved)
+        self.0.draw(&laboratory.host, inputs, &mut drawn.index, saved)
     }
 
     fn gradients(&self, laboratory: Laboratory<'_>, buffers: &mut Buffers) -> Result<u128> {
         let Laboratory { host, problem, .. } = laboratory;
-        let Buffers { logits, probs, index, saved, upstream, grad, .. } = buffers;
+        let Buffers { logits, probs, drawn, saved, upstream, grad, .. } = buffers;
+        let index = &drawn.index;
         for (state, upstream) in index.chunks(problem.variables).zip(upstream.chunks_mut(problem.dim())) {
             problem.loss(state, upstream);
         }
@@ -265,18 +268,13 @@ impl<E: Estimator + Sync> Source for Upstream<E> {
     }
 }
 
-struct Score<E> {
-    estimator: E,
-    draws: usize,
-}
-
-impl<E: ScoreEstimator + Sync> Source for Score<E> {
+impl Source for Scores {
     fn draws(&self) -> usize {
-        self.draws
+        Scores::draws(*self)
     }
 
     fn uniforms(&self, _k: usize) -> u64 {
-        self.draws as u64
+        Scores::uniforms(*self, 1, Scores::draws(*self))
     }
 
     fn saved(&self, _k: usize) -> usize {
@@ -284,19 +282,20 @@ impl<E: ScoreEstimator + Sync> Source for Score<E> {
     }
 
     fn noise_is_the_index(&self, _: Laboratory<'_>) -> Result<bool> {
-        Ok(self.draws == 1)
+        Ok(Scores::draws(*self) == 1)
     }
 
-    fn draw(&self, laboratory: Laboratory<'_>, noise: Noise<'_>, buffers: &mut Buffers) -> Result<()> {
-        draw(&laboratory.host, &buffers.probs, laboratory.problem.k, self.draws, noise, &mut buffers.index)
+    fn draw(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
+        let Laboratory { host, problem, .. } = laboratory;
+        Scores::draw(*self, host, &buffers.probs, problem.k, Scores::draws(*self), cursor, &mut buffers.drawn)
     }
 
     fn gradients(&self, laboratory: Laboratory<'_>, buffers: &mut Buffers) -> Result<u128> {
         let Laboratory { host, problem, .. } = laboratory;
-        let (variables, draws) = (problem.variables, self.draws);
-        let Buffers { probs, index, upstream, losses, grad, .. } = buffers;
+        let (variables, draws) = (problem.variables, Scores::draws(*self));
+        let Buffers { probs, drawn, upstream, losses, grad, .. } = buffers;
         let mut state = vec![0; variables];
-        let samples = index.chunks(variables * draws).zip(losses.chunks_mut(variables * draws));
+        let samples = drawn.index.chunks(variables * draws).zip(losses.chunks_mut(variables * draws));
         for ((index, losses), upstream) in samples.zip(upstream.chunks_mut(problem.dim())) {
             for draw in 0..draws {
                 for (z, index) in state.iter_mut().zip(index.chunks(draws)) {
@@ -308,9 +307,9 @@ impl<E: ScoreEstimator + Sync> Source for Score<E> {
         }
         grad.fill(0.0);
         let start = Instant::now();
-        let inputs = ScoreInputs { probs, index, losses, k: problem.k, draws };
-        self.estimator.gradient(&host, inputs, grad)?;
-        grad.iter_mut().for_each(|g| *g /= draws as f32);
+        self.gradient(host, probs, problem.k, drawn, losses, grad)?;
+        let gradients = Scores::gradients(*self, draws) as f32;
+        grad.iter_mut().for_each(|g| *g /= gradients);
         Ok(start.elapsed().as_nanos())
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::measure::Measured;
 use super::moments::{cosine, dot};
 use super::problem::Problem;
-use crate::estimators::Choice;
+use crate::estimators::{Choice, Value, spelled_parameters};
 
 /// Numbers of draws whose mean is looked at.
 const MEANS: [u64; 5] = [1, 10, 100, 1_000, 10_000];
@@ -23,7 +23,7 @@ const SIGNIFICANT: f64 = 3.0;
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
     pub(crate) estimator: &'static str,
-    parameters: BTreeMap<&'static str, f32>,
+    parameters: BTreeMap<&'static str, Value>,
     /// "enumerated" or "Monte Carlo".
     pub(crate) method: &'static str,
     draws: u64,
@@ -98,9 +98,9 @@ impl Entry {
 
     /// Name and parameters.
     pub(crate) fn spelled(&self, separator: &str) -> String {
-        let parameters: Vec<_> = self.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let parameters = spelled_parameters(&self.parameters, separator);
         let name = self.estimator;
-        if parameters.is_empty() { name.to_owned() } else { format!("{name}:{}", parameters.join(separator)) }
+        if parameters.is_empty() { name.to_owned() } else { format!("{name}:{parameters}") }
     }
 
     /// The cells of a table; `HEADER` names them.
@@ -184,8 +184,7 @@ impl Report {
                 .to_owned();
         for section in &self.problems {
             for entry in &section.results {
-                let parameters: Vec<_> =
-                    entry.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let parameters = spelled_parameters(&entry.parameters, ";");
                 let crossing = entry.crossing.map_or_else(String::new, |n| n.to_string());
                 let Entry { relative_bias, relative_bias_noise, relative_std, cosine, cosine_of_mean, mse, .. } = entry;
                 let _ = writeln!(
@@ -193,7 +192,7 @@ impl Report {
                     "{},{},{},{},{},{relative_bias},{relative_bias_noise},{relative_std},{cosine},{cosine_of_mean},{mse},{crossing},{}",
                     section.problem.replace([',', '"', '\n'], " "),
                     entry.estimator,
-                    parameters.join(";"),
+                    parameters,
                     entry.method,
                     entry.draws,
                     entry.microseconds_per_gradient

@@ -63,7 +63,7 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
 /// Every estimator with every temperature; an estimator without one has one folder.
 fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
     let given: Vec<Choice> = if args.estimator.is_empty() {
-        Choice::all()
+        Choice::all(args.categories as usize)
     } else {
         args.estimator.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
     };

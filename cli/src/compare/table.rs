@@ -11,7 +11,8 @@ use crate::report::{mean_sd, optimum};
 /// One estimator at one temperature.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
-    estimator: &'static str,
+    /// With parameters, but no temperature.
+    estimator: String,
     /// As the command line spells it.
     spelled: String,
     tau: Option<f32>,
@@ -31,9 +32,9 @@ pub(crate) fn rows(done: &[(&Member, Vec<Curve>)]) -> Vec<Row> {
         let (final_loss, standard_deviation) = mean_sd(&losses);
         let power = member.config.power.first().copied().unwrap_or(f32::NAN);
         Row {
-            estimator: member.choice.name(),
+            estimator: member.choice.spelled_without_tau(),
             spelled: member.choice.spelled(),
-            tau: member.choice.parameters().get("tau").copied(),
+            tau: member.choice.tau(),
             chosen: false,
             final_loss,
             standard_deviation,
@@ -43,11 +44,13 @@ pub(crate) fn rows(done: &[(&Member, Vec<Curve>)]) -> Vec<Row> {
     };
     let mut rows: Vec<Row> = done.iter().map(row).collect();
     for at in 0..rows.len() {
-        let mine = (rows[at].estimator, rows[at].final_loss);
+        let mine = &rows[at];
         let better = |(other, row): (usize, &Row)| {
-            row.estimator == mine.0 && (row.final_loss < mine.1 || (row.final_loss == mine.1 && other < at))
+            let (loss, least) = (row.final_loss, mine.final_loss);
+            row.estimator == mine.estimator && (loss < least || (loss == least && other < at))
         };
-        rows[at].chosen = !rows.iter().enumerate().any(better);
+        let chosen = !rows.iter().enumerate().any(better);
+        rows[at].chosen = chosen;
     }
     rows
 }
@@ -81,7 +84,7 @@ fn chosen(rows: &[Row]) -> Vec<[String; 6]> {
     chosen.sort_by(|a, b| a.final_loss.total_cmp(&b.final_loss));
     let cells = |row: &&Row| {
         [
-            row.estimator.to_owned(),
+            row.estimator.clone(),
             row.tau.map_or_else(|| "-".to_owned(), |tau| tau.to_string()),
             format!("{:.5}", row.final_loss),
             format!("{:.1e}", row.standard_deviation),
