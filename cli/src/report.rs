@@ -29,6 +29,13 @@ struct Entry {
     microseconds_per_step: f64,
 }
 
+impl Entry {
+    fn spelled(&self) -> String {
+        let parameters = spelled_parameters(&self.parameters, ",");
+        if parameters.is_empty() { self.estimator.to_owned() } else { format!("{}:{parameters}", self.estimator) }
+    }
+}
+
 impl<'a> Report<'a> {
     pub(crate) fn new(config: &'a Config, jobs: &[Job], curves: &[Curve]) -> Self {
         let entry = |(job, curve): (&Job, &Curve)| Entry {
@@ -63,22 +70,20 @@ impl<'a> Report<'a> {
         let mut text = String::new();
         let header = ["estimator", "p", "final loss", "± sd", "above optimum", "us/step", "seeds"];
         let [name, p, loss, sd, distance, time, seeds] = header;
-        let _ = writeln!(text, "{name:<24} {p:>4} {loss:>11} {sd:>9} {distance:>14} {time:>9} {seeds:>6}");
+        let width = self.results.iter().map(|entry| entry.spelled().len()).max().unwrap_or(0).max(name.len());
+        let _ = writeln!(text, "{name:<width$} {p:>4} {loss:>11} {sd:>9} {distance:>14} {time:>9} {seeds:>6}");
         for group in self.groups() {
             let losses: Vec<f64> = group.iter().map(|entry| entry.final_loss).collect();
             let times: Vec<f64> = group.iter().map(|entry| entry.microseconds_per_step).collect();
             let (mean, sd) = mean_sd(&losses);
             let Some(first) = group.first() else { continue };
             let optimum = optimum(self.config, first.power);
-            let parameters = spelled_parameters(&first.parameters, ",");
-            let name = if parameters.is_empty() {
-                first.estimator.to_owned()
-            } else {
-                format!("{}:{parameters}", first.estimator)
-            };
-            let (power, distance, time, seeds) = (first.power, mean - optimum, median(&times), group.len());
-            let _ =
-                writeln!(text, "{name:<24} {power:>4} {mean:>11.5} {sd:>9.1e} {distance:>14.5} {time:>9.1} {seeds:>6}");
+            let (name, power, distance, time, seeds) =
+                (first.spelled(), first.power, mean - optimum, median(&times), group.len());
+            let _ = writeln!(
+                text,
+                "{name:<width$} {power:>4} {mean:>11.5} {sd:>9.1e} {distance:>14.5} {time:>9.1} {seeds:>6}"
+            );
         }
         text
     }

@@ -204,9 +204,11 @@ impl Report {
 
     pub(crate) fn table(&self) -> String {
         let mut text = String::new();
+        let entries = self.problems.iter().flat_map(|section| &section.results);
+        let names = entries.map(|entry| entry.spelled(",").len()).max().unwrap_or(0).max(HEADER[0].len());
         let mut line = |cells: &[String]| {
             for (at, cell) in cells.iter().enumerate() {
-                let width = if at == 0 { 24 } else { 11 };
+                let width = if at == 0 { names } else { 11 };
                 let _ = if at < 2 { write!(text, "{cell:<width$} ") } else { write!(text, "{cell:>width$} ") };
             }
             text.truncate(text.trim_end().len());

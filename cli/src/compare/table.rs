@@ -97,9 +97,11 @@ fn chosen(rows: &[Row]) -> Vec<[String; 6]> {
 
 pub(crate) fn human(rows: &[Row]) -> String {
     let mut text = String::new();
-    for cells in std::iter::once(HEADER.map(str::to_owned)).chain(chosen(rows)) {
+    let rows: Vec<_> = std::iter::once(HEADER.map(str::to_owned)).chain(chosen(rows)).collect();
+    let width = rows.iter().map(|[name, ..]| name.len()).max().unwrap_or(0);
+    for cells in rows {
         let [name, tau, loss, sd, distance, seeds] = cells;
-        let _ = writeln!(text, "{name:<24} {tau:>8} {loss:>11} {sd:>9} {distance:>14} {seeds:>6}");
+        let _ = writeln!(text, "{name:<width$} {tau:>8} {loss:>11} {sd:>9} {distance:>14} {seeds:>6}");
     }
     text
 }
