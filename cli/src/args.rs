@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::compare::args::Comparison;
 use crate::config::OptimizerName;
 
 const EXAMPLES: &str = "\
 Examples:
   reinmax-cli run polynomial
   reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --power 1.5,3 --seeds 0..3
+  reinmax-cli compare gradients --problem cubic
   reinmax-cli gradient vectors.json";
 
 /// Gradients through discrete choices: the experiments of the ReinMax paper (arXiv 2304.08612).
@@ -27,6 +29,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         task: Task,
     },
+    /// Compare estimators with each other and with exact gradients
+    Compare {
+        #[command(subcommand)]
+        what: Comparison,
+    },
     /// Measure what kernels and a training step cost on this machine
     #[command(after_help = "Examples:
   reinmax-cli bench                                    everything, on the widest level, about a minute
@@ -39,8 +46,12 @@ out of cache. Levels: scalar, sse2, avx2, avx512, neon, simd128, or all that thi
     Bench(BenchArgs),
     /// Compute an estimator's gradients for the forced samples of a file, as JSON on stdout
     #[command(after_help = "Example:\n  reinmax-cli gradient vectors.json > gradients.json\n\n\
-        The file: {\"estimator\": \"st|reinmax|reinmax_with_prob_grad|stgs|reinforce\", \"cases\": [{\"id\", \"rows\", \"k\", \
-        \"tau\", \"logits\", \"upstream\", \"sample\", ..}]}; matrices are flat and row-major.")]
+        The file: {\"estimator\": NAME, \"cases\": [{\"id\", \"rows\", \"k\", \"tau\", \"logits\", \"upstream\", \"sample\", ..}]}; matrices are \
+        flat and row-major.\n\
+        NAME, and what its cases have besides: st, reinmax, gst_gap1, gst_gapp; darn, mve (no tau); reinmax_with_prob_grad \
+        (upstream_prob); stgs (gumbel);\n\
+        decoupled_stgs, decoupled_st (tau_forward, tau_backward; gumbel the first); gr_mck, reinmax_rao (repeats R, exponential \
+        [rows, k, R]); reinforce (loss, no upstream).")]
     Gradient {
         /// The file, or - for standard input
         file: PathBuf,

@@ -60,7 +60,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            estimator: Choice::DEFAULTS.iter().map(|choice| choice.spelled()).collect(),
+            estimator: Choice::defaults(),
             power: vec![2.0],
             latents: 128,
             categories: 2,
@@ -169,8 +169,13 @@ impl Config {
         self.estimator = self
             .estimator
             .iter()
-            .map(|text| Choice::from_str(text).map(|choice| choice.with_default_tau(tau).spelled()))
-            .collect::<Result<_, _>>()?;
+            .map(|text| {
+                let choice = Choice::from_str(text)?;
+                choice.check_categories(self.categories as usize)?;
+                choice.check_batch(self.batch as usize)?;
+                Ok(choice.with_default_tau(tau).spelled())
+            })
+            .collect::<Result<_, String>>()?;
         // Two runs of the same name could not be told apart in metrics.jsonl.
         if let Some(twice) = repeated(&self.estimator) {
             return Err(format!("estimator {twice} is given twice; give each once"));

@@ -1,89 +1,290 @@
-//! The estimators that the command line knows: names, short names, parameters. A new one is an entry here, an arm in
-//! `polynomial::train`, and where it has reference vectors an arm in `gradient`.
+//! The estimators that the command line knows: names, short names, parameters. A new one is a kind, a row of the table, and
+//! an arm in `visit` (or `Scores`, where it works from losses); where it has reference vectors, an arm in `gradient`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// An estimator with its parameters, as given by `NAME` or `NAME:parameter=value,..`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Choice {
-    Exact,
-    StraightThrough { tau: Option<f32> },
-    ReinMax { tau: Option<f32> },
-    GumbelSoftmax { tau: Option<f32> },
-    Reinforce { baseline: f32 },
+use reinmax::estimator::MAX_MVE_CATEGORIES;
+use reinmax::{
+    Darn, DecoupledGumbel, DecoupledSt, Estimator, Gap, GappedSt, GumbelRao, GumbelSoftmax, Mve, ReinMax, ReinMaxRao,
+    StraightThrough,
+};
+use serde::Serialize;
+
+use crate::scores::Scores;
+
+/// What a command does with the estimator that stands behind a choice.
+pub(crate) trait Visitor {
+    type Out;
+
+    /// Enumeration in place of an estimate.
+    fn exact(self) -> Self::Out;
+
+    /// An estimator that works from the upstream gradient.
+    fn upstream<E: Estimator + Sync>(self, estimator: E) -> Self::Out;
+
+    /// An estimator that works from losses.
+    fn scores(self, scores: Scores) -> Self::Out;
 }
 
-/// Full name, and the short names of the papers.
-const NAMES: [(&str, &[&str]); 5] = [
-    ("exact", &[]),
-    ("straight_through", &["st"]),
-    ("reinmax", &[]),
-    ("gumbel_softmax", &["stgs", "gumbel"]),
-    ("reinforce", &[]),
+/// Which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Exact,
+    ReinMax,
+    StraightThrough,
+    GumbelSoftmax,
+    DecoupledGumbel,
+    DecoupledSt,
+    GappedSt,
+    GumbelRao,
+    Darn,
+    ReinMaxRao,
+    Mve,
+    Reinforce,
+    Rloo,
+    Arm,
+    DisArm,
+}
+
+/// What a parameter may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+    /// Positive and finite; the run's temperature where none is given.
+    Temperature,
+    /// A finite number, with its default.
+    Finite(f32),
+    /// How many, with its default.
+    Count(f32),
+    /// A number of at least 0, or `adaptive`; 1 by default.
+    Gap,
+}
+
+/// One line of the table of estimators.
+#[derive(Debug)]
+struct Entry {
+    kind: Kind,
+    name: &'static str,
+    /// The short names of the papers.
+    short: &'static [&'static str],
+    parameters: &'static [(&'static str, Rule)],
+}
+
+const TAU: (&str, Rule) = ("tau", Rule::Temperature);
+const TAUS: [(&str, Rule); 2] = [("tau_backward", Rule::Temperature), ("tau_forward", Rule::Temperature)];
+const DRAWS: (&str, Rule) = ("draws", Rule::Count(100.0));
+
+#[rustfmt::skip]
+static TABLE: [Entry; 15] = [
+    Entry { kind: Kind::Exact, name: "exact", short: &[], parameters: &[] },
+    Entry { kind: Kind::ReinMax, name: "reinmax", short: &[], parameters: &[TAU] },
+    Entry { kind: Kind::StraightThrough, name: "straight_through", short: &["st"], parameters: &[TAU] },
+    Entry { kind: Kind::GumbelSoftmax, name: "gumbel_softmax", short: &["stgs", "gumbel"], parameters: &[TAU] },
+    Entry { kind: Kind::DecoupledGumbel, name: "decoupled_gumbel", short: &["decoupled_stgs"], parameters: &TAUS },
+    Entry { kind: Kind::DecoupledSt, name: "decoupled_st", short: &[], parameters: &TAUS },
+    Entry { kind: Kind::GappedSt, name: "gapped_st", short: &["gst"], parameters: &[("gap", Rule::Gap), TAU] },
+    Entry { kind: Kind::GumbelRao, name: "gumbel_rao", short: &["gr_mck"], parameters: &[DRAWS, TAU] },
+    Entry { kind: Kind::Darn, name: "darn", short: &[], parameters: &[] },
+    Entry { kind: Kind::ReinMaxRao, name: "reinmax_rao", short: &[], parameters: &[DRAWS, TAU] },
+    Entry { kind: Kind::Mve, name: "mve", short: &[], parameters: &[] },
+    Entry { kind: Kind::Reinforce, name: "reinforce", short: &[], parameters: &[("baseline", Rule::Finite(0.0))] },
+    Entry { kind: Kind::Rloo, name: "rloo", short: &[], parameters: &[] },
+    Entry { kind: Kind::Arm, name: "arm", short: &[], parameters: &[] },
+    Entry { kind: Kind::DisArm, name: "disarm", short: &[], parameters: &[] },
 ];
 
+/// What runs without `--estimator`.
+const DEFAULTS: [&str; 4] = ["exact", "reinmax", "straight_through", "gumbel_softmax"];
+
+/// No estimator has more parameters.
+const MOST_PARAMETERS: usize = 2;
+
+/// The value of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Value {
+    Number(f32),
+    Word(&'static str),
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Number(number) => number.fmt(f),
+            Value::Word(word) => word.fmt(f),
+        }
+    }
+}
+
+const ADAPTIVE: Value = Value::Word("adaptive");
+
+/// An estimator with its parameters, as given by `NAME` or `NAME:parameter=value,..`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice {
+    entry: &'static Entry,
+    /// In the order of the table; a temperature may be missing.
+    values: [Option<Value>; MOST_PARAMETERS],
+}
+
+impl PartialEq for Choice {
+    fn eq(&self, other: &Self) -> bool {
+        self.entry.kind == other.entry.kind && self.values == other.values
+    }
+}
+
 impl Choice {
-    /// What runs without `--estimator`.
-    pub(crate) const DEFAULTS: [Choice; 4] = [
-        Choice::Exact,
-        Choice::ReinMax { tau: None },
-        Choice::StraightThrough { tau: None },
-        Choice::GumbelSoftmax { tau: None },
-    ];
+    /// What runs without `--estimator`, spelled.
+    pub(crate) fn defaults() -> Vec<String> {
+        DEFAULTS.map(str::to_owned).to_vec()
+    }
+
+    /// Every estimator that takes k categories, with its own default parameters.
+    pub(crate) fn all(k: usize) -> Vec<Choice> {
+        TABLE.iter().map(Choice::of).filter(|choice| choice.check_categories(k).is_ok()).collect()
+    }
+
+    fn of(entry: &'static Entry) -> Self {
+        let mut values = [None; MOST_PARAMETERS];
+        for (value, (_, rule)) in values.iter_mut().zip(entry.parameters) {
+            *value = match rule {
+                Rule::Temperature => None,
+                Rule::Finite(default) | Rule::Count(default) => Some(Value::Number(*default)),
+                Rule::Gap => Some(Value::Number(1.0)),
+            };
+        }
+        Choice { entry, values }
+    }
+
+    /// Hands the estimator itself to `visitor`; a temperature that was not given is 1.
+    pub(crate) fn visit<V: Visitor>(self, visitor: V) -> V::Out {
+        let tau = self.number("tau");
+        let (tau_forward, tau_backward) = (self.number("tau_forward"), self.number("tau_backward"));
+        let draws = self.number("draws") as u32;
+        match self.entry.kind {
+            Kind::Exact => visitor.exact(),
+            Kind::ReinMax => visitor.upstream(ReinMax { tau }),
+            Kind::StraightThrough => visitor.upstream(StraightThrough { tau }),
+            Kind::GumbelSoftmax => visitor.upstream(GumbelSoftmax { tau }),
+            Kind::DecoupledGumbel => visitor.upstream(DecoupledGumbel { tau_forward, tau_backward }),
+            Kind::DecoupledSt => visitor.upstream(DecoupledSt { tau_forward, tau_backward }),
+            Kind::GappedSt => visitor.upstream(GappedSt { tau, gap: self.gap() }),
+            Kind::GumbelRao => visitor.upstream(GumbelRao { tau, draws }),
+            Kind::Darn => visitor.upstream(Darn),
+            Kind::ReinMaxRao => visitor.upstream(ReinMaxRao { tau, draws }),
+            Kind::Mve => visitor.upstream(Mve),
+            Kind::Reinforce => visitor.scores(Scores::Reinforce { baseline: self.number("baseline") }),
+            Kind::Rloo => visitor.scores(Scores::Rloo),
+            Kind::Arm => visitor.scores(Scores::Arm),
+            Kind::DisArm => visitor.scores(Scores::DisArm),
+        }
+    }
+
+    /// Refuses a number of categories that the estimator is not made for.
+    pub(crate) fn check_categories(self, k: usize) -> Result<(), String> {
+        let most = match self.entry.kind {
+            Kind::Arm | Kind::DisArm if k != 2 => "2 categories; k must be 2".to_owned(),
+            Kind::Mve if k > MAX_MVE_CATEGORIES => format!("up to {MAX_MVE_CATEGORIES} categories"),
+            _ => return Ok(()),
+        };
+        Err(format!("{} is made for {most}, and there are {k}", self.name()))
+    }
+
+    /// Refuses a batch that the estimator cannot share out.
+    pub(crate) fn check_batch(self, batch: usize) -> Result<(), String> {
+        let right = match self.entry.kind {
+            Kind::Arm | Kind::DisArm if batch % 2 == 1 => "antithetic pairs; give an even number",
+            Kind::Rloo if batch < 2 => "draws that are compared with each other; give at least 2",
+            _ => return Ok(()),
+        };
+        Err(format!("batch = {batch}: {} takes {right}", self.name()))
+    }
 
     /// The full name.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Choice::Exact => "exact",
-            Choice::StraightThrough { .. } => "straight_through",
-            Choice::ReinMax { .. } => "reinmax",
-            Choice::GumbelSoftmax { .. } => "gumbel_softmax",
-            Choice::Reinforce { .. } => "reinforce",
-        }
+        self.entry.name
     }
 
-    /// Fills in the temperature where the choice has one and none was given.
-    pub(crate) fn with_default_tau(self, default: f32) -> Self {
-        match self {
-            Choice::StraightThrough { tau } => Choice::StraightThrough { tau: tau.or(Some(default)) },
-            Choice::ReinMax { tau } => Choice::ReinMax { tau: tau.or(Some(default)) },
-            Choice::GumbelSoftmax { tau } => Choice::GumbelSoftmax { tau: tau.or(Some(default)) },
-            other => other,
+    /// Fills in the temperatures that the choice has and that were not given.
+    pub(crate) fn with_default_tau(mut self, default: f32) -> Self {
+        for (value, (_, rule)) in self.values.iter_mut().zip(self.entry.parameters) {
+            if *rule == Rule::Temperature {
+                *value = value.or(Some(Value::Number(default)));
+            }
         }
+        self
     }
 
     /// Parameters by name, as results report them.
-    pub(crate) fn parameters(self) -> BTreeMap<&'static str, f32> {
-        match self {
-            Choice::Exact => BTreeMap::new(),
-            Choice::StraightThrough { tau } | Choice::ReinMax { tau } | Choice::GumbelSoftmax { tau } => {
-                tau.map(|tau| ("tau", tau)).into_iter().collect()
-            }
-            Choice::Reinforce { baseline } => BTreeMap::from([("baseline", baseline)]),
-        }
+    pub(crate) fn parameters(self) -> BTreeMap<&'static str, Value> {
+        let given = self.entry.parameters.iter().zip(self.values);
+        given.filter_map(|((name, _), value)| Some((*name, value?))).collect()
     }
 
     /// `NAME:parameter=value,..`: what the command line and the configuration file read.
     pub(crate) fn spelled(self) -> String {
-        let parameters: Vec<_> = self.parameters().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if parameters.is_empty() { self.name().to_owned() } else { format!("{}:{}", self.name(), parameters.join(",")) }
+        let parameters = spelled_parameters(&self.parameters(), ",");
+        if parameters.is_empty() { self.name().to_owned() } else { format!("{}:{parameters}", self.name()) }
     }
 
-    /// The one parameter that this choice takes.
-    fn set(&mut self, parameter: &str, value: f32) -> Result<(), String> {
-        let positive = value > 0.0 && value.is_finite();
-        match (&mut *self, parameter) {
-            (Choice::StraightThrough { tau } | Choice::ReinMax { tau } | Choice::GumbelSoftmax { tau }, "tau") => {
-                if !positive {
-                    return Err(format!("tau = {value}: a temperature is positive and finite"));
-                }
-                *tau = Some(value);
+    /// The same without temperatures: what the laboratory compares over temperatures.
+    pub(crate) fn spelled_without_tau(mut self) -> String {
+        for (value, (_, rule)) in self.values.iter_mut().zip(self.entry.parameters) {
+            if *rule == Rule::Temperature {
+                *value = None;
             }
-            (Choice::Reinforce { baseline }, "baseline") if value.is_finite() => *baseline = value,
-            _ => return Err(format!("{} has no parameter '{parameter}' that could be {value}", self.name())),
         }
+        self.spelled()
+    }
+
+    /// The temperature of the backward pass.
+    pub(crate) fn tau(self) -> Option<f32> {
+        let mut given = self.entry.parameters.iter().zip(self.values);
+        given.find_map(|((_, rule), value)| match (rule, value) {
+            (Rule::Temperature, Some(Value::Number(tau))) => Some(tau),
+            _ => None,
+        })
+    }
+
+    fn number(self, parameter: &str) -> f32 {
+        match self.parameters().get(parameter) {
+            Some(Value::Number(number)) => *number,
+            _ => 1.0,
+        }
+    }
+
+    fn gap(self) -> Gap {
+        match self.parameters().get("gap") {
+            Some(Value::Number(gap)) => Gap::Constant(*gap),
+            _ => Gap::Adaptive,
+        }
+    }
+
+    fn set(&mut self, parameter: &str, text: &str) -> Result<(), String> {
+        let known = self.entry.parameters.iter().zip(&mut self.values).find(|((name, _), _)| *name == parameter);
+        let Some(((_, rule), value)) = known else {
+            let names: Vec<_> = self.entry.parameters.iter().map(|(name, _)| *name).collect();
+            let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+            return Err(format!("{} has no parameter '{parameter}'; {has}", self.name()));
+        };
+        *value = Some(rule.read(text).map_err(|right| format!("{parameter} = '{text}': {right}"))?);
         Ok(())
+    }
+}
+
+impl Rule {
+    /// The value, or what would be right.
+    fn read(self, text: &str) -> Result<Value, &'static str> {
+        let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
+        let (allowed, right) = match self {
+            Rule::Temperature => (number.is_some_and(|x| x > 0.0), "a temperature is positive and finite"),
+            Rule::Finite(_) => (number.is_some(), "give a finite number"),
+            Rule::Count(_) => {
+                (number.is_some_and(|x| x.fract() == 0.0 && (1.0..=65_536.0).contains(&x)), "give 1 to 65536")
+            }
+            Rule::Gap if text == "adaptive" => return Ok(ADAPTIVE),
+            Rule::Gap => (number.is_some_and(|x| x >= 0.0), "give a number of at least 0, or adaptive"),
+        };
+        number.filter(|_| allowed).map(Value::Number).ok_or(right)
     }
 }
 
@@ -92,30 +293,28 @@ impl FromStr for Choice {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
-        let known = NAMES.iter().find(|(full, short)| *full == name || short.contains(&name)).map(|(full, _)| *full);
-        let mut choice = match known {
-            Some("exact") => Choice::Exact,
-            Some("straight_through") => Choice::StraightThrough { tau: None },
-            Some("reinmax") => Choice::ReinMax { tau: None },
-            Some("gumbel_softmax") => Choice::GumbelSoftmax { tau: None },
-            Some("reinforce") => Choice::Reinforce { baseline: 0.0 },
-            _ => return Err(format!("no estimator '{name}'; available are {}", available())),
-        };
+        let known = TABLE.iter().find(|entry| entry.name == name || entry.short.contains(&name));
+        let entry = known.ok_or_else(|| format!("no estimator '{name}'; available are {}", available()))?;
+        let mut choice = Choice::of(entry);
         for parameter in parameters.split(',').filter(|text| !text.is_empty()) {
             let (key, value) =
                 parameter.split_once('=').ok_or_else(|| format!("'{parameter}' is not of the form parameter=value"))?;
-            let value = value.parse().map_err(|_| format!("{key} = '{value}' is not a number"))?;
             choice.set(key, value)?;
         }
         Ok(choice)
     }
 }
 
+/// `parameter=value` one after the other.
+pub(crate) fn spelled_parameters(parameters: &BTreeMap<&str, Value>, separator: &str) -> String {
+    parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(separator)
+}
+
 /// All names, for messages.
-fn available() -> String {
-    let spelled = |(full, short): &(&str, &[&str])| match short {
-        [] => (*full).to_owned(),
-        short => format!("{full} ({})", short.join(", ")),
+pub(crate) fn available() -> String {
+    let spelled = |entry: &Entry| match entry.short {
+        [] => entry.name.to_owned(),
+        short => format!("{} ({})", entry.name, short.join(", ")),
     };
-    NAMES.iter().map(spelled).collect::<Vec<_>>().join(", ")
+    TABLE.iter().map(spelled).collect::<Vec<_>>().join(", ")
 }

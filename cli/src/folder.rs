@@ -76,6 +76,13 @@ impl Folder {
         Ok((Self::writable(path.to_owned())?, config))
     }
 
+    /// A folder that is made if need be; what stands there stays until it is written anew.
+    pub(crate) fn at(path: &Path) -> Result<Self, String> {
+        std::fs::create_dir_all(path)
+            .map_err(|error| format!("cannot make the folder {}: {error}; --out names another", path.display()))?;
+        Self::writable(path.to_owned())
+    }
+
     /// Finds out that nothing can be written before anything is computed.
     fn writable(path: PathBuf) -> Result<Self, String> {
         temporary(&path).map_err(|error| {

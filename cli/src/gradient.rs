@@ -6,15 +6,16 @@ use std::path::Path;
 use reinmax::categorical::softmax;
 use reinmax::kernel::softmax::AddSoftmaxVjp;
 use reinmax::{
-    Backend, Estimator, GradientInputs, GumbelSoftmax, Host, ReinMax, Reinforce, ScoreEstimator, ScoreInputs,
-    StraightThrough,
+    Backend, Darn, DecoupledGumbel, DecoupledSt, Estimator, Gap, GappedSt, GradientInputs, GumbelRao, GumbelSoftmax,
+    Host, Mve, ReinMax, ReinMaxRao, Reinforce, ScoreEstimator, ScoreInputs, StraightThrough,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{Failure, print};
 
-const AVAILABLE: &str = "st, reinmax, reinmax_with_prob_grad, stgs, reinforce";
+const AVAILABLE: &str = "st, reinmax, reinmax_with_prob_grad, stgs, decoupled_stgs, decoupled_st, gst_gap1, gst_gapp, \
+    gr_mck, darn, reinmax_rao, mve, reinforce";
 
 #[derive(Debug, Deserialize)]
 struct Vectors {
@@ -30,11 +31,16 @@ struct Case {
     rows: usize,
     k: usize,
     tau: Option<f32>,
+    tau_forward: Option<f32>,
+    tau_backward: Option<f32>,
     logits: Vec<f32>,
     sample: Vec<u32>,
     upstream: Option<Vec<f32>>,
     upstream_prob: Option<Vec<f32>>,
     gumbel: Option<Vec<f32>>,
+    /// Relaxed samples of a gradient, and the noise of each category for all of them.
+    repeats: Option<u32>,
+    exponential: Option<Vec<f32>>,
     loss: Option<Vec<f32>>,
 }
 
@@ -106,25 +112,74 @@ impl Case {
             return Ok(grad);
         }
         let upstream = needed(&self.upstream, "upstream", len)?;
-        let tau = self.tau.ok_or("the field 'tau' is missing")?;
-        if !(tau > 0.0 && tau.is_finite()) {
-            return Err(format!("tau = {tau}: a temperature is positive and finite"));
-        }
-        let saved = if estimator == "stgs" { self.perturbed(tau)? } else { Vec::new() };
         let (logits, index) = (&self.logits, &self.sample);
-        let inputs =
-            GradientInputs { logits, probs: &probs, index, saved: &saved, upstream, k, draws: 1, column: None };
-        match estimator {
-            "st" => StraightThrough { tau }.backward(&host, inputs, &mut grad),
-            "stgs" => GumbelSoftmax { tau }.backward(&host, inputs, &mut grad),
-            _ => ReinMax { tau }.backward(&host, inputs, &mut grad),
-        }
-        .map_err(say)?;
-        if estimator == "reinmax_with_prob_grad" {
-            let upstream = needed(&self.upstream_prob, "upstream_prob", len)?;
-            host.run(AddSoftmaxVjp { probs: &probs, upstream, k, scale: 1.0, grad: &mut grad });
-        }
+        let inputs = GradientInputs { logits, probs: &probs, index, saved: &[], upstream, k, draws: 1, column: None };
+        self.add_gradient(estimator, host, inputs, &mut grad)?;
         Ok(grad)
+    }
+
+    /// Estimators that work from the upstream gradient.
+    fn add_gradient(
+        &self,
+        estimator: &str,
+        host: Host,
+        inputs: GradientInputs<'_>,
+        grad: &mut [f32],
+    ) -> Result<(), String> {
+        let added = match estimator {
+            "st" => StraightThrough { tau: self.tau()? }.backward(&host, inputs, grad),
+            "stgs" => {
+                let (tau, saved) = (self.tau()?, self.perturbed()?);
+                GumbelSoftmax { tau }.backward(&host, GradientInputs { saved: &saved, ..inputs }, grad)
+            }
+            "decoupled_stgs" => {
+                let ((tau_forward, tau_backward), saved) = (self.taus()?, self.perturbed()?);
+                let inputs = GradientInputs { saved: &saved, ..inputs };
+                DecoupledGumbel { tau_forward, tau_backward }.backward(&host, inputs, grad)
+            }
+            "decoupled_st" => {
+                let (tau_forward, tau_backward) = self.taus()?;
+                let estimator = DecoupledSt { tau_forward, tau_backward };
+                // Room that only a draw would fill.
+                let saved = vec![0.0; self.rows * estimator.saved_per_draw(self.k)];
+                estimator.backward(&host, GradientInputs { saved: &saved, ..inputs }, grad)
+            }
+            "gst_gap1" => GappedSt { tau: self.tau()?, gap: Gap::Constant(1.0) }.backward(&host, inputs, grad),
+            "gst_gapp" => GappedSt { tau: self.tau()?, gap: Gap::Adaptive }.backward(&host, inputs, grad),
+            "gr_mck" => {
+                let (draws, noise) = self.exponentials()?;
+                GumbelRao { tau: self.tau()?, draws }.backward_with_exponentials(&host, inputs, noise, grad)
+            }
+            "reinmax_rao" => {
+                let (draws, noise) = self.exponentials()?;
+                ReinMaxRao { tau: self.tau()?, draws }.backward_with_exponentials(&host, inputs, noise, grad)
+            }
+            "darn" => Darn.backward(&host, inputs, grad),
+            "mve" => Mve.backward(&host, inputs, grad),
+            _ => ReinMax { tau: self.tau()? }.backward(&host, inputs, grad),
+        };
+        added.map_err(|error| error.to_string())?;
+        if estimator == "reinmax_with_prob_grad" {
+            let upstream = needed(&self.upstream_prob, "upstream_prob", grad.len())?;
+            host.run(AddSoftmaxVjp { probs: inputs.probs, upstream, k: self.k, scale: 1.0, grad });
+        }
+        Ok(())
+    }
+
+    fn tau(&self) -> Result<f32, String> {
+        temperature("tau", self.tau)
+    }
+
+    fn taus(&self) -> Result<(f32, f32), String> {
+        Ok((temperature("tau_forward", self.tau_forward)?, temperature("tau_backward", self.tau_backward)?))
+    }
+
+    /// The number of relaxed samples and their noise, rows x k x repeats.
+    fn exponentials(&self) -> Result<(u32, &[f32]), String> {
+        let repeats = self.repeats.ok_or("the field 'repeats' is missing")?;
+        let len = self.logits.len().checked_mul(repeats as usize);
+        let len = len.ok_or_else(|| format!("repeats = {repeats} is too large"))?;
+        Ok((repeats, needed(&self.exponential, "exponential", len)?))
     }
 
     /// Compares the sizes that every estimator needs, and looks at the forced samples.
@@ -145,10 +200,11 @@ impl Case {
     }
 
     /// Logits plus the file's Gumbel noise; its samples must be their argmax.
-    fn perturbed(&self, tau: f32) -> Result<Vec<f32>, String> {
+    fn perturbed(&self) -> Result<Vec<f32>, String> {
         let noise = needed(&self.gumbel, "gumbel", self.logits.len())?;
         let (mut index, mut saved) = (vec![0; self.rows], vec![0.0; self.logits.len()]);
-        GumbelSoftmax { tau }
+        // The draw does not depend on the temperature.
+        GumbelSoftmax::default()
             .draw_with_gumbel(&self.logits, self.k, 1, noise, &mut index, &mut saved)
             .map_err(|error| error.to_string())?;
         match index.iter().zip(&self.sample).position(|(drawn, given)| drawn != given) {
@@ -158,6 +214,14 @@ impl Case {
             )),
             None => Ok(saved),
         }
+    }
+}
+
+fn temperature(name: &str, tau: Option<f32>) -> Result<f32, String> {
+    match tau {
+        Some(tau) if tau > 0.0 && tau.is_finite() => Ok(tau),
+        Some(tau) => Err(format!("{name} = {tau}: a temperature is positive and finite")),
+        None => Err(format!("the field '{name}' is missing")),
     }
 }
 

@@ -1,10 +1,11 @@
-//! The command line: the experiments of the ReinMax paper, and reference gradients. Results go to stdout, progress and
+//! The command line: the experiments of the ReinMax paper, a laboratory of estimators, and reference gradients. Results go to stdout, progress and
 //! errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 #![forbid(unsafe_code)]
 
 mod args;
 mod bench;
+mod compare;
 mod config;
 mod estimators;
 mod folder;
@@ -13,6 +14,7 @@ mod plot;
 mod polynomial;
 mod report;
 mod run;
+mod scores;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -20,6 +22,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command, Task};
+use compare::args::Comparison;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ fn print(text: &str) -> Result<(), String> {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run { task: Task::Polynomial(args) } => run::polynomial(&args),
+        Command::Compare { what: Comparison::Gradients(args) } => compare::gradients(&args),
+        Command::Compare { what: Comparison::Polynomial(args) } => compare::polynomial(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Gradient { file } => gradient::run(&file),
     };

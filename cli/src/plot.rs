@@ -8,7 +8,7 @@ use crate::polynomial::Curve;
 use crate::report::{mean_sd, optimum};
 
 /// Colours that stay apart for colour-blind readers and in print (Okabe and Ito).
-const PALETTE: [RGBColor; 7] = [
+pub(crate) const PALETTE: [RGBColor; 7] = [
     RGBColor(0, 0, 0),
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -17,13 +17,13 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(230, 159, 0),
 ];
-const GREY: RGBColor = RGBColor(110, 110, 110);
+pub(crate) const GREY: RGBColor = RGBColor(110, 110, 110);
 /// The picture's size in pixels, and in units of drawing: the backend rounds to whole units, too coarse for smooth curves.
-const SIZE: (u32, u32) = (880, 520);
-const UNITS: u32 = 8;
+pub(crate) const SIZE: (u32, u32) = (880, 520);
+pub(crate) const UNITS: u32 = 8;
 /// Room right of the axes for the names of the lines, and the distance that two of them should have: pixels.
-const LABELS: u32 = 190;
-const LINE_HEIGHT: u32 = 19;
+pub(crate) const LABELS: u32 = 190;
+pub(crate) const LINE_HEIGHT: u32 = 19;
 
 /// One estimator: mean and standard deviation of each epoch.
 struct Series {
@@ -35,8 +35,21 @@ struct Series {
 /// Draws all runs of one power.
 pub(crate) fn curves(config: &Config, power: f32, jobs: &[Job], curves: &[Curve]) -> Result<String, String> {
     let series = series(power, jobs, curves);
+    picture(|area| draw(config, power, &series, area))
+}
+
+/// What is drawn on: a picture of `SIZE`, in units.
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// An SVG of what `draw` draws on a white area.
+pub(crate) fn picture(
+    draw: impl FnOnce(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>,
+) -> Result<String, String> {
     let mut svg = String::new();
-    draw(config, power, &series, &mut svg).map_err(|error| format!("the picture cannot be drawn: {error}"))?;
+    let area = SVGBackend::with_string(&mut svg, (SIZE.0 * UNITS, SIZE.1 * UNITS)).into_drawing_area();
+    let drawn = area.fill(&WHITE).map_err(Into::into).and_then(|()| draw(&area));
+    drawn.and_then(|()| Ok(area.present()?)).map_err(|error| format!("the picture cannot be drawn: {error}"))?;
+    drop(area);
     let size = |unit| format!(r#"width="{}" height="{}""#, SIZE.0 * unit, SIZE.1 * unit);
     Ok(svg.replacen(&size(UNITS), &size(1), 1))
 }
@@ -55,23 +68,21 @@ fn series(power: f32, jobs: &[Job], curves: &[Curve]) -> Vec<Series> {
 
 /// The estimator's name; with its parameters where they are not the plain ones.
 fn label(job: &Job) -> String {
-    let tau = job.choice.parameters().get("tau").copied();
+    let tau = job.choice.tau();
     match tau {
         Some(tau) if tau != 1.0 => format!("{}, tau {tau}", job.choice.name()),
         _ => job.choice.name().to_owned(),
     }
 }
 
-fn draw(config: &Config, power: f32, series: &[Series], svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
-    let area = SVGBackend::with_string(svg, (SIZE.0 * UNITS, SIZE.1 * UNITS)).into_drawing_area();
-    area.fill(&WHITE)?;
+fn draw(config: &Config, power: f32, series: &[Series], area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
     let best = optimum(config, power);
     let values = || series.iter().flat_map(|s| &s.mean).copied().filter(|x| x.is_finite());
     let (low, high) = (values().fold(best, f64::min), values().fold(best, f64::max));
     let margin = (high - low).max(1e-6) * 0.06;
     let epochs = f64::from(config.epochs);
     let first = if config.epochs > 1 { 1.0 } else { 0.0 };
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(area)
         .margin(18 * UNITS)
         .margin_right(LABELS * UNITS)
         .x_label_area_size(48 * UNITS)
@@ -88,9 +99,7 @@ fn draw(config: &Config, power: f32, series: &[Series], svg: &mut String) -> Res
         chart.draw_series([Polygon::new(band, colour.mix(0.18))])?;
         chart.draw_series(LineSeries::new(points(), colour.stroke_width(2 * UNITS)))?;
     }
-    labels(&area, &chart, series, epochs, best)?;
-    area.present()?;
-    Ok(())
+    labels(area, &chart, series, epochs, best)
 }
 
 type Chart<'a, 'b> = ChartContext<
@@ -121,7 +130,7 @@ fn axes(chart: &mut Chart<'_, '_>, config: &Config, power: f32) -> Result<(), Bo
 
 /// Writes each name at the end of its line, moved apart where lines end close together.
 fn labels(
-    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    area: &Area<'_>,
     chart: &Chart<'_, '_>,
     series: &[Series],
     epochs: f64,
@@ -132,6 +141,14 @@ fn labels(
     let mut names: Vec<_> =
         named.map(|(s, colour)| (end(s.mean.last().copied().unwrap_or(best)), s.name.as_str(), *colour)).collect();
     names.push((end(best), "optimum", GREY));
+    named_points(area, names)
+}
+
+/// Writes a name to the right of each point (in units), moved apart where points lie at much the same height.
+pub(crate) fn named_points(
+    area: &Area<'_>,
+    mut names: Vec<((i32, i32), &str, RGBColor)>,
+) -> Result<(), Box<dyn std::error::Error>> {
     names.sort_by_key(|((_, y), ..)| *y);
     let units = |pixels: u32| (pixels * UNITS) as i32;
     let heights =

@@ -3,15 +3,13 @@
 
 use std::time::Instant;
 
-use reinmax::categorical::{draw, softmax};
+use reinmax::categorical::softmax;
 use reinmax::optim::{Adam, Optimizer, RAdam, Sgd};
-use reinmax::{
-    Backend, Draws, Estimator, GumbelSoftmax, Host, Mark, Memory, Noise, ReinMax, Reinforce, Result, ScoreEstimator,
-    ScoreInputs, Shape, StraightThrough, Stream, Tape, Var, measure,
-};
+use reinmax::{Backend, Draws, Estimator, Host, Mark, Memory, ReinMax, Result, Shape, Stream, Tape, Var, measure};
 
 use crate::config::{Config, OptimizerName};
-use crate::estimators::Choice;
+use crate::estimators::{Choice, Visitor};
+use crate::scores::{Drawn, Scores};
 
 /// What one run (estimator, power, seed) gives.
 #[derive(Clone, Debug)]
@@ -37,20 +35,47 @@ pub(crate) fn train(
     seed: u64,
     after_epoch: impl FnMut() -> bool,
 ) -> Result<Curve> {
-    let tau = |tau: Option<f32>| tau.unwrap_or(config.tau);
-    match choice {
-        Choice::Exact => on_tape(config, host, power, seed, after_epoch, None::<ReinMax>),
-        Choice::StraightThrough { tau: t } => {
-            on_tape(config, host, power, seed, after_epoch, Some(StraightThrough { tau: tau(t) }))
-        }
-        Choice::ReinMax { tau: t } => on_tape(config, host, power, seed, after_epoch, Some(ReinMax { tau: tau(t) })),
-        Choice::GumbelSoftmax { tau: t } => {
-            on_tape(config, host, power, seed, after_epoch, Some(GumbelSoftmax { tau: tau(t) }))
-        }
-        Choice::Reinforce { baseline } => {
-            let mut task = ScoreTask::new(config, host, power, seed, Reinforce { baseline });
-            epochs(config, &mut task, after_epoch)
-        }
+    choice.with_default_tau(config.tau).visit(Training { config, host, power, seed, after_epoch })
+}
+
+/// One run, once its estimator is known.
+struct Training<'a, F> {
+    config: &'a Config,
+    host: Host,
+    power: f32,
+    seed: u64,
+    after_epoch: F,
+}
+
+impl<F: FnMut() -> bool> Training<'_, F> {
+    fn on_tape<E: Estimator>(self, estimator: Option<E>) -> Result<Curve> {
+        let Training { config, host, power, seed, after_epoch } = self;
+        let theta = initial_theta(config, seed);
+        let footprint = measure(host, |tape| record(tape, config, power, &theta, estimator).map(drop))?;
+        let mut memory = Memory::new(&footprint);
+        let mut tape = Tape::with_backend(memory.slabs(), host);
+        tape.seed(seed, 1);
+        let (mark, loss) = record(&mut tape, config, power, &theta, estimator)?;
+        // Recording has drawn once; training starts from the first number again.
+        tape.set_cursor(0);
+        epochs(config, &mut TapeTask { tape, mark, loss }, after_epoch)
+    }
+}
+
+impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
+    type Out = Result<Curve>;
+
+    fn exact(self) -> Result<Curve> {
+        self.on_tape(None::<ReinMax>)
+    }
+
+    fn upstream<E: Estimator + Sync>(self, estimator: E) -> Result<Curve> {
+        self.on_tape(Some(estimator))
+    }
+
+    fn scores(self, scores: Scores) -> Result<Curve> {
+        let mut task = ScoreTask::new(self.config, self.host, self.power, self.seed, scores);
+        epochs(self.config, &mut task, self.after_epoch)
     }
 }
 
@@ -92,25 +117,6 @@ fn record<B: Backend, E: Estimator>(
     Ok((mark, tape.mean_abs_pow(x, -config.target, power)?))
 }
 
-fn on_tape<E: Estimator>(
-    config: &Config,
-    host: Host,
-    power: f32,
-    seed: u64,
-    after_epoch: impl FnMut() -> bool,
-    estimator: Option<E>,
-) -> Result<Curve> {
-    let theta = initial_theta(config, seed);
-    let footprint = measure(host, |tape| record(tape, config, power, &theta, estimator).map(drop))?;
-    let mut memory = Memory::new(&footprint);
-    let mut tape = Tape::with_backend(memory.slabs(), host);
-    tape.seed(seed, 1);
-    let (mark, loss) = record(&mut tape, config, power, &theta, estimator)?;
-    // Recording has drawn once; training starts from the first number again.
-    tape.set_cursor(0);
-    epochs(config, &mut TapeTask { tape, mark, loss }, after_epoch)
-}
-
 struct TapeTask<'m> {
     tape: Tape<'m, Host>,
     mark: Mark,
@@ -131,10 +137,10 @@ impl Task for TapeTask<'_> {
 }
 
 /// Estimators that know only losses: draws and gradients on plain slices. The loss of a sample (the mean over its L
-/// terms) is shared by all of its variables.
-struct ScoreTask<E> {
+/// terms) is shared by all of its variables, and all samples of a batch are draws of one row.
+struct ScoreTask {
     host: Host,
-    estimator: E,
+    scores: Scores,
     k: usize,
     batch: usize,
     stream: Stream,
@@ -144,17 +150,17 @@ struct ScoreTask<E> {
     theta: Vec<f32>,
     grads: Vec<f32>,
     probs: Vec<f32>,
-    index: Vec<u32>,
+    drawn: Drawn,
     losses: Vec<f32>,
 }
 
-impl<E: ScoreEstimator> ScoreTask<E> {
-    fn new(config: &Config, host: Host, power: f32, seed: u64, estimator: E) -> Self {
+impl ScoreTask {
+    fn new(config: &Config, host: Host, power: f32, seed: u64, scores: Scores) -> Self {
         let theta = initial_theta(config, seed);
         let (n, batch) = (theta.len(), config.batch as usize);
         ScoreTask {
             host,
-            estimator,
+            scores,
             k: config.categories as usize,
             batch,
             stream: Stream::new(seed, 1),
@@ -162,34 +168,33 @@ impl<E: ScoreEstimator> ScoreTask<E> {
             terms: [0.0, 1.0].map(|x: f32| (x - config.target).abs().powf(power)),
             grads: vec![0.0; n],
             probs: vec![0.0; n],
-            index: vec![0; config.latents as usize * batch],
+            drawn: Drawn::new(0),
             losses: vec![0.0; batch],
             theta,
         }
     }
 }
 
-impl<E: ScoreEstimator> Task for ScoreTask<E> {
+impl Task for ScoreTask {
     fn step(&mut self) -> Result<f32> {
-        softmax(&self.host, &self.theta, self.k, 1.0, &mut self.probs)?;
-        let noise = Noise::stream(&self.stream, self.cursor);
-        draw(&self.host, &self.probs, self.k, self.batch, noise, &mut self.index)?;
-        self.cursor += self.index.len() as u64;
-        self.losses.fill(0.0);
-        for draws in self.index.chunks(self.batch) {
-            for (loss, index) in self.losses.iter_mut().zip(draws) {
+        let ScoreTask { host, scores, k, batch, probs, drawn, losses, grads, .. } = self;
+        let (host, k, batch) = (*host, *k, *batch);
+        softmax(&host, &self.theta, k, 1.0, probs)?;
+        scores.draw(host, probs, k, batch, (&self.stream, self.cursor), drawn)?;
+        let latents = probs.len() / k;
+        self.cursor += scores.uniforms(latents, batch);
+        losses.fill(0.0);
+        for draws in drawn.index.chunks(batch) {
+            for (loss, index) in losses.iter_mut().zip(draws) {
                 *loss += self.terms[usize::from(*index == 0)];
             }
         }
-        let latents = (self.index.len() / self.batch) as f32;
-        self.losses.iter_mut().for_each(|loss| *loss /= latents);
-        self.grads.fill(0.0);
-        let (probs, index, losses) = (&self.probs, &self.index, &self.losses);
-        let inputs = ScoreInputs { probs, index, losses, k: self.k, draws: self.batch };
-        self.estimator.gradient(&self.host, inputs, &mut self.grads)?;
-        let batch = self.batch as f32;
-        self.grads.iter_mut().for_each(|g| *g /= batch);
-        Ok(self.losses.iter().sum::<f32>() / batch)
+        losses.iter_mut().for_each(|loss| *loss /= latents as f32);
+        grads.fill(0.0);
+        scores.gradient(host, probs, k, drawn, losses, grads)?;
+        let gradients = scores.gradients(batch) as f32;
+        grads.iter_mut().for_each(|g| *g /= gradients);
+        Ok(losses.iter().sum::<f32>() / batch as f32)
     }
 
     fn params_and_grads(&mut self) -> (&mut [f32], &[f32]) {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::config::{Config, Job};
+use crate::estimators::{Value, spelled_parameters};
 use crate::polynomial::Curve;
 
 /// The one object of `--format json`, and of summary.json.
@@ -20,12 +21,19 @@ pub(crate) struct Report<'a> {
 #[derive(Debug, Serialize)]
 struct Entry {
     estimator: &'static str,
-    parameters: BTreeMap<&'static str, f32>,
+    parameters: BTreeMap<&'static str, Value>,
     power: f32,
     seed: u64,
     final_loss: f64,
     loss_per_epoch: Vec<f64>,
     microseconds_per_step: f64,
+}
+
+impl Entry {
+    fn spelled(&self) -> String {
+        let parameters = spelled_parameters(&self.parameters, ",");
+        if parameters.is_empty() { self.estimator.to_owned() } else { format!("{}:{parameters}", self.estimator) }
+    }
 }
 
 impl<'a> Report<'a> {
@@ -51,7 +59,7 @@ impl<'a> Report<'a> {
         let mut text = "estimator,parameters,power,seed,final_loss,microseconds_per_step\n".to_owned();
         for entry in &self.results {
             let Entry { estimator, power, seed, final_loss, microseconds_per_step, .. } = entry;
-            let parameters = spelled(&entry.parameters, ";");
+            let parameters = spelled_parameters(&entry.parameters, ";");
             let _ = writeln!(text, "{estimator},{parameters},{power},{seed},{final_loss},{microseconds_per_step}");
         }
         text
@@ -62,22 +70,20 @@ impl<'a> Report<'a> {
         let mut text = String::new();
         let header = ["estimator", "p", "final loss", "± sd", "above optimum", "us/step", "seeds"];
         let [name, p, loss, sd, distance, time, seeds] = header;
-        let _ = writeln!(text, "{name:<24} {p:>4} {loss:>11} {sd:>9} {distance:>14} {time:>9} {seeds:>6}");
+        let width = self.results.iter().map(|entry| entry.spelled().len()).max().unwrap_or(0).max(name.len());
+        let _ = writeln!(text, "{name:<width$} {p:>4} {loss:>11} {sd:>9} {distance:>14} {time:>9} {seeds:>6}");
         for group in self.groups() {
             let losses: Vec<f64> = group.iter().map(|entry| entry.final_loss).collect();
             let times: Vec<f64> = group.iter().map(|entry| entry.microseconds_per_step).collect();
             let (mean, sd) = mean_sd(&losses);
             let Some(first) = group.first() else { continue };
             let optimum = optimum(self.config, first.power);
-            let parameters = spelled(&first.parameters, ",");
-            let name = if parameters.is_empty() {
-                first.estimator.to_owned()
-            } else {
-                format!("{}:{parameters}", first.estimator)
-            };
-            let (power, distance, time, seeds) = (first.power, mean - optimum, median(&times), group.len());
-            let _ =
-                writeln!(text, "{name:<24} {power:>4} {mean:>11.5} {sd:>9.1e} {distance:>14.5} {time:>9.1} {seeds:>6}");
+            let (name, power, distance, time, seeds) =
+                (first.spelled(), first.power, mean - optimum, median(&times), group.len());
+            let _ = writeln!(
+                text,
+                "{name:<width$} {power:>4} {mean:>11.5} {sd:>9.1e} {distance:>14.5} {time:>9.1} {seeds:>6}"
+            );
         }
         text
     }
@@ -94,10 +100,6 @@ impl<'a> Report<'a> {
 pub(crate) fn optimum(config: &Config, power: f32) -> f64 {
     let distance = |x: f64| (x - f64::from(config.target)).abs().powf(f64::from(power));
     distance(0.0).min(distance(1.0))
-}
-
-fn spelled(parameters: &BTreeMap<&str, f32>, separator: &str) -> String {
-    parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(separator)
 }
 
 /// Mean and sample standard deviation (0 for a single number).

@@ -17,10 +17,10 @@ use crate::report::Report;
 use crate::{Failure, print};
 
 /// Set by Ctrl-C.
-static STOP: AtomicBool = AtomicBool::new(false);
+pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// How often metrics.jsonl is brought up to date while runs go on.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the task as the command line says.
 pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
@@ -110,12 +110,8 @@ fn keep(
     if curve.loss.len() < config.epochs as usize {
         return Ok(());
     }
-    // Neither JSON nor a picture holds such a number.
-    if let Some(epoch) = curve.loss.iter().position(|loss| !loss.is_finite()) {
-        let Job { choice, power, seed } = jobs[at];
-        let run = format!("{} p = {power} seed {seed}", choice.spelled());
-        return Err(format!("{run}: the loss of epoch {} is not finite; try a smaller lr, power or target", epoch + 1));
-    }
+    let Job { choice, power, seed } = jobs[at];
+    not_finite(&curve, || format!("{} p = {power} seed {seed}", choice.spelled()))?;
     let mut state = state.lock().unwrap_or_else(|poison| poison.into_inner());
     let (curves, saved) = &mut *state;
     curves[at] = Some(curve);
@@ -126,7 +122,18 @@ fn keep(
     Ok(())
 }
 
-fn progress(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
+/// Refuses a curve with a number that neither JSON nor a picture holds.
+pub(crate) fn not_finite(curve: &Curve, run: impl Fn() -> String) -> Result<(), String> {
+    match curve.loss.iter().position(|loss| !loss.is_finite()) {
+        Some(epoch) => {
+            Err(format!("{}: the loss of epoch {} is not finite; try a smaller lr, power or target", run(), epoch + 1))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A bar with the time left.
+pub(crate) fn progress(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
@@ -136,7 +143,23 @@ fn progress(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Summary, pictures, and what stdout gets.
+/// Summary and pictures of a folder that is done; the summary.
+pub(crate) fn write_results(
+    config: &Config,
+    jobs: &[Job],
+    curves: &[Curve],
+    folder: &Folder,
+) -> Result<String, String> {
+    let json = Report::new(config, jobs, curves).json()?;
+    folder.write("summary.json", json.as_bytes())?;
+    for power in &config.power {
+        let name = if config.power.len() == 1 { "curve.svg".to_owned() } else { format!("curve-p{power}.svg") };
+        folder.write(&name, plot::curves(config, *power, jobs, curves)?.as_bytes())?;
+    }
+    Ok(json)
+}
+
+/// Results into the folder and onto stdout.
 fn finish(
     args: &PolynomialArgs,
     config: &Config,
@@ -145,12 +168,7 @@ fn finish(
     folder: &Folder,
 ) -> Result<(), String> {
     let report = Report::new(config, jobs, curves);
-    let json = report.json()?;
-    folder.write("summary.json", json.as_bytes())?;
-    for power in &config.power {
-        let name = if config.power.len() == 1 { "curve.svg".to_owned() } else { format!("curve-p{power}.svg") };
-        folder.write(&name, plot::curves(config, *power, jobs, curves)?.as_bytes())?;
-    }
+    let json = write_results(config, jobs, curves, folder)?;
     let text = match args.format {
         Format::Human => report.table(),
         Format::Json => json + "\n",

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use reinmax_tests::tolerance::GOLDEN;
 use serde_json::Value;
 
 /// A run of a few steps.
@@ -171,11 +172,15 @@ fn a_configuration_file_is_read_and_the_command_line_wins() {
 #[test]
 fn wrong_usage_names_what_was_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
-    let wrong: [(&[&str], &[&str]); 11] = [
-        (&["--estimator", "mve"], &["mve", "reinmax", "straight_through (st)"]),
+    let wrong: [(&[&str], &[&str]); 15] = [
+        (&["--estimator", "vimco"], &["vimco", "reinmax", "straight_through (st)", "mve", "disarm"]),
         (&["--estimator", "reinmax:tau=0"], &["tau", "positive"]),
         (&["--estimator", "reinmax:gap=1"], &["reinmax", "gap"]),
         (&["--estimator", "st:tau"], &["tau", "parameter=value"]),
+        (&["--estimator", "gst:gap=-1"], &["gap = '-1'", "adaptive"]),
+        (&["--estimator", "gr_mck:draws=0.5"], &["draws = '0.5'", "65536"]),
+        (&["--estimator", "darn:tau=1"], &["darn", "it has none"]),
+        (&["--estimator", "arm", "--categories", "3"], &["arm", "k must be 2", "3"]),
         (&["--tau", "-1"], &["tau"]),
         (&["--lr", "nan"], &["lr"]),
         (&["--categories", "1"], &["categories", "at least 2"]),
@@ -190,7 +195,9 @@ fn wrong_usage_names_what_was_wrong() {
     refused(&program(&["run", "polynomial", "--seeds", "3..3"], folder.path()), 2, &["3..3", "empty"]);
     refused(&program(&["run", "polynomial", "--power", "0"], folder.path()), 2, &["power", "positive"]);
     let run = ["run", "polynomial"];
-    let wrong: [(&[&str], &[&str]); 7] = [
+    let wrong: [(&[&str], &[&str]); 9] = [
+        (&["--estimator", "disarm", "--batch", "5"], &["batch = 5", "even"]),
+        (&["--estimator", "rloo", "--batch", "1"], &["batch = 1", "at least 2"]),
         (&["--seeds", "0..18446744073709551615"], &["seeds", "1000000 runs"]),
         (&["--seed", "18446744073709551615"], &["seeds", "greatest seed"]),
         (&["--latents", "4000000000"], &["latents", "categories", "2^32"]),
@@ -265,8 +272,8 @@ fn gradients_of_a_file() {
     assert_eq!(report["estimator"], "reinmax");
     // [p (g - g_D) + e_D (g_D - <p, g>)] / 2 with p = 1/2.
     assert_eq!(report["cases"][0], serde_json::json!({"id": "a", "grad": [0.25, -0.25]}));
-    file(&format!(r#"{{"estimator":"mve","cases":[{{{case}}}]}}"#));
-    refused(&run(), 1, &["v.json", "mve", "stgs"]);
+    file(&format!(r#"{{"estimator":"vimco","cases":[{{{case}}}]}}"#));
+    refused(&run(), 1, &["v.json", "vimco", "stgs", "mve"]);
     file(&format!(r#"{{"estimator":"stgs","cases":[{{{case}}}]}}"#));
     refused(&run(), 1, &["case 'a'", "gumbel"]);
     file(&format!(r#"{{"estimator":"stgs","cases":[{{{case},"gumbel":[0.0,1.0]}}]}}"#));
@@ -293,6 +300,10 @@ fn gradients_of_a_file() {
             ["upstream_prob[0]", "finite"],
         ),
         ("stgs", "\"sample\"", "\"gumbel\":[1e39,0],\"sample\"", ["gumbel[0]", "finite"]),
+        ("decoupled_st", "\"tau\"", "\"tau_forward\":1,\"tau\"", ["tau_backward", "missing"]),
+        ("gr_mck", "\"tau\"", "\"exponential\":[1,1],\"tau\"", ["repeats", "missing"]),
+        ("gr_mck", "\"tau\"", "\"repeats\":1,\"exponential\":[1],\"tau\"", ["exponential has 1", "2 are needed"]),
+        ("reinmax_rao", "\"tau\"", "\"repeats\":1,\"exponential\":[1,0],\"tau\"", ["Exponentials [1]", "positive"]),
     ] {
         file(&format!(r#"{{"estimator":"{estimator}","cases":[{{{}}}]}}"#, case.replace(from, to)));
         refused(&run(), 1, &[&["v.json", "case 'a'"], &words[..]].concat());
@@ -336,4 +347,78 @@ fn ctrl_c_leaves_a_run_that_can_be_resumed() {
     assert_eq!(status.code(), Some(130), "{message}");
     assert!(message.contains("--resume run"), "{message}");
     assert!(folder.path().join("run/metrics.jsonl").exists());
+}
+
+/// The reference vectors, by way of a file and standard output.
+#[test]
+fn every_file_of_reference_vectors_has_an_estimator() {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden");
+    let mut files = 0;
+    for file in std::fs::read_dir(&vectors).expect("vectors") {
+        let path = file.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        let Ok(reference) = serde_json::from_str::<Value>(&text) else { continue };
+        if reference["cases"][0]["grad"].is_null() {
+            continue;
+        }
+        let report = json(&program(&["gradient", path.to_str().expect("a name")], &vectors));
+        assert_eq!(report["estimator"], reference["estimator"]);
+        let cases = |report: &Value| report["cases"].as_array().expect("cases").clone();
+        let numbers = |x: &Value| -> Vec<f64> {
+            x.as_array().map(|x| x.iter().filter_map(Value::as_f64).collect()).unwrap_or_default()
+        };
+        assert_eq!(cases(&report).len(), cases(&reference).len());
+        for (ours, theirs) in cases(&report).iter().zip(&cases(&reference)) {
+            let upstream = ["upstream", "upstream_prob", "loss"].map(|field| numbers(&theirs[field])).concat();
+            let tau = ["tau", "tau_backward"].into_iter().find_map(|field| theirs[field].as_f64()).unwrap_or(1.0);
+            let greatest = upstream.iter().fold(1e-30_f64, |greatest, g| greatest.max(g.abs()));
+            let scale = greatest * (1.0 / tau).max(1.0);
+            let (ours, theirs) = (numbers(&ours["grad"]), (numbers(&theirs["grad"]), &theirs["id"]));
+            assert_eq!(ours.len(), theirs.0.len());
+            for (a, b) in ours.iter().zip(&theirs.0) {
+                assert!((a - b).abs() <= GOLDEN * scale, "{}: {}: {a} for {b}", path.display(), theirs.1);
+            }
+        }
+        files += 1;
+    }
+    assert_eq!(files, 13);
+}
+
+/// A few steps of each: the losses are finite and fall within their range, and one and two threads give equal bits.
+#[test]
+fn every_estimator_trains() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = [
+        "exact",
+        "reinmax",
+        "st",
+        "stgs",
+        "decoupled_stgs",
+        "decoupled_st:tau_forward=0.5",
+        "gst",
+        "gst:gap=adaptive",
+        "gr_mck:draws=3",
+        "darn",
+        "reinmax_rao:draws=3",
+        "mve",
+        "reinforce",
+        "rloo",
+        "arm",
+        "disarm",
+    ];
+    let estimators: Vec<&str> = names.iter().flat_map(|name| ["--estimator", name]).collect();
+    let report = |threads: &str| {
+        let options = ["--format", "json", "--threads", threads, "--lr", "0.05"];
+        json(&short(&[&estimators[..], &options].concat(), folder.path()))
+    };
+    let (one, two) = (report("1"), report("2"));
+    assert_eq!(losses(&one), losses(&two));
+    for entry in one["results"].as_array().expect("results") {
+        let losses = entry["loss_per_epoch"].as_array().expect("losses");
+        let (first, last) = (losses[0].as_f64().expect("a loss"), losses[losses.len() - 1].as_f64().expect("a loss"));
+        // The target is 0.45: either bound belongs to all variables equal.
+        let power = entry["power"].as_f64().expect("a power");
+        assert!(first >= 0.45_f64.powf(power) && first <= 0.55_f64.powf(power), "{entry}");
+        assert!(last >= 0.45_f64.powf(power) - 1e-6 && last <= 0.55_f64.powf(power), "{entry}");
+    }
 }

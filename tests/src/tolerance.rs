@@ -40,3 +40,6 @@ pub const SIGMOID_ULP: f64 = 2.42;
 pub const TANH_ULP: f64 = 1.53;
 /// See [`SIGMOID_ULP`].
 pub const LN_1P_ULP: f64 = 2.48;
+
+/// Chi-squared of a mean of draws stays below this quantile; seeds are fixed.
+pub const QUANTILE: f64 = 0.999;

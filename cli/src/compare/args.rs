@@ -1,0 +1,144 @@
+//! The command line of the laboratory.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::problem::Builtin;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Comparison {
+    /// Bias, variance and time of each estimator's gradient, against the exact one
+    #[command(after_help = "Examples:
+  reinmax-cli compare gradients                                  every estimator on a quadratic, L = 4, k = 4
+  reinmax-cli compare gradients --problem quartic --latents 8 --categories 2
+  reinmax-cli compare gradients --problem toy --degree 1.5 --latents 12 --categories 2
+  reinmax-cli compare gradients --estimator reinmax --estimator reinmax:tau=1.3 --draws 1000000 --out lab
+  reinmax-cli compare gradients --file exact_enumeration.json --case poly9 --format json
+
+All k^L states are enumerated in double precision. An estimator whose only noise is the drawn categories is enumerated
+too (\"enumerated\": no error of sampling); any other is drawn from (\"Monte Carlo\"), and \"of it noise\" is the bias that an
+unbiased estimator would show with so many draws. The mean of n draws has a squared error of bias^2 + variance / n;
+beyond n = \"crossing\" the bias is the greater part. Bias, std and MSE are relative to the exact gradient's norm (squared).
+Results do not depend on --threads. The files of --out (gradients.json, gradients.svg) are written anew each time.
+
+A file: {\"cases\": [{\"id\", \"variables\", \"k\", \"logits\", \"f\": {\"monomials\": [{\"coef\", \"vars\": [[variable, category,
+exponent], ..]}], \"affine_powers\": [{\"coef\", \"power\", \"bias\", \"weights\"}]}}, ..]}")]
+    Gradients(Box<GradientsArgs>),
+    /// Training curves of each estimator on the polynomial task, at the temperature that suits it best
+    #[command(after_help = "Examples:
+  reinmax-cli compare polynomial --out sweep                     every estimator, tau 0.5, 1 and 1.5, ten seeds
+  reinmax-cli compare polynomial --out sweep --estimator reinmax --estimator st --tau 1,1.1,1.3 --seeds 0..3
+  reinmax-cli compare polynomial --out sweep --shard 2/8         the second of eight jobs, in any order and on any machine
+  reinmax-cli compare polynomial --out sweep                     again: goes on, or finds nothing left and prints the table
+
+Below --out there is a folder for each estimator and temperature, as `run polynomial` makes them; shards share out these
+folders. What is done is never done twice. When the last folder is done, comparison.json and comparison.svg hold every
+temperature and the curves of the best one of each estimator: that of the lowest final loss, averaged over the seeds.")]
+    Polynomial(Box<SweepArgs>),
+}
+
+/// How the laboratory's results are printed on stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A table
+    Human,
+    /// One object
+    Json,
+    /// A line for each problem and estimator
+    Csv,
+    /// A table for a document
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct GradientsArgs {
+    /// Estimator, with parameters after a colon; repeatable [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) estimator: Vec<String>,
+    /// A loss that is built in
+    #[arg(long, value_enum, default_value = "quadratic")]
+    pub(crate) problem: Builtin,
+    /// Number of variables
+    #[arg(long, default_value_t = 4)]
+    pub(crate) latents: usize,
+    /// Categories of each variable
+    #[arg(long, default_value_t = 4)]
+    pub(crate) categories: usize,
+    /// Of multilinear: variables in a product; of toy: the exponent
+    #[arg(long)]
+    pub(crate) degree: Option<f64>,
+    /// For the coefficients and logits of built-in problems, and for the draws
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Problems from a file
+    #[arg(long, value_name = "FILE.json", conflicts_with_all = ["problem", "latents", "categories", "degree"])]
+    pub(crate) file: Option<PathBuf>,
+    /// One case of the file
+    #[arg(long, value_name = "ID", requires = "file")]
+    pub(crate) case: Option<String>,
+    /// Gradients drawn from each estimator
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) draws: u64,
+    /// How many threads share the work [default: one for each core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// What stdout gets
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+    /// Folder for the results and a picture of bias against standard deviation
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct SweepArgs {
+    /// Estimator; repeatable [default: all]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) estimator: Vec<String>,
+    /// Temperatures, separated by commas, for every estimator that is given without one
+    #[arg(long, value_delimiter = ',', default_value = "0.5,1,1.5")]
+    pub(crate) tau: Vec<f32>,
+    /// Seeds, the end not included
+    #[arg(long, value_name = "A..B", default_value = "0..10")]
+    pub(crate) seeds: String,
+    /// Exponent p
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) power: f32,
+    /// Number of variables
+    #[arg(long, default_value_t = 128)]
+    pub(crate) latents: u32,
+    /// Categories of each variable
+    #[arg(long, default_value_t = 2)]
+    pub(crate) categories: u32,
+    /// Samples a step
+    #[arg(long, default_value_t = 64)]
+    pub(crate) batch: u32,
+    #[arg(long, default_value_t = 40)]
+    pub(crate) epochs: u32,
+    #[arg(long, default_value_t = 200)]
+    pub(crate) steps_per_epoch: u32,
+    /// Learning rate
+    #[arg(long, default_value_t = 1e-3)]
+    pub(crate) lr: f32,
+    /// The constant c
+    #[arg(long, default_value_t = 0.45)]
+    pub(crate) target: f32,
+    /// Take the I-th of N parts of the folders
+    #[arg(long, value_name = "I/N", default_value = "1/1")]
+    pub(crate) shard: String,
+    /// How many runs go side by side [default: one for each core]
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+    /// Folder for all runs; one that is there is gone on with
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// What stdout gets when every folder is done
+    #[arg(long, value_enum, default_value = "human")]
+    pub(crate) format: Format,
+    /// No progress on stderr
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}

@@ -1,0 +1,108 @@
+//! `compare gradients`: every problem, every estimator, one report.
+
+use std::str::FromStr;
+
+use reinmax::Host;
+
+use super::args::{Format, GradientsArgs};
+use super::measure::{Laboratory, exact};
+use super::moments::dot;
+use super::picture;
+use super::problem::Problem;
+use super::report::{Entry, Report, Section};
+use crate::estimators::Choice;
+use crate::folder::Folder;
+use crate::{Failure, print};
+
+/// Fewer draws have no variance.
+const LEAST_DRAWS: u64 = 2;
+/// So that the noise of the last gradient still has its own place in the stream.
+const MOST_DRAWS: u64 = 1 << 40;
+
+/// Runs the laboratory as the command line says.
+pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
+    let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
+    if args.threads == Some(0) {
+        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
+    }
+    if !(LEAST_DRAWS..=MOST_DRAWS).contains(&args.draws) {
+        return Err(Failure::usage(format!("--draws {}: give {LEAST_DRAWS} to {MOST_DRAWS}", args.draws)));
+    }
+    let problems = match &args.file {
+        Some(path) => Problem::read(path, args.case.as_deref()).map_err(Failure::error)?,
+        None => {
+            let problem = Problem::builtin(args.problem, args.latents, args.categories, args.degree, args.seed);
+            vec![problem.map_err(Failure::usage)?]
+        }
+    };
+    let choices = choices(&args.estimator, &problems).map_err(Failure::usage)?;
+    // Known before anything is computed.
+    let folder = args.out.as_deref().map(Folder::at).transpose().map_err(Failure::error)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
+    let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
+    let all = || problems.iter().map(|problem| section(host, problem, &choices, args)).collect::<Result<_, _>>();
+    let report = Report::new(args.seed, pool.install(all).map_err(Failure::error)?);
+    finish(args, &report, folder.as_ref()).map_err(Failure::error)
+}
+
+/// The estimators, each once, with temperature 1 where none is given.
+fn choices(names: &[String], problems: &[Problem]) -> Result<Vec<Choice>, String> {
+    let given: Vec<Choice> = if names.is_empty() {
+        let most = problems.iter().map(|problem| problem.k).max().unwrap_or(2);
+        Choice::all(most).into_iter().filter(|choice| suits(choice, problems).is_ok()).collect()
+    } else {
+        names.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
+    };
+    let mut choices = Vec::new();
+    for choice in given.into_iter().map(|choice| choice.with_default_tau(1.0)) {
+        if choices.contains(&choice) {
+            return Err(format!("estimator {} is given twice; give each once", choice.spelled()));
+        }
+        suits(&choice, problems)?;
+        choices.push(choice);
+    }
+    Ok(choices)
+}
+
+/// Refuses an estimator that one of the problems has too many categories for.
+fn suits(choice: &Choice, problems: &[Problem]) -> Result<(), String> {
+    let check = |problem: &Problem| choice.check_categories(problem.k).map_err(|e| format!("{}: {e}", problem.name));
+    problems.iter().try_for_each(check)
+}
+
+fn section(host: Host, problem: &Problem, choices: &[Choice], args: &GradientsArgs) -> Result<Section, String> {
+    let (exact, expected_loss) = exact(problem);
+    if !exact.iter().all(|g| g.is_finite()) {
+        return Err(format!("{}: the exact gradient is not finite", problem.name));
+    }
+    if dot(&exact, &exact) == 0.0 {
+        return Err(format!("{}: the exact gradient is 0, and nothing can be relative to it", problem.name));
+    }
+    let mut entries = Vec::new();
+    for choice in choices {
+        let laboratory = Laboratory { host, problem, exact: &exact, draws: args.draws, seed: args.seed };
+        let measured = choice.visit(laboratory);
+        let named = |error: String| format!("{}: {}: {error}", problem.name, choice.spelled());
+        let measured = measured.map_err(|error| named(error.to_string()))?;
+        entries.push(Entry::new(*choice, &measured, &exact, args.draws).map_err(named)?);
+    }
+    Ok(Section::new(problem, exact, expected_loss, entries))
+}
+
+fn finish(args: &GradientsArgs, report: &Report, folder: Option<&Folder>) -> Result<(), String> {
+    if let Some(folder) = folder {
+        folder.write("gradients.json", (report.json()? + "\n").as_bytes())?;
+        for (at, section) in report.sections().iter().enumerate() {
+            let one = report.sections().len() == 1;
+            let name = if one { "gradients.svg".to_owned() } else { format!("gradients-{at}.svg") };
+            folder.write(&name, picture::bias_and_spread(section)?.as_bytes())?;
+        }
+        eprintln!("wrote {}", folder.path().display());
+    }
+    print(&match args.format {
+        Format::Human => report.table(),
+        Format::Json => report.json()? + "\n",
+        Format::Csv => report.csv(),
+        Format::Markdown => report.markdown(),
+    })
+}

@@ -1,0 +1,237 @@
+//! What the laboratory reports of an estimator, and the forms of the report.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::measure::Measured;
+use super::moments::{cosine, dot};
+use super::problem::Problem;
+use crate::estimators::{Choice, Value, spelled_parameters};
+
+/// Numbers of draws whose mean is looked at.
+const MEANS: [u64; 5] = [1, 10, 100, 1_000, 10_000];
+
+/// A bias below this is f32 rounding: there is no number of draws beyond which it would matter.
+const ROUNDING: f64 = 1e-5;
+
+/// A bias counts as found where it is so many times what noise alone would show.
+const SIGNIFICANT: f64 = 3.0;
+
+/// One estimator on one problem. Norms are relative to that of the exact gradient.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) estimator: &'static str,
+    parameters: BTreeMap<&'static str, Value>,
+    /// "enumerated" or "Monte Carlo".
+    pub(crate) method: &'static str,
+    draws: u64,
+    /// |mean - exact|.
+    pub(crate) relative_bias: f64,
+    /// What an unbiased estimator would show with these draws: root of variance / draws; 0 where enumerated.
+    relative_bias_noise: f64,
+    /// Root of the expected squared distance from the mean.
+    pub(crate) relative_std: f64,
+    /// Of a gradient with the exact one, in the mean.
+    cosine: f64,
+    cosine_of_mean: f64,
+    /// Expected squared error of one gradient.
+    mse: f64,
+    mse_of_mean: Vec<MeanOf>,
+    /// The number of draws where squared bias overtakes the variance of their mean; none where no bias was found.
+    crossing: Option<f64>,
+    microseconds_per_gradient: f64,
+    /// Of the mean of the draws against the enumerated mean.
+    chi_squared: Option<f64>,
+    degrees_of_freedom: Option<usize>,
+    /// L x k.
+    mean: Vec<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct MeanOf {
+    draws: u64,
+    mse: f64,
+}
+
+impl Entry {
+    pub(crate) fn new(choice: Choice, measured: &Measured, exact: &[f64], draws: u64) -> Result<Self, String> {
+        let Measured { enumerated, drawn, microseconds } = measured;
+        let moments = enumerated.as_ref().or(drawn.as_ref()).ok_or("nothing was measured")?;
+        let norm = dot(exact, exact).sqrt();
+        let bias = moments.bias();
+        let mean: Vec<f64> = bias.iter().zip(exact).map(|(bias, exact)| bias + exact).collect();
+        if !mean.iter().all(|g| g.is_finite()) {
+            return Err("its gradient is not finite".to_owned());
+        }
+        let relative_bias = dot(&bias, &bias).sqrt() / norm;
+        let variance = moments.variance(enumerated.is_none()) / norm.powi(2);
+        let noise = if enumerated.is_some() { 0.0 } else { (variance / draws as f64).sqrt() };
+        // What noise adds to a squared bias, in the mean, is taken off.
+        let squared_bias = (relative_bias.powi(2) - noise.powi(2)).max(0.0);
+        let found = relative_bias > ROUNDING && relative_bias > SIGNIFICANT * noise;
+        let chi = match (enumerated, drawn) {
+            (Some(_), Some(drawn)) => drawn.chi_squared(&bias),
+            _ => None,
+        };
+        let mse = |n: u64| squared_bias + variance / n as f64;
+        Ok(Entry {
+            estimator: choice.name(),
+            parameters: choice.parameters(),
+            method: if enumerated.is_some() { "enumerated" } else { "Monte Carlo" },
+            draws,
+            relative_bias,
+            relative_bias_noise: noise,
+            relative_std: variance.sqrt(),
+            cosine: moments.mean_cosine(),
+            cosine_of_mean: cosine(&mean, exact),
+            mse: mse(1),
+            mse_of_mean: MEANS.iter().map(|n| MeanOf { draws: *n, mse: mse(*n) }).collect(),
+            crossing: found.then(|| (variance / squared_bias).max(1.0)),
+            microseconds_per_gradient: *microseconds,
+            chi_squared: chi.map(|(chi, _)| chi),
+            degrees_of_freedom: chi.map(|(_, rank)| rank),
+            mean,
+        })
+    }
+
+    /// Name and parameters.
+    pub(crate) fn spelled(&self, separator: &str) -> String {
+        let parameters = spelled_parameters(&self.parameters, separator);
+        let name = self.estimator;
+        if parameters.is_empty() { name.to_owned() } else { format!("{name}:{parameters}") }
+    }
+
+    /// The cells of a table; `HEADER` names them.
+    fn cells(&self) -> Vec<String> {
+        let mut cells = vec![
+            self.spelled(","),
+            self.method.to_owned(),
+            format!("{:.1e}", self.relative_bias),
+            format!("{:.1e}", self.relative_bias_noise),
+            format!("{:.1e}", self.relative_std),
+            format!("{:.3}", self.cosine),
+        ];
+        cells.extend(
+            self.mse_of_mean
+                .iter()
+                .filter(|mean| [1, 100, 10_000].contains(&mean.draws))
+                .map(|mean| format!("{:.1e}", mean.mse)),
+        );
+        cells.push(self.crossing.map_or("-".to_owned(), |n| format!("{:.0}", n.ceil())));
+        cells.push(format!("{:.2}", self.microseconds_per_gradient));
+        cells
+    }
+}
+
+const HEADER: [&str; 11] =
+    ["estimator", "method", "bias", "of it noise", "std", "cosine", "MSE n=1", "n=100", "n=10000", "crossing n", "us"];
+
+/// One problem.
+#[derive(Debug, Serialize)]
+pub(crate) struct Section {
+    pub(crate) problem: String,
+    variables: usize,
+    k: usize,
+    states: usize,
+    expected_loss: f64,
+    exact: Vec<f64>,
+    pub(crate) results: Vec<Entry>,
+}
+
+impl Section {
+    pub(crate) fn new(problem: &Problem, exact: Vec<f64>, expected_loss: f64, results: Vec<Entry>) -> Self {
+        let Problem { name, variables, k, states, .. } = problem;
+        Section { problem: name.clone(), variables: *variables, k: *k, states: *states, expected_loss, exact, results }
+    }
+
+    fn title(&self) -> String {
+        let norm = dot(&self.exact, &self.exact).sqrt();
+        format!(
+            "{}: {} states, expected loss {:.6}, |exact gradient| {norm:.6}",
+            self.problem, self.states, self.expected_loss
+        )
+    }
+}
+
+/// Everything; the one object of `--format json` and of gradients.json.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    task: &'static str,
+    version: &'static str,
+    seed: u64,
+    problems: Vec<Section>,
+}
+
+impl Report {
+    pub(crate) fn new(seed: u64, problems: Vec<Section>) -> Self {
+        Report { task: "compare gradients", version: env!("CARGO_PKG_VERSION"), seed, problems }
+    }
+
+    pub(crate) fn sections(&self) -> &[Section] {
+        &self.problems
+    }
+
+    pub(crate) fn json(&self) -> Result<String, String> {
+        serde_json::to_string(self).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn csv(&self) -> String {
+        let mut text =
+            "problem,estimator,parameters,method,draws,relative_bias,relative_bias_noise,relative_std,cosine,\
+            cosine_of_mean,mse,crossing,microseconds_per_gradient\n"
+                .to_owned();
+        for section in &self.problems {
+            for entry in &section.results {
+                let parameters = spelled_parameters(&entry.parameters, ";");
+                let crossing = entry.crossing.map_or_else(String::new, |n| n.to_string());
+                let Entry { relative_bias, relative_bias_noise, relative_std, cosine, cosine_of_mean, mse, .. } = entry;
+                let _ = writeln!(
+                    text,
+                    "{},{},{},{},{},{relative_bias},{relative_bias_noise},{relative_std},{cosine},{cosine_of_mean},{mse},{crossing},{}",
+                    section.problem.replace([',', '"', '\n'], " "),
+                    entry.estimator,
+                    parameters,
+                    entry.method,
+                    entry.draws,
+                    entry.microseconds_per_gradient
+                );
+            }
+        }
+        text
+    }
+
+    pub(crate) fn table(&self) -> String {
+        let mut text = String::new();
+        let entries = self.problems.iter().flat_map(|section| &section.results);
+        let names = entries.map(|entry| entry.spelled(",").len()).max().unwrap_or(0).max(HEADER[0].len());
+        let mut line = |cells: &[String]| {
+            for (at, cell) in cells.iter().enumerate() {
+                let width = if at == 0 { names } else { 11 };
+                let _ = if at < 2 { write!(text, "{cell:<width$} ") } else { write!(text, "{cell:>width$} ") };
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        };
+        for section in &self.problems {
+            line(&[section.title()]);
+            line(&HEADER.map(str::to_owned));
+            section.results.iter().for_each(|entry| line(&entry.cells()));
+        }
+        text
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::new();
+        for section in &self.problems {
+            let rule = ["|---|---|", &"---:|".repeat(HEADER.len() - 2)].concat();
+            let _ = writeln!(text, "{}\n\n| {} |\n{rule}", section.title(), HEADER.join(" | "));
+            for entry in &section.results {
+                let _ = writeln!(text, "| {} |", entry.cells().join(" | "));
+            }
+            text.push('\n');
+        }
+        text
+    }
+}

@@ -1,0 +1,251 @@
+//! `compare polynomial`: every estimator at every temperature, one run folder for each. What is done stays done: the
+//! same command again goes on, and then has nothing left to do.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use reinmax::Host;
+
+use super::args::{Format, SweepArgs};
+use super::table;
+use crate::config::{Config, Job};
+use crate::estimators::Choice;
+use crate::folder::Folder;
+use crate::plot;
+use crate::polynomial::{Curve, train};
+use crate::run::{SAVE_EVERY, STOP, not_finite, progress, write_results};
+use crate::{Failure, print};
+
+/// An estimator at a temperature: a folder below --out, with a run for each seed.
+pub(crate) struct Member {
+    pub(crate) choice: Choice,
+    pub(crate) config: Config,
+    pub(crate) jobs: Vec<Job>,
+    path: PathBuf,
+}
+
+/// What is known of a member's runs, and when that was last written.
+struct State {
+    folder: Folder,
+    curves: Vec<Option<Curve>>,
+    saved: Instant,
+}
+
+/// Runs the sweep, or this shard's part of it, as the command line says.
+pub(crate) fn polynomial(args: &SweepArgs) -> Result<(), Failure> {
+    let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
+    if args.threads == Some(0) {
+        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
+    }
+    let (shard, shards) = shard(&args.shard).map_err(Failure::usage)?;
+    let members = members(args).map_err(Failure::usage)?;
+    let out = Folder::at(&args.out).map_err(Failure::error)?;
+    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
+    let mine: Vec<&Member> = members.iter().skip(shard).step_by(shards).collect();
+    run(args, host, &mine)?;
+    finish(args, &members, &out).map_err(Failure::error)
+}
+
+/// `I/N`, I from 1: I - 1 and N.
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let numbers: Option<(usize, usize)> =
+        text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match numbers {
+        Some((i, n)) if (1..=n).contains(&i) => Ok((i - 1, n)),
+        _ => Err(format!("--shard {text}: give I/N with I from 1 to N, as in 2/8")),
+    }
+}
+
+/// Every estimator with every temperature; an estimator without one has one folder.
+fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
+    let given: Vec<Choice> = if args.estimator.is_empty() {
+        Choice::all(args.categories as usize)
+    } else {
+        args.estimator.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
+    };
+    let mut members: Vec<Member> = Vec::new();
+    for choice in given {
+        for tau in &args.tau {
+            let config = Config {
+                estimator: vec![choice.spelled()],
+                power: vec![args.power],
+                latents: args.latents,
+                categories: args.categories,
+                batch: args.batch,
+                epochs: args.epochs,
+                steps_per_epoch: args.steps_per_epoch,
+                lr: args.lr,
+                target: args.target,
+                seeds: args.seeds.clone(),
+                tau: *tau,
+                ..Config::default()
+            };
+            let mut config = config.finish()?;
+            let jobs = config.jobs()?;
+            let choice = choice.with_default_tau(*tau);
+            // The temperature stands in the estimator's own parameters; this one would only tell equal runs apart.
+            config.tau = 1.0;
+            if !members.iter().any(|member| member.choice == choice) {
+                let path = args.out.join(choice.spelled().replace(':', "-"));
+                members.push(Member { choice, config, jobs, path });
+            }
+        }
+    }
+    if members.is_empty() {
+        return Err("there must be at least one estimator and one tau".to_owned());
+    }
+    Ok(members)
+}
+
+impl Member {
+    /// Opens the folder, or begins it; refuses one that was begun with other settings.
+    fn state(&self) -> Result<State, String> {
+        let folder = if self.path.join("config.toml").exists() {
+            let (folder, config) = Folder::open(&self.path)?;
+            if (Config { version: self.config.version.clone(), ..config }) != self.config {
+                return Err(format!(
+                    "{} was begun with other settings; give those, or another --out",
+                    self.path.display()
+                ));
+            }
+            folder
+        } else {
+            let folder = Folder::at(&self.path)?;
+            folder.write_config(&self.config)?;
+            folder
+        };
+        let curves = folder.read_metrics(&self.config, &self.jobs)?;
+        Ok(State { folder, curves, saved: Instant::now() })
+    }
+
+    /// The curves of a folder that is done.
+    fn done(&self) -> Result<Option<Vec<Curve>>, String> {
+        if !self.path.join("metrics.jsonl").exists() {
+            return Ok(None);
+        }
+        let state = self.state()?;
+        Ok(state.curves.into_iter().collect())
+    }
+
+    fn run_name(&self, job: &Job) -> String {
+        format!("{} p = {} seed {}", self.choice.spelled(), job.power, job.seed)
+    }
+}
+
+/// Runs what is left of these members, all jobs over the cores.
+fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure> {
+    let states = members.iter().map(|member| member.state().map(Mutex::new)).collect::<Result<Vec<_>, _>>();
+    let states = states.map_err(Failure::error)?;
+    let mut left = Vec::new();
+    for (member, state) in states.iter().enumerate() {
+        let state = state.lock().unwrap_or_else(|poison| poison.into_inner());
+        left.extend((0..state.curves.len()).filter(|job| state.curves[*job].is_none()).map(|job| (member, job)));
+    }
+    let all: usize = members.iter().map(|member| member.jobs.len()).sum();
+    if left.is_empty() {
+        say(args, &format!("nothing left to do: all {all} runs are done"));
+        return Ok(());
+    }
+    let bar = progress(args.quiet, left.len(), args.epochs);
+    let one = |(member, job): &(usize, usize)| -> Result<(), String> {
+        if STOP.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (member, state) = (members[*member], &states[*member]);
+        let Job { choice, power, seed } = member.jobs[*job];
+        let go_on = || {
+            bar.inc(1);
+            !STOP.load(Ordering::Relaxed)
+        };
+        let curve = train(&member.config, host, choice, power, seed, go_on)
+            .map_err(|error| format!("{}: {error}", member.run_name(&member.jobs[*job])))?;
+        keep(member, state, *job, curve)
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
+    let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
+    // The first failure ends the others after their epoch.
+    let outcome = pool.install(|| {
+        left.par_iter()
+            .with_max_len(1)
+            .try_for_each(|job| one(job).inspect_err(|_| STOP.store(true, Ordering::Relaxed)))
+    });
+    bar.finish_and_clear();
+    let mut finished = 0;
+    for (member, state) in members.iter().zip(&states) {
+        let state = state.lock().unwrap_or_else(|poison| poison.into_inner());
+        finished += state.curves.iter().flatten().count();
+        state.folder.write_metrics(&member.jobs, &state.curves).map_err(Failure::error)?;
+    }
+    outcome.map_err(Failure::error)?;
+    if finished < all {
+        return Err(Failure::interrupted(format!(
+            "interrupted with {finished} of {all} runs finished in {}; the same command goes on",
+            args.out.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Keeps a finished curve; a folder that is complete gets its results.
+fn keep(member: &Member, state: &Mutex<State>, job: usize, curve: Curve) -> Result<(), String> {
+    if curve.loss.len() < member.config.epochs as usize {
+        return Ok(());
+    }
+    not_finite(&curve, || member.run_name(&member.jobs[job]))?;
+    let mut state = state.lock().unwrap_or_else(|poison| poison.into_inner());
+    state.curves[job] = Some(curve);
+    let complete = state.curves.iter().all(Option::is_some);
+    if complete || state.saved.elapsed() >= SAVE_EVERY {
+        state.folder.write_metrics(&member.jobs, &state.curves)?;
+        state.saved = Instant::now();
+    }
+    if complete {
+        let curves: Vec<Curve> = state.curves.iter().flatten().cloned().collect();
+        write_results(&member.config, &member.jobs, &curves, &state.folder)?;
+    }
+    Ok(())
+}
+
+/// The table and the picture, once every folder is done (by this shard or by others).
+fn finish(args: &SweepArgs, members: &[Member], out: &Folder) -> Result<(), String> {
+    let mut done = Vec::new();
+    for member in members {
+        if let Some(curves) = member.done()? {
+            done.push((member, curves));
+        }
+    }
+    if done.len() < members.len() {
+        let (done, all) = (done.len(), members.len());
+        say(args, &format!("{done} of {all} folders are done; the results come with the last shard"));
+        return Ok(());
+    }
+    let rows = table::rows(&done);
+    let (mut jobs, mut curves) = (Vec::new(), Vec::new());
+    for (_, (member, of_member)) in rows.iter().zip(&done).filter(|(row, _)| row.chosen) {
+        jobs.extend_from_slice(&member.jobs);
+        curves.extend_from_slice(of_member);
+    }
+    if let Some(member) = members.first() {
+        let picture = plot::curves(&member.config, args.power, &jobs, &curves)?;
+        out.write("comparison.svg", picture.as_bytes())?;
+    }
+    let json = table::json(&rows)? + "\n";
+    out.write("comparison.json", json.as_bytes())?;
+    print(&match args.format {
+        Format::Human => table::human(&rows),
+        Format::Json => json,
+        Format::Csv => table::csv(&rows),
+        Format::Markdown => table::markdown(&rows),
+    })
+}
+
+/// A line on stderr.
+fn say(args: &SweepArgs, line: &str) {
+    if !args.quiet {
+        eprintln!("{line}");
+    }
+}

@@ -1,0 +1,354 @@
+//! The laboratory from end to end: its figures against reference values, and its handling of options and files.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use reinmax_tests::tolerance::{ENUMERATION, QUANTILE};
+use serde_json::Value;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/exact_enumeration.json");
+
+fn program(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
+    command.args(arguments).current_dir(folder).output().expect("the program starts")
+}
+
+fn here(arguments: &[&str]) -> Output {
+    program(arguments, Path::new("."))
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON object on stdout")
+}
+
+/// The laboratory's report on `options`.
+fn report(options: &[&str]) -> Value {
+    json(&here(&[&["compare", "gradients", "--format", "json"], options].concat()))
+}
+
+fn list(value: &Value) -> &Vec<Value> {
+    value.as_array().expect("an array")
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("a number, not {value}"))
+}
+
+/// Asserts a failure with `code` whose message names all of `words`.
+fn refused(output: &Output, code: i32, words: &[&str]) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    assert!(output.stdout.is_empty());
+    for word in words {
+        assert!(message.contains(word), "'{word}' is not in: {message}");
+    }
+}
+
+/// Sets every time to null.
+fn without_times(mut report: Value) -> Value {
+    for problem in report["problems"].as_array_mut().expect("problems") {
+        for entry in problem["results"].as_array_mut().expect("results") {
+            entry["microseconds_per_gradient"].take();
+        }
+    }
+    report
+}
+
+/// Chi-squared of a mean of draws against the enumerated one lies below its 99.9 % quantile; where it is one of many
+/// comparisons, their chances of a false alarm together are 0.1 %.
+fn agrees(entry: &Value, problem: &Value, comparisons: u32) {
+    let (chi, rank) = (number(&entry["chi_squared"]), number(&entry["degrees_of_freedom"]));
+    let level = 1.0 - (1.0 - QUANTILE) / f64::from(comparisons);
+    let quantile = if rank == 0.0 { 0.0 } else { 2.0 * puruspe::invgammp(level, rank / 2.0) };
+    assert!(chi <= quantile, "{problem}: {}: chi-squared {chi} of {rank} degrees of freedom", entry["estimator"]);
+}
+
+#[test]
+fn enumerated_means_are_those_of_the_reference() {
+    let reference: Value = serde_json::from_str(&std::fs::read_to_string(GOLDEN).expect("vectors")).expect("JSON");
+    let estimators =
+        ["reinmax", "st", "reinmax:tau=1.25", "st:tau=1.25", "reinmax:tau=2", "st:tau=2", "exact", "reinforce"];
+    let options: Vec<&str> = estimators.iter().flat_map(|name| ["--estimator", name]).collect();
+    let report = report(&[&options[..], &["--file", GOLDEN, "--draws", "1000"]].concat());
+    let cases = list(&reference["cases"]);
+    assert_eq!(cases.len(), list(&report["problems"]).len());
+    for (case, problem) in cases.iter().zip(list(&report["problems"])) {
+        assert_eq!(case["id"], problem["problem"]);
+        assert!((number(&case["expected_f"]) - number(&problem["expected_loss"])).abs() < 1e-9);
+        let at_tau =
+            2 * [1.0, 1.25, 2.0].iter().position(|tau| *tau == number(&case["tau"])).expect("a tau of the list");
+        let expected = [
+            (0, "mean_reinmax_tau1"),
+            (1, "mean_st_tau1"),
+            (at_tau, "mean_reinmax_tau"),
+            (at_tau + 1, "mean_st_tau"),
+            (6, "exact_grad"),
+            (7, "exact_grad"),
+        ];
+        let greatest = list(&case["exact_grad"]).iter().map(|g| number(g).abs()).fold(1.0, f64::max);
+        for (at, field) in expected {
+            let entry = &problem["results"][at];
+            assert_eq!(entry["method"], "enumerated");
+            assert_eq!(list(&entry["mean"]).len(), list(&case[field]).len());
+            for (mean, expected) in list(&entry["mean"]).iter().zip(list(&case[field])) {
+                let error = (number(mean) - number(expected)).abs();
+                assert!(error <= ENUMERATION * greatest, "{}: {field}: off by {error}", case["id"]);
+            }
+        }
+        // ReinMax is exact up to degree 2; Straight-Through is not beyond degree 1.
+        let bias = |at: usize| number(&problem["results"][at]["relative_bias"]);
+        let degree = number(&case["max_degree"]);
+        if degree <= 2.0 {
+            assert!(bias(0) <= ENUMERATION, "{}: ReinMax's bias is {}", case["id"], bias(0));
+        }
+        if degree == 2.0 {
+            assert!(bias(1) > 1e-3, "{}: Straight-Through's bias is {}", case["id"], bias(1));
+        }
+    }
+}
+
+#[test]
+fn built_in_problems_have_the_biases_of_the_theory() {
+    for (problem, reinmax_exact, st_exact) in [
+        ("linear", true, true),
+        ("multilinear", true, true),
+        ("quadratic", true, false),
+        ("toy", true, false),
+        ("cubic", false, false),
+        ("quartic", false, false),
+    ] {
+        let options = ["--problem", problem, "--latents", "3", "--categories", "3", "--draws", "20000"];
+        let report = report(&options);
+        let problem = &report["problems"][0];
+        for entry in list(&problem["results"]) {
+            let bias = number(&entry["relative_bias"]);
+            match entry["estimator"].as_str().expect("a name") {
+                "exact" | "reinforce" => assert!(bias <= ENUMERATION, "{entry}"),
+                "reinmax" => assert_eq!(bias <= ENUMERATION, reinmax_exact, "{entry}"),
+                "straight_through" => assert_eq!(bias <= 1e-3, st_exact, "{entry}"),
+                "mve" => assert_eq!(bias <= ENUMERATION, reinmax_exact, "{entry}"),
+                "darn" | "decoupled_st" => assert_eq!(bias <= 1e-3, st_exact, "{entry}"),
+                "gumbel_softmax" | "decoupled_gumbel" | "gumbel_rao" | "reinmax_rao" => {
+                    assert_eq!(entry["method"], "Monte Carlo");
+                }
+                // Unbiased: five standard errors.
+                "rloo" => assert!(bias <= 5.0 * number(&entry["relative_bias_noise"]), "{entry}"),
+                _ => {}
+            }
+            if entry["estimator"] != "exact" && entry["method"] == "enumerated" {
+                // Six problems, eight estimators whose mean can be enumerated.
+                agrees(entry, &problem["problem"], 48);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_million_draws_agree_with_the_enumeration() {
+    for case in ["poly9", "poly27"] {
+        let options = ["--estimator", "st", "--estimator", "reinmax", "--estimator", "reinforce", "--draws", "1000000"];
+        let report = report(&[&options[..], &["--file", GOLDEN, "--case", case]].concat());
+        let results = list(&report["problems"][0]["results"]);
+        assert_eq!(results.len(), 3);
+        for entry in results {
+            assert!(number(&entry["degrees_of_freedom"]) > 0.0);
+            agrees(entry, &report["problems"][0]["problem"], 1);
+        }
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_threads() {
+    let options = ["--draws", "20000", "--latents", "3", "--problem", "cubic", "--threads"];
+    let run = |threads| without_times(report(&[&options[..], &[threads]].concat()));
+    assert_eq!(run("1"), run("3"));
+}
+
+#[test]
+fn every_format_has_every_estimator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = ["compare", "gradients", "--draws", "500", "--latents", "2", "--out", "lab", "--format"];
+    let run = |format| {
+        let output = program(&[&options[..], &[format]].concat(), folder.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let (csv, human, markdown) = (run("csv"), run("human"), run("markdown"));
+    let columns = csv.lines().next().expect("a header").split(',').count();
+    assert!(csv.lines().all(|line| line.split(',').count() == columns), "{csv}");
+    let picture = std::fs::read_to_string(folder.path().join("lab/gradients.svg")).expect("a picture");
+    let file: Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("lab/gradients.json")).expect("results"))
+            .expect("JSON");
+    let results = list(&file["problems"][0]["results"]);
+    assert!(results.len() >= 5);
+    for entry in results {
+        let name = entry["estimator"].as_str().expect("a name");
+        for text in [&csv, &human, &markdown, &picture] {
+            assert!(text.contains(name), "{name} is not in: {text}");
+        }
+    }
+}
+
+#[test]
+fn wrong_options_are_named() {
+    let gradients = |options: &[&str]| here(&[&["compare", "gradients"], options].concat());
+    refused(&gradients(&["--latents", "30", "--categories", "2"]), 2, &["2^30", "1048576"]);
+    refused(&gradients(&["--latents", "0"]), 2, &["latents"]);
+    refused(&gradients(&["--estimator", "nobody"]), 2, &["nobody", "reinmax"]);
+    refused(&gradients(&["--estimator", "st", "--estimator", "st:tau=1"]), 2, &["twice"]);
+    refused(&gradients(&["--estimator", "st:tau=0"]), 2, &["tau"]);
+    refused(&gradients(&["--problem", "cubic", "--degree", "4"]), 2, &["degree"]);
+    refused(&gradients(&["--problem", "sextic"]), 2, &["sextic", "quartic"]);
+    refused(&gradients(&["--draws", "1"]), 2, &["--draws"]);
+    refused(&gradients(&["--threads", "0"]), 2, &["--threads"]);
+    refused(&gradients(&["--file", "missing.json"]), 1, &["missing.json"]);
+    refused(&gradients(&["--file", GOLDEN, "--case", "poly99"]), 1, &["poly99"]);
+    refused(&gradients(&["--file", GOLDEN, "--latents", "3"]), 2, &["--latents"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("file"), "").expect("a file");
+    let output = program(&["compare", "gradients", "--out", "file/lab"], folder.path());
+    refused(&output, 1, &["file/lab", "--out"]);
+}
+
+#[test]
+fn help_has_examples() {
+    for what in ["gradients", "polynomial"] {
+        let output = here(&["compare", what, "--help"]);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:"), "{what}");
+    }
+}
+
+/// A sweep of a few steps: three folders with two seeds each.
+const SWEEP: [&str; 20] = [
+    "compare",
+    "polynomial",
+    "--estimator",
+    "exact",
+    "--estimator",
+    "reinmax",
+    "--tau",
+    "1,1.5",
+    "--seeds",
+    "0..2",
+    "--latents",
+    "6",
+    "--batch",
+    "4",
+    "--epochs",
+    "3",
+    "--steps-per-epoch",
+    "5",
+    "--format",
+    "json",
+];
+
+fn sweep(more: &[&str], folder: &Path) -> Output {
+    program(&[&SWEEP[..], more].concat(), folder)
+}
+
+/// Every file below a folder with its bytes.
+fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push((path.clone(), std::fs::read(&path).expect("a file")));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_sweep_chooses_the_best_temperature_and_is_done_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = json(&sweep(&["--out", "s"], folder.path()));
+    let results = list(&first["results"]);
+    let names: Vec<&str> = results.iter().map(|row| row["spelled"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["exact", "reinmax:tau=1", "reinmax:tau=1.5"]);
+    let loss = |at: usize| number(&results[at]["final_loss"]);
+    assert_eq!(results[0]["chosen"], true);
+    assert_eq!(results[1]["chosen"], loss(1) <= loss(2));
+    assert_eq!(results[2]["chosen"], loss(2) < loss(1));
+    // A row is the mean of what the folder of that run says.
+    let summary = std::fs::read(folder.path().join("s/reinmax-tau=1.5/summary.json")).expect("a summary");
+    let summary: Value = serde_json::from_slice(&summary).expect("JSON");
+    let losses: Vec<f64> = list(&summary["results"]).iter().map(|run| number(&run["final_loss"])).collect();
+    assert_eq!(losses.len(), 2);
+    assert!((losses.iter().sum::<f64>() / 2.0 - loss(2)).abs() < 1e-15);
+    assert!(folder.path().join("s/comparison.svg").exists());
+    // The second time nothing is left, and every byte stays.
+    let before = files(&folder.path().join("s"));
+    let again = sweep(&["--out", "s"], folder.path());
+    assert!(String::from_utf8_lossy(&again.stderr).contains("nothing left to do"));
+    assert_eq!(json(&again), first);
+    assert!(files(&folder.path().join("s")) == before);
+}
+
+#[test]
+fn shards_together_are_the_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = json(&sweep(&["--out", "whole"], folder.path()));
+    let half = sweep(&["--out", "shards", "--shard", "2/2"], folder.path());
+    assert!(half.status.success() && half.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&half.stderr).contains("1 of 3 folders"));
+    assert_eq!(json(&sweep(&["--out", "shards", "--shard", "1/2"], folder.path())), whole);
+}
+
+#[test]
+fn a_sweep_refuses_what_does_not_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for shard in ["0/2", "3/2", "1", "a/b"] {
+        refused(&sweep(&["--out", "s", "--shard", shard], folder.path()), 2, &["--shard", "I/N"]);
+    }
+    refused(&sweep(&["--out", "s", "--lr", "-1"], folder.path()), 2, &["lr"]);
+    refused(&program(&["compare", "polynomial", "--out", "s", "--tau", "1,0"], folder.path()), 2, &["tau"]);
+    refused(&program(&["compare", "polynomial"], folder.path()), 2, &["--out"]);
+    std::fs::write(folder.path().join("file"), "").expect("a file");
+    refused(&sweep(&["--out", "file/s"], folder.path()), 1, &["file/s", "--out"]);
+    json(&sweep(&["--out", "s"], folder.path()));
+    refused(&sweep(&["--out", "s", "--lr", "0.5"], folder.path()), 1, &["exact", "other settings"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_finished_runs_and_the_same_command_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // One seed after the other: long enough to be interrupted, short enough to be finished.
+    let options = ["--out", "s", "--threads", "1", "--seeds", "0..40", "--steps-per-epoch", "20000"];
+    let options: Vec<&str> = ["compare", "polynomial", "--estimator", "reinmax", "--tau", "1", "--latents", "6"]
+        .into_iter()
+        .chain(["--batch", "4", "--epochs", "3"])
+        .chain(options)
+        .collect();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"))
+        .args(&options)
+        .current_dir(folder.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let metrics = folder.path().join("s/reinmax-tau=1/metrics.jsonl");
+    while !metrics.exists() && child.try_wait().expect("a status").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+    let output = child.wait_with_output().expect("its output");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{message}");
+    assert!(message.contains("the same command goes on"), "{message}");
+    let kept = std::fs::read_to_string(&metrics).expect("metrics");
+    let runs = kept.lines().count() / 3;
+    assert!((1..40).contains(&runs), "{runs} runs");
+    let resumed = program(&options, folder.path());
+    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
+    let all = std::fs::read_to_string(&metrics).expect("metrics");
+    assert!(all.starts_with(&kept) && all.lines().count() == 40 * 3);
+}
