@@ -87,7 +87,6 @@ pub use disarm::DisArm;
 pub use gapped_st::{Gap, GappedSt};
 pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
-pub(crate) use gumbel_softmax::argmax;
 pub use mve::{MAX_MVE_CATEGORIES, Mve};
 pub use reinforce::Reinforce;
 pub use reinmax::ReinMax;

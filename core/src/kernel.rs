@@ -7,6 +7,7 @@ pub mod draws;
 pub mod exp;
 pub mod lanes;
 pub mod linear;
+pub(crate) mod perturb;
 pub mod pointwise;
 pub mod reduce;
 pub mod rows;

@@ -281,37 +281,42 @@ impl<S: Source> Conditional<S> {
     /// Lanes along one row: the noise of a relaxed sample is made again for each of three passes.
     #[inline(always)]
     fn add_along<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32]) {
-        let (one, zero, k) = (L::splat(1.0), L::splat(0.0), group.probs.len());
         let weight = L::splat(self.weight);
+        let k = group.probs.len();
         for r in 0..self.draws as usize {
             let mut search = numbers.clone();
-            let mut of_winner = zero;
+            let mut of_winner = L::splat(0.0);
             for step in 0..group.probs.chunks(L::N).len() {
                 let e = S::next::<L, D>(&mut search, r, step, k - step * L::N);
                 of_winner = L::select_eq(group.index, D::category(step), e, of_winner);
             }
             // One lane has it, the others hold 0.
-            let of_winner = L::splat(of_winner.greatest());
+            let winner = (group.index, L::splat(of_winner.greatest()));
             let mut again = numbers.clone();
-            let relative = |numbers: &mut S::Numbers, step: usize, p: &[f32]| {
-                let e = S::next::<L, D>(numbers, r, step, k - step * L::N);
-                let w = self.relative(of_winner, e, self.inverse_probability(L::load(p)));
-                L::select_eq(group.index, D::category(step), one, w)
-            };
             let (mut total, mut weighted) = (D::zero(), D::zero());
             for (step, (p, g)) in group.probs.chunks(L::N).zip(group.upstream.chunks(L::N)).enumerate() {
-                let w = relative(&mut again, step, p);
+                let e = S::next::<L, D>(&mut again, r, step, k - step * L::N);
+                let w = self.along::<L, D>(winner, step, e, p);
                 D::add(&mut total, step, w);
                 D::add(&mut weighted, step, w * L::load(g));
             }
-            let inverse = one / D::total(total);
+            let inverse = D::reciprocal(D::total(total));
             let mean = D::total(weighted) * inverse;
             let operands = group.probs.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N));
             for (step, ((p, g), grad)) in operands.enumerate() {
-                let w = relative(&mut numbers, step, p);
+                let e = S::next::<L, D>(&mut numbers, r, step, k - step * L::N);
+                let w = self.along::<L, D>(winner, step, e, p);
                 (L::load(grad) + w * inverse * (L::load(g) - mean) * weight).store(grad);
             }
         }
+    }
+
+    /// exp((v_i - v_D) / tau) of the categories in step `step`: their noise and probabilities. `winner` is its index
+    /// and noise.
+    #[inline(always)]
+    fn along<L: Lanes, D: Direction<L>>(&self, (index, of_winner): (L, L), step: usize, e: L, p: &[f32]) -> L {
+        let w = self.relative(of_winner, e, self.inverse_probability(L::load(p)));
+        L::select_eq(index, D::category(step), L::splat(1.0), w)
     }
 }
 

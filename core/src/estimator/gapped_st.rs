@@ -92,35 +92,62 @@ fn adaptive_gap<L: Lanes>(p: L) -> L {
     L::select_lt(L::splat(0.0), pi, ln(tail).neg() / pi, one)
 }
 
+/// The gapped logits of each lane's draw: everything but the logits themselves.
+#[derive(Clone, Copy)]
+struct Weights<L> {
+    index: L,
+    max: L,
+    /// What l_i - m is at most, besides the drawn category's.
+    ceiling: L,
+    inverse_tau: L,
+}
+
+impl<L: Lanes> Weights<L> {
+    /// exp((l'_i - m) / tau) for the categories of step `step`, whose logits are `x`: 1 for the drawn one. Lanes beyond the
+    /// row's end hold 0: no drawn index reaches them.
+    #[inline(always)]
+    fn at<D: Direction<L>>(&self, x: &[f32], step: usize) -> L {
+        let below = L::load_or(x, f32::NEG_INFINITY) - self.max;
+        let gapped = L::select_lt(below, self.ceiling, below, self.ceiling);
+        L::select_eq(self.index, D::category(step), L::splat(1.0), exp_nonpositive(gapped * self.inverse_tau))
+    }
+}
+
 impl Formula for Gapped {
     const LOGITS: bool = true;
+    const SCRATCH: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        let max = row_max::<L, D>(group.logits);
+        self.add_with::<L, D>(group, &mut [], grad);
+    }
+    #[inline(always)]
+    fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
         let gap = match self.gap {
             Gap::Constant(gap) => L::splat(gap),
             Gap::Adaptive => adaptive_gap(D::pick(group.probs, group.index)),
         };
-        let (one, inverse_tau, ceiling) = (L::splat(1.0), L::splat(self.inverse_tau), gap.neg());
-        let weight = |step: usize, x: &[f32]| {
-            let below = L::load_or(x, f32::NEG_INFINITY) - max;
-            let gapped = exp_nonpositive(L::select_lt(below, ceiling, below, ceiling) * inverse_tau);
-            // Lanes beyond the row's end hold 0: no drawn index reaches them.
-            L::select_eq(group.index, D::category(step), one, gapped)
-        };
+        let (max, inverse_tau) = (row_max::<L, D>(group.logits), L::splat(self.inverse_tau));
+        let weights = Weights { index: group.index, max, ceiling: gap.neg(), inverse_tau };
         let (mut sum, mut weighted) = (D::zero(), D::zero());
+        let mut rest = &mut *scratch;
         for (step, (x, g)) in group.logits.chunks(L::N).zip(group.upstream.chunks(L::N)).enumerate() {
             // Beyond the row's end min(-inf, ceiling) is -inf.
-            let w = weight(step, x);
+            let w = weights.at::<D>(x, step);
             D::add(&mut sum, step, w);
             D::add(&mut weighted, step, w * L::load(g));
+            let (slot, tail) = core::mem::take(&mut rest).split_at_mut_checked(x.len()).unwrap_or_default();
+            w.store(slot);
+            rest = tail;
         }
-        let inverse_sum = one / D::total(sum);
+        let inverse_sum = D::reciprocal(D::total(sum));
         let mean = D::total(weighted) * inverse_sum;
         let operands = group.logits.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N));
         for (step, ((x, g), grad)) in operands.enumerate() {
-            let product = weight(step, x) * inverse_sum * (L::load(g) - mean) * inverse_tau;
-            (L::load(grad) + product).store(grad);
+            let w = match scratch.get(step * L::N..) {
+                Some(kept) if !scratch.is_empty() => L::load(kept),
+                _ => weights.at::<D>(x, step),
+            };
+            (L::load(grad) + w * inverse_sum * (L::load(g) - mean) * inverse_tau).store(grad);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::kernel::LANES;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::lanes::Lanes;
+use crate::kernel::perturb::{argmax, perturb};
 use crate::kernel::rows::{Direction, rows, rows_mut};
 use crate::kernel::sample::check_uniforms;
 use crate::random::{Uniforms, gumbel};
@@ -137,21 +138,6 @@ fn greatest(row: &[f32]) -> f32 {
     row.iter().fold(f32::NEG_INFINITY, |max, x| if max < *x { *x } else { max })
 }
 
-/// The first index of the greatest element; `None` where that is NaN or -inf.
-#[inline(always)]
-pub(crate) fn argmax(row: &[f32]) -> Option<u32> {
-    let (mut best, mut at) = (f32::NEG_INFINITY, None);
-    for (j, x) in row.iter().enumerate() {
-        if x.is_nan() {
-            return None;
-        }
-        if best < *x {
-            (best, at) = (*x, Some(j as u32));
-        }
-    }
-    at
-}
-
 /// Writes perturbed logits and, unless it is forced, their argmax. Lengths have been checked.
 struct Perturb<'a> {
     inputs: DrawInputs<'a>,
@@ -173,20 +159,13 @@ impl Kernel for Perturb<'_> {
         for block in self.saved.chunks_mut(L::N) {
             gumbel(uniforms.lanes::<L>(block.len())).store(block);
         }
-        for (draw, (saved, index)) in rows_mut(self.saved, k).zip(self.index).enumerate() {
-            let bad = Error::Logits { row: draw.checked_div(draws).unwrap_or(0) };
-            if forced {
+        if forced {
+            for (draw, (saved, index)) in rows_mut(self.saved, k).zip(self.index).enumerate() {
                 condition::<L>(row_of(probs, k, draws, draw), *index as usize, saved);
-            } else {
-                let row = row_of(logits, k, draws, draw);
-                let max = greatest(row);
-                for (saved, x) in saved.iter_mut().zip(row) {
-                    *saved += x - max;
-                }
-                *index = argmax(saved).ok_or(bad)?;
             }
+            return Ok(());
         }
-        Ok(())
+        perturb::<L>(logits, k, draws, self.saved, self.index).map_err(|row| Error::Logits { row })
     }
 }
 

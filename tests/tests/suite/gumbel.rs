@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use reinmax::categorical::softmax;
-use reinmax::{Backend, DrawInputs, Error, Estimator, GradientInputs, GumbelSoftmax, Noise, Stream};
+use reinmax::{Backend, DrawInputs, Error, Estimator, GradientInputs, GumbelSoftmax, Noise, OneLane, Stream};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
 
 /// Draws of one row of logits.
@@ -109,10 +109,55 @@ fn a_forced_index_wins_everywhere() {
     }
 }
 
+/// Many rows at once are those rows one at a time, whatever lies across the lanes.
+#[test]
+fn rows_do_not_depend_on_their_neighbours() {
+    for k in (1..=34).chain([64, 130]) {
+        for (rows, draws) in [(1, 1), (3, 1), (16, 1), (37, 1), (3, 17), (5, 2)] {
+            let mut logits = vec![0.0; rows * k];
+            Stream::new(5, k as u64).fill_uniforms(0, &mut logits);
+            // Equal logits and masks; the first of each row stays.
+            for (at, x) in logits.iter_mut().enumerate() {
+                *x = if at % k > 0 && at % 5 == 4 { f32::NEG_INFINITY } else { (*x * 4.0).round() * 100.0 };
+            }
+            let probs = vec![1.0 / k as f32; rows * k];
+            let stream = Stream::new(7, 8);
+            let draw = |backend: &dyn Fn(DrawInputs<'_>, &mut [u32], &mut [f32]), row: usize, count: usize| {
+                let noise = Noise::stream(&stream, (row * draws * k) as u64);
+                let part = row * k..(row + count) * k;
+                let inputs = DrawInputs { logits: &logits[part.clone()], probs: &probs[part], k, draws, noise };
+                let (mut index, mut saved) = (vec![u32::MAX; count * draws], vec![f32::NAN; count * draws * k]);
+                backend(inputs, &mut index, &mut saved);
+                (index, saved)
+            };
+            let one_lane = |inputs: DrawInputs<'_>, index: &mut [u32], saved: &mut [f32]| {
+                GumbelSoftmax::default().draw(&OneLane, inputs, index, saved).expect("valid logits");
+            };
+            let (mut index, mut saved) = (Vec::new(), Vec::new());
+            for row in 0..rows {
+                let (of_row, v) = draw(&one_lane, row, 1);
+                index.extend(of_row);
+                saved.extend(v);
+            }
+            for host in hosts() {
+                let (all, v) = draw(
+                    &|inputs, index, saved| {
+                        GumbelSoftmax::default().draw(&host, inputs, index, saved).expect("valid logits");
+                    },
+                    0,
+                    rows,
+                );
+                assert_eq!(all, index, "k = {k}, {rows} x {draws} on {}", host.level());
+                assert_same_bits(&v, &saved, "perturbed logits");
+            }
+        }
+    }
+}
+
 #[test]
 fn bad_logits_name_their_row() {
     let estimator = GumbelSoftmax { tau: 1.0 };
-    for k in [1, 3, 17] {
+    for (k, draws) in [(1, 3), (3, 3), (17, 3), (1, 1), (3, 1), (17, 1)] {
         for bad in [f32::NAN, f32::INFINITY] {
             for bad_row in [0, 2, 19] {
                 let mut logits = vec![0.5; 20 * k];
@@ -120,8 +165,8 @@ fn bad_logits_name_their_row() {
                 let probs = vec![1.0 / k as f32; 20 * k];
                 for host in hosts() {
                     let noise = Noise::stream(&Stream::new(1, 1), 0);
-                    let inputs = DrawInputs { logits: &logits, probs: &probs, k, draws: 3, noise };
-                    let (mut index, mut saved) = (vec![0; 60], vec![0.0; 60 * k]);
+                    let inputs = DrawInputs { logits: &logits, probs: &probs, k, draws, noise };
+                    let (mut index, mut saved) = (vec![0; 20 * draws], vec![0.0; 20 * draws * k]);
                     let outcome = estimator.draw(&host, inputs, &mut index, &mut saved);
                     assert_eq!(outcome, Err(Error::Logits { row: bad_row }), "k = {k}, {bad}");
                 }
