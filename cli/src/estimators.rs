@@ -236,6 +236,25 @@ impl Choice {
         self.spelled()
     }
 
+    /// The name in a picture: parameters only where they are not the plain ones.
+    pub(crate) fn label(self) -> String {
+        let plain = Choice::of(self.entry).with_default_tau(1.0);
+        let mut unusual: Vec<(&str, Value)> = Vec::new();
+        for (((name, _), value), usual) in self.entry.parameters.iter().zip(self.values).zip(plain.values) {
+            if let Some(value) = value.filter(|value| Some(*value) != usual) {
+                unusual.push((name, value));
+            }
+        }
+        // Two temperatures that are one.
+        if let [("tau_backward", backward), ("tau_forward", forward)] = unusual[..]
+            && backward == forward
+        {
+            unusual = vec![("tau", backward)];
+        }
+        let unusual: Vec<String> = unusual.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if unusual.is_empty() { self.name().to_owned() } else { format!("{}:{}", self.name(), unusual.join(",")) }
+    }
+
     /// The temperature of the backward pass.
     pub(crate) fn tau(self) -> Option<f32> {
         let mut given = self.entry.parameters.iter().zip(self.values);

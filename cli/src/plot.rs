@@ -7,8 +7,8 @@ use crate::config::{Config, Job};
 use crate::polynomial::Curve;
 use crate::report::{mean_sd, optimum};
 
-/// Colours that stay apart for colour-blind readers and in print (Okabe and Ito).
-pub(crate) const PALETTE: [RGBColor; 7] = [
+/// Colours that stay apart for colour-blind readers and in print: seven of Okabe and Ito, then of Tol's muted scheme.
+pub(crate) const PALETTE: [RGBColor; 15] = [
     RGBColor(0, 0, 0),
     RGBColor(213, 94, 0),
     RGBColor(0, 114, 178),
@@ -16,13 +16,21 @@ pub(crate) const PALETTE: [RGBColor; 7] = [
     RGBColor(204, 121, 167),
     RGBColor(86, 180, 233),
     RGBColor(230, 159, 0),
+    RGBColor(51, 34, 136),
+    RGBColor(136, 34, 85),
+    RGBColor(153, 153, 51),
+    RGBColor(170, 68, 153),
+    RGBColor(68, 170, 153),
+    RGBColor(204, 102, 119),
+    RGBColor(17, 119, 51),
+    RGBColor(190, 165, 80),
 ];
 pub(crate) const GREY: RGBColor = RGBColor(110, 110, 110);
 /// The picture's size in pixels, and in units of drawing: the backend rounds to whole units, too coarse for smooth curves.
 pub(crate) const SIZE: (u32, u32) = (880, 520);
 pub(crate) const UNITS: u32 = 8;
 /// Room right of the axes for the names of the lines, and the distance that two of them should have: pixels.
-pub(crate) const LABELS: u32 = 190;
+pub(crate) const LABELS: u32 = 210;
 pub(crate) const LINE_HEIGHT: u32 = 19;
 
 /// One estimator: mean and standard deviation of each epoch.
@@ -61,18 +69,9 @@ fn series(power: f32, jobs: &[Job], curves: &[Curve]) -> Vec<Series> {
             let (job, first) = group.first()?;
             let epoch = |e: usize| -> Vec<f64> { group.iter().filter_map(|(_, c)| c.loss.get(e)).copied().collect() };
             let (mean, sd) = (0..first.loss.len()).map(|e| mean_sd(&epoch(e))).unzip();
-            Some(Series { name: label(job), mean, sd })
+            Some(Series { name: job.choice.label(), mean, sd })
         })
         .collect()
-}
-
-/// The estimator's name; with its parameters where they are not the plain ones.
-fn label(job: &Job) -> String {
-    let tau = job.choice.tau();
-    match tau {
-        Some(tau) if tau != 1.0 => format!("{}, tau {tau}", job.choice.name()),
-        _ => job.choice.name().to_owned(),
-    }
 }
 
 fn draw(config: &Config, power: f32, series: &[Series], area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
@@ -141,13 +140,15 @@ fn labels(
     let mut names: Vec<_> =
         named.map(|(s, colour)| (end(s.mean.last().copied().unwrap_or(best)), s.name.as_str(), *colour)).collect();
     names.push((end(best), "optimum", GREY));
-    named_points(area, names)
+    named_points(area, names, None)
 }
 
-/// Writes a name to the right of each point (in units), moved apart where points lie at much the same height.
+/// Writes a name to the right of each point, or in a column that begins at `column` (all in units), moved apart where
+/// points lie at much the same height.
 pub(crate) fn named_points(
     area: &Area<'_>,
     mut names: Vec<((i32, i32), &str, RGBColor)>,
+    column: Option<i32>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     names.sort_by_key(|((_, y), ..)| *y);
     let units = |pixels: u32| (pixels * UNITS) as i32;
@@ -157,8 +158,9 @@ pub(crate) fn named_points(
         let anchor = plotters::style::text_anchor::Pos::new(HPos::Left, VPos::Center);
         let style = ("sans-serif", 15 * UNITS).into_font().color(&colour).pos(anchor);
         let leader = colour.mix(0.5).stroke_width(UNITS);
-        area.draw(&PathElement::new([(x + units(3), y), (x + units(16), line)], leader))?;
-        area.draw(&Text::new(name, (x + units(20), line), style))?;
+        let end = column.unwrap_or(x + units(16));
+        area.draw(&PathElement::new([(x + units(3), y), (end, line)], leader))?;
+        area.draw(&Text::new(name, (end + units(4), line), style))?;
     }
     Ok(())
 }

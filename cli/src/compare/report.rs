@@ -22,7 +22,10 @@ const SIGNIFICANT: f64 = 3.0;
 /// One estimator on one problem. Norms are relative to that of the exact gradient.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
-    pub(crate) estimator: &'static str,
+    estimator: &'static str,
+    /// In a picture.
+    #[serde(skip)]
+    pub(crate) label: String,
     parameters: BTreeMap<&'static str, Value>,
     /// "enumerated" or "Monte Carlo".
     pub(crate) method: &'static str,
@@ -78,6 +81,7 @@ impl Entry {
         let mse = |n: u64| squared_bias + variance / n as f64;
         Ok(Entry {
             estimator: choice.name(),
+            label: choice.label(),
             parameters: choice.parameters(),
             method: if enumerated.is_some() { "enumerated" } else { "Monte Carlo" },
             draws,
@@ -97,7 +101,7 @@ impl Entry {
     }
 
     /// Name and parameters.
-    pub(crate) fn spelled(&self, separator: &str) -> String {
+    fn spelled(&self, separator: &str) -> String {
         let parameters = spelled_parameters(&self.parameters, separator);
         let name = self.estimator;
         if parameters.is_empty() { name.to_owned() } else { format!("{name}:{parameters}") }

@@ -10,13 +10,16 @@
 //! there is no noise besides the draw. Cost: O(k), two exponentials an element. Useful tau: 0.5 to 1.
 
 use super::{Estimator, GradientInputs};
-use crate::error::check_tau;
+use crate::categorical::check_rows;
+use crate::error::{check_len, check_tau};
+use crate::kernel::SHORT;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
-use crate::kernel::lanes::Lanes;
-use crate::kernel::rows::Direction;
+use crate::kernel::lanes::{Lanes, Scalar};
+use crate::kernel::rows::{Across, Along, Direction, rows, rows_mut};
+use crate::kernel::sample::check_indices;
 use crate::kernel::softmax::row_max;
-use crate::{Argument, Backend, Error, Result};
+use crate::{Argument, Backend, Error, Kernel, Result};
 
 /// How far below the drawn category the others are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +79,51 @@ impl Estimator for GappedSt {
     }
 }
 
+impl GappedSt {
+    /// The relaxed sample softmax(l' / tau) of each draw, (rows * draws) x k, by the formula on top: no noise. The upstream
+    /// gradient and what was saved are not read.
+    ///
+    /// # Errors
+    /// As [`Estimator::backward`].
+    pub fn relaxed<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, out: &mut [f32]) -> Result<()> {
+        self.check()?;
+        let GradientInputs { logits, probs, index, k, draws, .. } = inputs;
+        let rows = check_rows(logits.len(), k)?;
+        check_len(Argument::Probs, probs.len(), logits.len())?;
+        check_len(Argument::Index, index.len(), rows.checked_mul(draws).ok_or(Error::TooLarge)?)?;
+        check_len(Argument::Output, out.len(), index.len().checked_mul(k).ok_or(Error::TooLarge)?)?;
+        check_indices(index, k)?;
+        backend.run(Relax { formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap }, inputs, out });
+        Ok(())
+    }
+}
+
+/// Relaxed samples, draw after draw. Lengths have been checked.
+struct Relax<'a> {
+    formula: Gapped,
+    inputs: GradientInputs<'a>,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Relax<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Relax { formula, inputs, out } = self;
+        let GradientInputs { logits, probs, index, k, draws, .. } = inputs;
+        let mut of_draws = rows_mut(out, k).zip(index);
+        for (logits, probs) in rows(logits, k).zip(rows(probs, k)) {
+            for (out, index) in of_draws.by_ref().take(draws) {
+                if k > SHORT {
+                    formula.relax::<L, Along>(logits, probs, L::splat(*index as f32), out);
+                } else {
+                    formula.relax::<Scalar, Across>(logits, probs, Scalar::splat(*index as f32), out);
+                }
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Gapped {
     inverse_tau: f32,
@@ -113,6 +161,32 @@ impl<L: Lanes> Weights<L> {
     }
 }
 
+impl Gapped {
+    #[inline(always)]
+    fn weights<L: Lanes, D: Direction<L>>(self, logits: &[f32], probs: &[f32], index: L) -> Weights<L> {
+        let gap = match self.gap {
+            Gap::Constant(gap) => L::splat(gap),
+            Gap::Adaptive => adaptive_gap(D::pick(probs, index)),
+        };
+        Weights { index, max: row_max::<L, D>(logits), ceiling: gap.neg(), inverse_tau: L::splat(self.inverse_tau) }
+    }
+
+    #[inline(always)]
+    fn relax<L: Lanes, D: Direction<L>>(self, logits: &[f32], probs: &[f32], index: L, out: &mut [f32]) {
+        let weights = self.weights::<L, D>(logits, probs, index);
+        let mut sum = D::zero();
+        for (step, (x, out)) in logits.chunks(L::N).zip(out.chunks_mut(L::N)).enumerate() {
+            let w = weights.at::<D>(x, step);
+            D::add(&mut sum, step, w);
+            w.store(out);
+        }
+        let inverse_sum = D::reciprocal(D::total(sum));
+        for out in out.chunks_mut(L::N) {
+            (L::load(out) * inverse_sum).store(out);
+        }
+    }
+}
+
 impl Formula for Gapped {
     const LOGITS: bool = true;
     const SCRATCH: bool = true;
@@ -122,12 +196,7 @@ impl Formula for Gapped {
     }
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
-        let gap = match self.gap {
-            Gap::Constant(gap) => L::splat(gap),
-            Gap::Adaptive => adaptive_gap(D::pick(group.probs, group.index)),
-        };
-        let (max, inverse_tau) = (row_max::<L, D>(group.logits), L::splat(self.inverse_tau));
-        let weights = Weights { index: group.index, max, ceiling: gap.neg(), inverse_tau };
+        let weights = self.weights::<L, D>(group.logits, group.probs, group.index);
         let (mut sum, mut weighted) = (D::zero(), D::zero());
         let mut rest = &mut *scratch;
         for (step, (x, g)) in group.logits.chunks(L::N).zip(group.upstream.chunks(L::N)).enumerate() {
@@ -147,7 +216,7 @@ impl Formula for Gapped {
                 Some(kept) if !scratch.is_empty() => L::load(kept),
                 _ => weights.at::<D>(x, step),
             };
-            (L::load(grad) + w * inverse_sum * (L::load(g) - mean) * inverse_tau).store(grad);
+            (L::load(grad) + w * inverse_sum * (L::load(g) - mean) * weights.inverse_tau).store(grad);
         }
     }
 }

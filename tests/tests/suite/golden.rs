@@ -128,6 +128,25 @@ fn gapped_st() {
     }
 }
 
+/// The gradient of Gapped Straight-Through is that of its relaxed sample: J(y) g / tau.
+#[test]
+fn gapped_samples() {
+    for (file, gap) in [("gst_gap1", Gap::Constant(1.0)), ("gst_gapp", Gap::Adaptive)] {
+        check(file, |host, case, probs| {
+            let mut relaxed = vec![f32::NAN; probs.len()];
+            let estimator = GappedSt { tau: case.tau, gap };
+            estimator.relaxed(&host, inputs(case, probs, &[]), &mut relaxed).expect("a valid case");
+            let mut grad = vec![0.0; probs.len()];
+            let (upstream, k) = (&case.upstream, case.k);
+            host.run(AddSoftmaxVjp { probs: &relaxed, upstream, k, scale: 1.0 / case.tau, grad: &mut grad });
+            for (row, index) in relaxed.chunks(k).zip(&case.sample) {
+                assert!(row.iter().all(|y| *y <= row[*index as usize]), "{}: the draw is the greatest", case.id);
+            }
+            grad
+        });
+    }
+}
+
 #[test]
 fn decoupled_gumbel() {
     check("decoupled_stgs", |host, case, probs| {
