@@ -98,7 +98,7 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 
 /// Draws `draws` categories for each row of `probs` (rows x k) by inverting its cumulative sum: the smallest index
 /// whose prefix sum exceeds u times the total. `index` receives rows * draws of them, the draws of a row side by side.
-/// One uniform a draw. A category of probability 0 is never drawn.
+/// One uniform a draw. A category of probability 0 is never drawn, unless its row has no other: that gives index 0.
 ///
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1) or a forced index

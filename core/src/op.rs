@@ -148,7 +148,12 @@ pub struct NoiseSource<'a> {
     pub(crate) draws: Draws<'a>,
     pub(crate) stream: Stream,
     pub(crate) cursor: u64,
+    /// The node that takes noise.
+    pub(crate) node: u32,
 }
+
+/// Forced draws leave the cursor alone; so much further on lies the noise of the next node.
+const NODE_APART: u64 = 1 << 40;
 
 impl<'a> NoiseSource<'a> {
     /// Noise for `draws` draws that take `uniforms_per_draw` uniforms each.
@@ -173,7 +178,9 @@ impl<'a> NoiseSource<'a> {
                 let short = Error::Length { argument: Argument::Index, expected: draws, got: rest.len() };
                 let (index, others) = rest.split_at_checked(draws).ok_or(short)?;
                 *rest = others;
-                Ok(Noise::Forced { index, stream: self.stream, position: self.cursor })
+                // Two nodes with forced draws must not share their noise.
+                let position = self.cursor.wrapping_add(u64::from(self.node).wrapping_mul(NODE_APART));
+                Ok(Noise::Forced { index, stream: self.stream, position })
             }
         }
     }

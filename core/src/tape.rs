@@ -242,7 +242,7 @@ impl<'m, B: Backend> Tape<'m, B> {
         if self.measuring {
             return Ok(var);
         }
-        let mut noise = NoiseSource { draws, stream: self.stream, cursor: self.cursor };
+        let mut noise = NoiseSource { draws, stream: self.stream, cursor: self.cursor, node: 0 };
         let cursor = self.forward(var.node, &mut noise).and_then(|()| noise.finish()).map(|()| noise.cursor);
         match cursor {
             Ok(cursor) => self.cursor = cursor,
@@ -385,6 +385,7 @@ impl<'m, B: Backend> Tape<'m, B> {
 
     /// Runs one node forward.
     fn forward(&mut self, node: u32, noise: &mut NoiseSource<'_>) -> Result<()> {
+        noise.node = node;
         let nodes = &*self.slabs.nodes;
         let Node { op, inputs, shape, value, saved, saved_len, config, number, .. } =
             nodes.get(node as usize).ok_or(Error::Stale)?;

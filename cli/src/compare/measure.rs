@@ -41,7 +41,11 @@ pub(crate) fn exact(problem: &Problem) -> (Vec<f64>, f64) {
     let (mut gradient, mut expected) = (vec![0.0; problem.dim()], 0.0);
     for at in 0..problem.states {
         problem.state(at, &mut state);
-        let weight = probability(&probs, problem.k, &state) * problem.loss(&state, &mut upstream);
+        let probability = probability(&probs, problem.k, &state);
+        if probability == 0.0 {
+            continue;
+        }
+        let weight = probability * problem.loss(&state, &mut upstream);
         expected += weight;
         for (row, z) in gradient.chunks_mut(problem.k).zip(&state) {
             row[*z as usize] += weight;

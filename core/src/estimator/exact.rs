@@ -42,7 +42,8 @@ pub fn enumerate(
         for (row, z) in rows(probs, k).zip(&*state) {
             probability *= f64::from(row.get(*z as usize).copied().unwrap_or(0.0));
         }
-        let weight = probability * loss(state);
+        // A state that never occurs may have any loss, even an infinite one.
+        let weight = if probability > 0.0 { probability * loss(state) } else { 0.0 };
         expected += weight;
         for (variable, z) in state.iter().enumerate() {
             if let Some(grad) = grad.get_mut(variable * k + *z as usize) {

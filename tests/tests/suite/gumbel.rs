@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use reinmax::categorical::softmax;
-use reinmax::{Backend, DrawInputs, Error, Estimator, GradientInputs, GumbelSoftmax, Noise, OneLane, Stream};
+use reinmax::{
+    Backend, DrawInputs, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Memory, Noise, OneLane, Portable,
+    Shape, Stream, Tape, Var, measure,
+};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
 
 /// Draws of one row of logits.
@@ -229,4 +232,32 @@ proptest! {
             assert_same_bits(first.get_or_insert_with(|| grad.clone()), &grad, host.level().name());
         }
     }
+}
+
+/// Forced draws leave the cursor alone, but two nodes do not share their noise; a replay has the bits of the recording.
+#[test]
+fn two_forced_nodes_have_noise_of_their_own() {
+    let logits = [0.3, -0.2, 0.9];
+    let record = |tape: &mut Tape<'_, Portable>| -> reinmax::Result<[Var; 2]> {
+        let logits = tape.param(Shape::new(1, 3), &logits)?;
+        let probs = tape.softmax(logits)?;
+        let first = tape.sample(GumbelSoftmax::default(), logits, probs, Draws::Forced(&[1]))?;
+        Ok([first, tape.sample(GumbelSoftmax::default(), logits, probs, Draws::Forced(&[1]))?])
+    };
+    let mut memory = Memory::new(&measure(Portable, |tape| record(tape).map(drop)).expect("it records"));
+    let mut tape = Tape::new(memory.slabs());
+    let start = tape.mark();
+    let nodes = record(&mut tape).expect("it records");
+    let gradients = |tape: &mut Tape<'_, Portable>| {
+        nodes.map(|node| {
+            tape.zero_grad().expect("gradients");
+            tape.backward_with(node, &[1.0, 0.0, -1.0]).expect("it has a gradient");
+            tape.param_grads().to_vec()
+        })
+    };
+    let [first, second] = gradients(&mut tape);
+    assert_ne!(first, second);
+    tape.replay(start, Draws::Forced(&[1, 1])).expect("two draws");
+    assert_eq!(gradients(&mut tape), [first, second]);
+    assert_eq!(tape.cursor(), 0);
 }
