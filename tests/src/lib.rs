@@ -35,3 +35,10 @@ pub fn assert_close(a: &[f32], b: &[f64], tolerance: f64, what: &str) {
         assert!((f64::from(*a) - b).abs() <= tolerance, "{what}: element {i}: {a:e} where {b:e} is right");
     }
 }
+
+/// The documentation's programs, compiled and run.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../docs/adding-an-op.md")]
+    mod adding_an_op {}
+}
