@@ -111,6 +111,17 @@ verb_bench() { # slow: criterion benchmarks, with peers
     RAYON_NUM_THREADS=1 cargo bench --locked --manifest-path benches/Cargo.toml
 }
 
+verb_performance() { # slow: measures docs/performance.md anew; PYTHON (python3) has torch and reinmax
+    local program=${CARGO_TARGET_DIR:-$PWD/target}/release/reinmax-cli page
+    page=$(mktemp)
+    cargo build --release --locked -p reinmax-cli
+    sed '/^<!-- The rest of this file is written by/q' docs/performance.md >"$page"
+    echo >>"$page"
+    (cd benches && "${PYTHON:-python3}" peers/performance.py "$program") >>"$page"
+    sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$page" >docs/performance.md
+    rm "$page"
+}
+
 # Emulators and the C compiler for Cortex-M.
 need_emulators() {
     if ! { command -v qemu-system-arm && command -v qemu-riscv32 && command -v arm-none-eabi-gcc && command -v node; } >/dev/null; then

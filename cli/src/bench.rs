@@ -93,7 +93,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let mut results = Vec::new();
     if args.subject != Some(BenchSubject::Polynomial) {
         results.extend(kernels::measure(args, &hosts)?);
-        if args.kernel.is_empty() && args.shape.is_empty() {
+        if (args.kernel.is_empty() && args.shape.is_empty()) || args.kernel.iter().any(|name| name == "tape") {
             results.extend(tape::measure_tape(args, &hosts).map_err(|error| Failure::error(error.to_string()))?);
         }
     }

@@ -68,9 +68,9 @@ const LARGE: usize = 1 << 22;
 
 /// All kernels that are asked for.
 pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> std::result::Result<Vec<Measurement>, Failure> {
-    let known = |name: &String| KERNELS.contains(&name.as_str()) || name == "linear";
+    let known = |name: &String| KERNELS.contains(&name.as_str()) || name == "linear" || name == "tape";
     if let Some(unknown) = args.kernel.iter().find(|name| !known(name)) {
-        return Err(Failure::usage(format!("--kernel {unknown}: there are {}, linear", KERNELS.join(", "))));
+        return Err(Failure::usage(format!("--kernel {unknown}: there are {}, linear, tape", KERNELS.join(", "))));
     }
     let wanted = |name: &&str| args.kernel.is_empty() || args.kernel.iter().any(|kernel| kernel == *name);
     let kernels: Vec<&str> = KERNELS.into_iter().filter(wanted).collect();

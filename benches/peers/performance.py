@@ -1,0 +1,254 @@
+"""Measures the tables of docs/performance.md: this project's command line and its peers, in turn, three times over.
+
+usage: python performance.py REINMAX_CLI > tables.md       (from benches/; needs torch and reinmax from PyPI, and cargo)
+
+Every figure is a median: over rounds within a pass, then over the passes. One thread unless a table says otherwise."""
+
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
+import torch
+from reinmax import reinmax
+
+torch.set_num_threads(1)
+
+CLI = sys.argv[1]
+PASSES = 3
+SHORT = [(8192, 2), (2048, 8), (1638, 10), (512, 32), (128, 128), (16, 1000), (4, 4096)]
+LARGE = [(131_072, 8), (131_072, 128), (16_384, 1000), (256, 4096)]
+LAYERS = [(256, 256, 256), (512, 512, 512), (100, 784, 512), (100, 512, 256), (100, 256, 32), (100, 32, 256), (100, 512, 784)]
+LEVELS = [(8192, 2), (1638, 10), (128, 128), (16, 1000)]
+
+
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def median_time(call, rounds=7):
+    """Seconds a call, repeated to at least a millisecond."""
+    call()
+    start = time.perf_counter()
+    call()
+    repeats = max(1, min(100_000, int(0.0012 / max(time.perf_counter() - start, 1e-7))))
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for _ in range(repeats):
+            call()
+        times.append((time.perf_counter() - start) / repeats)
+    return statistics.median(times)
+
+
+def cli(*arguments):
+    return json.loads(subprocess.run([CLI, *arguments, "--format", "json", "--quiet"], check=True, capture_output=True).stdout)
+
+
+def ours(results, *options):
+    """One pass of `bench kernels`: {(kernel, rows, k, cols, level, numerics, threads): [ns per element or GFLOP/s]}."""
+    report = cli("bench", "kernels", "--rounds", "7", *options)
+    for m in report["results"]:
+        key = (m["kernel"], m["rows"], m["k"], m.get("cols"), m["level"], m["numerics"], m["threads"])
+        results.setdefault(key, []).append(m.get("gflops", m["median"]))
+    return report["machine"]
+
+
+def shape_options(shapes):
+    return [option for rows, k in shapes for option in ("--shape", f"{rows}x{k}")]
+
+
+def torch_kernels(results):
+    """The same in PyTorch: {(what, rows, k, cols): [ns per element or GFLOP/s]}."""
+    add = lambda key, value: results.setdefault(key, []).append(value)
+    for rows, k in SHORT + LARGE:
+        x = (torch.rand(rows, k) - 0.5) * 10
+        out = torch.empty_like(x)
+        with torch.no_grad():
+            add(("softmax", rows, k, None), median_time(lambda: torch.softmax(x, -1, out=out)) / (rows * k) * 1e9)
+        if (rows, k) in LARGE:
+            continue
+        logits, upstream = x.clone().requires_grad_(True), torch.randn(rows, k)
+        y, _ = reinmax(logits, 1.3)
+        forward = median_time(lambda: reinmax(logits, 1.3))
+        backward = median_time(lambda: torch.autograd.grad(y, logits, upstream, retain_graph=True))
+        add(("forward", rows, k, None), forward / (rows * k) * 1e9)
+        add(("backward", rows, k, None), backward / (rows * k) * 1e9)
+    for rows, inner, cols in LAYERS:
+        a, weight, bias = torch.rand(rows, inner), torch.rand(cols, inner), torch.rand(cols)
+        with torch.no_grad():
+            seconds = median_time(lambda: torch.nn.functional.linear(a, weight, bias))
+        add(("linear", rows, inner, cols), 2 * rows * inner * cols / seconds / 1e9)
+
+
+LATENTS, BATCH, TARGET, LR, STEPS = 128, 64, 0.45, 1e-3, 200
+
+
+def loss_and_slope(z, power):
+    r = z - TARGET
+    if power == 2.0:
+        return r * r, 2 * r
+    a = r.abs()
+    q = a.pow(power - 1)
+    return q * a, power * q * r.sign()
+
+
+def binary_gradient(theta, u, power):
+    """ReinMax at tau = 1 for two categories: no one-hot vectors."""
+    p = torch.sigmoid(theta[:, 0] - theta[:, 1])
+    z = (u < p).float()
+    loss, slope = loss_and_slope(z, power)
+    first = (slope * 0.5 * torch.where(z > 0, 1 - p, p)).mean(0) / LATENTS
+    return loss.mean(), torch.stack([first, -first], -1)
+
+
+def general_gradient(theta, u, power):
+    """The same for any number of categories: inverse CDF, closed form of the gradient."""
+    p = theta.softmax(-1)
+    index = (u[:, :, None] > p.cumsum(-1)[None, :, :-1]).sum(-1, keepdim=True)
+    loss, slope = loss_and_slope((index[..., 0] == 0).float(), power)
+    g = torch.nn.functional.pad(slope[..., None], (0, theta.shape[1] - 1))
+    drawn, mean = g.gather(-1, index), (p * g).sum(-1, keepdim=True)
+    grad = (0.5 * p * (g - drawn)).scatter_add(-1, index, 0.5 * (drawn - mean))
+    return loss.mean(), grad.mean(0) / LATENTS
+
+
+def torch_polynomial(gradient, power):
+    """Microseconds of a compiled training step with Adam."""
+
+    def step(theta, m, v, correction1, correction2, u):
+        loss, g = gradient(theta, u, power)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        return loss, theta - LR * (m / correction1) / ((v / correction2).sqrt() + 1e-8), m, v
+
+    compiled = torch.compile(step, fullgraph=True)
+    theta = torch.empty(LATENTS, 2).uniform_(-0.01, 0.01)
+    m, v = torch.zeros_like(theta), torch.zeros_like(theta)
+    corrections = [(torch.tensor(1 - 0.9**t), torch.tensor(1 - 0.999**t)) for t in range(1, STEPS + 1)]
+    times = []
+    with torch.no_grad():
+        for _ in range(9):
+            total, start = torch.zeros(()), time.perf_counter()
+            for c1, c2 in corrections:
+                loss, theta, m, v = compiled(theta, m, v, c1, c2, torch.rand(BATCH, LATENTS))
+                total += loss
+            times.append((time.perf_counter() - start) / STEPS * 1e6)
+    return statistics.median(times[2:])
+
+
+def criterion_peers():
+    """rten-vecmath and candle-nn, by criterion: {(library, rows, k): ns per element}."""
+    target = os.environ.get("CARGO_TARGET_DIR", "target")
+    command = ["cargo", "bench", "--bench", "softmax_peers", "--", "--warm-up-time", "0.3", "--measurement-time", "0.8", "--noplot"]
+    environment = os.environ | {"RAYON_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    found = {}
+    for path in pathlib.Path(target, "criterion").glob("softmax_*/*/new/estimates.json"):
+        rows, k = path.parts[-4].removeprefix("softmax_").split("x")
+        nanoseconds = json.loads(path.read_text())["median"]["point_estimate"]
+        found[path.parts[-3], int(rows), int(k)] = nanoseconds / (int(rows) * int(k))
+    return found
+
+
+def table(header, rows):
+    print("| " + " | ".join(header) + " |\n|" + "---|" + "---:|" * (len(header) - 1))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print()
+
+
+def main():
+    kernels, peers, steps = {}, {}, {}
+    all_shapes = shape_options(SHORT + LARGE)
+    for number in range(PASSES):
+        log(f"pass {number + 1} of {PASSES}")
+        machine = ours(kernels, "--numerics", "portable", "--numerics", "fast", *all_shapes)
+        torch_kernels(peers)
+        ours(kernels, "--kernel", "linear", "--numerics", "portable", "--numerics", "fast")
+        ours(kernels, "--level", "all", *shape_options(LEVELS))
+        ours(kernels, "--threads", "2", *shape_options(LARGE))
+        ours(kernels, "--kernel", "tape")
+        for power in (1.5, 2.0, 3.0):
+            for name, gradient in (("k = 2", binary_gradient), ("any k", general_gradient)):
+                steps.setdefault((name, power), []).append(torch_polynomial(gradient, power))
+            report = cli("run", "polynomial", "--estimator", "reinmax", "--estimator", "st", "--power", str(power), "--seed", "0",
+                         "--threads", "1", "--epochs", "20", "--out", "/tmp/reinmax-performance", "--overwrite")
+            for result in report["results"]:
+                steps.setdefault((result["estimator"], power), []).append(result["microseconds_per_step"])
+    log("criterion")
+    others = criterion_peers()
+
+    widest = machine["levels"][-1]
+    middle = {key: statistics.median(values) for key, values in kernels.items()}
+    peer = {key: statistics.median(values) for key, values in peers.items()}
+    step = {key: statistics.median(values) for key, values in steps.items()}
+    mine = lambda kernel, rows, k, numerics="portable", threads=1, cols=None, level=widest: middle[
+        kernel, rows, k, cols, "any" if kernel == "memcpy" else level, numerics, threads]
+
+    print(f"{machine['cpu']}, {machine['cores']} cores; PyTorch {torch.__version__}; version {machine['version']}, level {widest}.\n")
+    print("### A training step of the polynomial task\n\nMicroseconds: 128 variables, two categories, batch 64, draws, ReinMax, Adam.\n")
+    table(["p", "reinmax", "straight_through", "PyTorch compiled, k = 2 only", "ratio", "PyTorch compiled, any k", "ratio"],
+          [[f"{p}", f"{step['reinmax', p]:.1f}", f"{step['straight_through', p]:.1f}",
+            f"{step['k = 2', p]:.1f}", f"{step['k = 2', p] / step['reinmax', p]:.1f}",
+            f"{step['any k', p]:.1f}", f"{step['any k', p] / step['reinmax', p]:.1f}"] for p in (1.5, 2.0, 3.0)])
+
+    print("### The tape\n\nNanoseconds an operation on four numbers, the operation's own work included.\n")
+    tape = {key[0]: value for key, value in middle.items() if key[0].startswith("tape_")}
+    size = {key[0]: key[2] for key in middle}
+    names = ["tape_record", "tape_replay", "tape_backward"]
+    table(["", *names], [["ns"] + [f"{tape[name] * size[name]:.0f}" for name in names]])
+
+    print("### Sampling and ReinMax's backward pass\n\nNanoseconds an element at tau = 1.3, forward (softmax, draw, one-hot) and backward, beside "
+          "the original package for PyTorch.\n")
+    rows_of_table = []
+    for rows, k in SHORT:
+        forward, backward = mine("sample", rows, k), mine("reinmax_backward", rows, k)
+        theirs = peer["forward", rows, k, None] + peer["backward", rows, k, None]
+        rows_of_table.append([f"{rows} x {k}", f"{forward:.2f}", f"{backward:.2f}", f"{peer['forward', rows, k, None]:.1f}",
+                              f"{peer['backward', rows, k, None]:.1f}", f"{theirs / (forward + backward):.0f}"])
+    table(["shape", "forward", "backward", "PyTorch forward", "backward", "ratio of sums"], rows_of_table)
+
+    print("### softmax\n\nNanoseconds an element. PyTorch: `softmax(out=)`; the ratio is that of the fastest other library to the portable "
+          "lanes up to k = 128, to `Numerics::Fast` beyond.\n")
+    rows_of_table = []
+    for rows, k in SHORT + LARGE:
+        portable, fast = mine("softmax", rows, k), mine("softmax", rows, k, "fast")
+        found = [peer["softmax", rows, k, None]] + [others.get((name, rows, k)) for name in ("rten-vecmath", "candle-nn")]
+        best = min(x for x in found if x) / (portable if k <= 128 else fast)
+        rows_of_table.append([f"{rows} x {k}", f"{portable:.3f}", f"{fast:.3f}"] + [f"{x:.3f}" if x else "-" for x in found] + [f"{best:.2f}"])
+    table(["shape", "portable", "fast", "PyTorch", "rten-vecmath", "candle-nn", "ratio"], rows_of_table)
+
+    print("### linear\n\nGFLOP/s of x W' + b, rows x inner x cols.\n")
+    table(["shape", "portable", "fast (`gemm`)", "PyTorch", "fast / PyTorch"],
+          [[f"{r} x {i} x {c}", f"{mine('linear', r, i, cols=c):.0f}", f"{mine('linear', r, i, 'fast', cols=c):.0f}",
+            f"{peer['linear', r, i, c]:.0f}", f"{mine('linear', r, i, 'fast', cols=c) / peer['linear', r, i, c]:.2f}"] for r, i, c in LAYERS])
+
+    print("### Levels\n\nNanoseconds an element, portable numerics: equal bits on all of them.\n")
+    names = ["uniform", "exp", "softmax", "sample", "reinmax_backward", "reinmax_backward_tau1"]
+    table(["kernel", "shape"] + machine["levels"] + ["widest against the next"],
+          [[name, f"{rows} x {k}"] + [f"{mine(name, rows, k, level=level):.2f}" for level in machine["levels"]]
+           + [f"{mine(name, rows, k, level=machine['levels'][-2]) / mine(name, rows, k):.2f}"] for name in names for rows, k in LEVELS])
+
+    print("### Two threads\n\nNanoseconds an element on large arrays.\n")
+    names = ["softmax", "sample", "reinmax_backward"]
+    table(["kernel", "shape", "1 thread", "2 threads", "ratio"],
+          [[name, f"{rows} x {k}", f"{mine(name, rows, k):.3f}", f"{mine(name, rows, k, threads=2):.3f}",
+            f"{mine(name, rows, k) / mine(name, rows, k, threads=2):.2f}"] for name in names for rows, k in LARGE])
+
+    print("### Out of cache\n\nNanoseconds an element, and how many times the time in which `memcpy` moves as many bytes (it reads and writes 8 an "
+          "element; softmax as many, sample 12: it writes probabilities and one-hot vectors).\n")
+    rows_of_table = []
+    for rows, k in LARGE:
+        copy = mine("memcpy", rows, k)
+        for kernel, streams in (("softmax", 2), ("sample", 3)):
+            took = mine(kernel, rows, k)
+            rows_of_table.append([f"{rows} x {k}", kernel, f"{copy:.3f}", f"{took:.3f}", f"{took / (copy * streams / 2):.2f}"])
+    table(["shape", "kernel", "memcpy", "kernel's", "ratio"], rows_of_table)
+
+
+main()
