@@ -12,6 +12,7 @@ pub mod reduce;
 pub mod rows;
 pub mod sample;
 mod sample_long;
+pub mod serial;
 pub mod softmax;
 
 /// Number of running sums, and of lanes on a SIMD backend.

@@ -50,6 +50,7 @@ struct Untempered;
 
 impl Formula for Untempered {
     const LOGITS: bool = false;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         let mean = dot::<L, D>(group.probs, group.upstream);
@@ -74,6 +75,7 @@ struct Tempered {
 impl Formula for Tempered {
     const LOGITS: bool = true;
     const SCRATCH: bool = true;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         self.add_with::<L, D>(group, &mut [], grad);

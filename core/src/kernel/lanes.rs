@@ -9,6 +9,7 @@ use core::ops::{Add, Div, Mul, Sub};
 use wide::{bytemuck, f32x16, u32x16};
 
 use super::LANES;
+use super::pointwise::Function;
 use super::rows::{Tile, gather_columns, scatter_columns};
 
 /// A vector of [`Lanes::N`] floats.
@@ -62,6 +63,11 @@ pub trait Lanes:
     #[inline(always)]
     fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
         scatter_columns(tile, k, rows);
+    }
+    /// `f(self)`, for a function of some length: in place, or where there is one lane in one place for all that call it.
+    #[inline(always)]
+    fn apply<F: Function<1>>(self, f: F) -> Self {
+        f.call([self])
     }
     /// The first `N` elements of `x`; lanes beyond its end hold 0.
     #[inline(always)]
@@ -203,6 +209,11 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn all_positive_finite(self) -> bool {
         self.0 > 0.0 && self.0 < f32::INFINITY
+    }
+    // Where this is what the target has, it is a small one.
+    #[cfg_attr(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"), inline(always))]
+    fn apply<F: Function<1>>(self, f: F) -> Self {
+        f.call([self])
     }
 }
 

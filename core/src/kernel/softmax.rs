@@ -59,7 +59,7 @@ pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, ou
 /// Writes exp(f(x)) and returns its sum.
 #[inline(always)]
 fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out: &mut [f32]) -> L {
-    let mut sum = D::zero();
+    let mut sum = D::zero(logits.len());
     let (mut x, mut out, mut step) = (logits, out, 0);
     if L::N > 1 {
         // Blocks of four vectors: a quarter of the bookkeeping.
@@ -268,7 +268,7 @@ impl RowBody<2> for LogSoftmaxVjpBody {
     const ADDS: bool = true;
     #[inline(always)]
     fn group<L: Lanes, D: Direction<L>>(&mut self, [log_probs, upstream]: [&[f32]; 2], grad: &mut [f32]) -> bool {
-        let mut sum = D::zero();
+        let mut sum = D::zero(upstream.len());
         for (step, g) in upstream.chunks(L::N).enumerate() {
             D::add(&mut sum, step, L::load(g));
         }

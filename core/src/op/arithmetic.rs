@@ -265,7 +265,7 @@ impl Function<2> for PowerVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
         let zero = L::splat(0.0);
-        let slope = L::splat(self.0) * abs_power(x, self.0 - 1.0);
+        let slope = L::splat(self.0) * x.apply(Power(self.0 - 1.0));
         let slope = L::select_lt(x, zero, slope.neg(), slope);
         g * L::select_eq(x, zero, zero, slope)
     }
