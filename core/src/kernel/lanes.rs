@@ -176,7 +176,7 @@ impl Lanes for Scalar {
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        Scalar(libm::sqrtf(self.0))
+        Scalar(super::sqrt::sqrt(self.0))
     }
     #[inline(always)]
     fn and_bits(self, mask: u32) -> Self {
@@ -234,8 +234,22 @@ impl Sums<Scalar> for [f32; LANES] {
     }
     #[inline(always)]
     fn fold(self) -> f32 {
-        fold(self)
+        fold_one_by_one(self)
     }
+}
+
+/// [`fold`] in place, in a loop. A function of its own: every sum of a long row ends here.
+fn fold_one_by_one(mut x: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        let (low, high) = x.split_at_mut_checked(half).unwrap_or_default();
+        for (low, high) in low.iter_mut().zip(high) {
+            *low += *high;
+        }
+        half /= 2;
+    }
+    let [total, ..] = x;
+    total
 }
 
 impl Vector {
