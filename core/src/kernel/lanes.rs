@@ -234,22 +234,14 @@ impl Sums<Scalar> for [f32; LANES] {
     }
     #[inline(always)]
     fn fold(self) -> f32 {
-        fold_one_by_one(self)
+        fold_in_one_place(&self)
     }
 }
 
-/// [`fold`] in place, in a loop. A function of its own: every sum of a long row ends here.
-fn fold_one_by_one(mut x: [f32; LANES]) -> f32 {
-    let mut half = LANES / 2;
-    while half > 0 {
-        let (low, high) = x.split_at_mut_checked(half).unwrap_or_default();
-        for (low, high) in low.iter_mut().zip(high) {
-            *low += *high;
-        }
-        half /= 2;
-    }
-    let [total, ..] = x;
-    total
+/// [`fold`], once for all sums of long rows with one lane.
+#[inline(never)]
+pub(super) fn fold_in_one_place(x: &[f32; LANES]) -> f32 {
+    fold(*x)
 }
 
 impl Vector {
