@@ -41,7 +41,7 @@ mod straight_through;
 
 pub use gumbel_softmax::GumbelSoftmax;
 pub use reinforce::Reinforce;
-pub use reinmax::ReinMax;
+pub use reinmax::{ReinMax, UntemperedReinMax};
 pub use straight_through::StraightThrough;
 
 use crate::categorical::{self, Noise, check_rows};

@@ -68,7 +68,7 @@ pub use categorical::Noise;
 pub use error::{Argument, Error, Result, Slab};
 pub use estimator::{
     DrawInputs, Estimator, GradientInputs, GumbelSoftmax, ReinMax, Reinforce, ScoreEstimator, ScoreInputs,
-    StraightThrough,
+    StraightThrough, UntemperedReinMax,
 };
 pub use op::Draws;
 pub use random::Stream;

@@ -105,7 +105,7 @@ pub trait Sums<L>: Copy {
     /// Adds the lanes that begin at element `step * N`.
     fn add(&mut self, step: usize, x: L);
     /// The total: folded 8, 4, 2, 1.
-    fn fold(self) -> f32;
+    fn fold(&self) -> f32;
 }
 
 /// Adds sixteen numbers in the order that every backend uses: the upper half onto the lower one, four times.
@@ -233,8 +233,8 @@ impl Sums<Scalar> for [f32; LANES] {
         }
     }
     #[inline(always)]
-    fn fold(self) -> f32 {
-        fold_in_one_place(&self)
+    fn fold(&self) -> f32 {
+        fold_in_one_place(self)
     }
 }
 
@@ -357,7 +357,7 @@ impl Sums<Vector> for Vector {
         *self = *self + x;
     }
     #[inline(always)]
-    fn fold(self) -> f32 {
+    fn fold(&self) -> f32 {
         fold(self.0.to_array())
     }
 }

@@ -6,7 +6,7 @@
 //! serves rows of all lengths ([`Serial`]).
 
 use super::lanes::{Lanes, Sums};
-use super::serial::Serial;
+use super::serial::{Serial, sum_of_products};
 use super::{LANES, SHORT};
 
 /// Runs a block with k as a constant where that is worth its code: transpositions become shuffles.
@@ -123,6 +123,9 @@ impl<L: Lanes> Direction<L> for Along {
 /// The dot product of each lane's rows.
 #[inline(always)]
 pub fn dot<L: Lanes, D: Direction<L>>(a: &[f32], b: &[f32]) -> L {
+    if L::N == 1 {
+        return L::splat(sum_of_products(a, b));
+    }
     let mut sum = D::zero(a.len());
     for (step, (a, b)) in a.chunks(L::N).zip(b.chunks(L::N)).enumerate() {
         D::add(&mut sum, step, L::load(a) * L::load(b));
@@ -256,9 +259,10 @@ fn in_place<L: Lanes, D: Direction<L>, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    let mut inputs = inputs.map(|x| rows(x, k));
+    let mut start = 0;
     for (row, out) in rows_mut(out, k).enumerate() {
-        let group = inputs.each_mut().map(|x| x.next().unwrap_or(&[]));
+        let group = inputs.map(|x| x.get(start..start + k).unwrap_or(&[]));
+        start += k;
         if !body.group::<L, D>(group, out) {
             return Err(row);
         }

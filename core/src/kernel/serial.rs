@@ -3,9 +3,9 @@
 //! With sixteen lanes short rows lie across them and long ones along them, and each needs its own instructions. With one
 //! lane the two differ in the order of sums alone, which a row's length decides as it runs.
 
-use super::SHORT;
 use super::lanes::{Lanes, Sums};
 use super::rows::Direction;
+use super::{LANES, SHORT};
 
 /// The elements of one row, one after the other, whatever its length.
 #[derive(Debug)]
@@ -58,4 +58,32 @@ impl<L: Lanes> Direction<L> for Serial {
         // In a short row a sum that begins with 0 finds the element: -0 becomes 0.
         L::splat(x + if row.len() > SHORT { -0.0 } else { 0.0 })
     }
+}
+
+/// The sum of a[j] * b[j], where `b` ends that of a[j], in the order that the length of `a` asks for. All dot products and
+/// sums of rows that are at hand as a whole.
+///
+/// The sixteen running sums of a long row come one after the other, in bit-reversed order (0, 8, 4, 12, 2, ..): in that order
+/// folding them 8, 4, 2, 1 is a plain binary tree over neighbours, of which no more than four wait.
+#[inline(never)]
+pub(super) fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
+    let (turns, stride) = if a.len() > SHORT { (LANES, LANES) } else { (1, 1) };
+    let (mut waiting, mut sum) = ([0.0; 4], 0.0);
+    for turn in 0..turns {
+        sum = 0.0;
+        let mut j = turn.reverse_bits() >> (usize::BITS - 4);
+        while let Some(a) = a.get(j) {
+            sum += a * b.get(j).unwrap_or(&1.0);
+            j += stride;
+        }
+        // As in a binary counter: equal-sized neighbours are added at once.
+        for (level, waiting) in waiting.iter_mut().enumerate() {
+            if turn >> level & 1 == 0 {
+                *waiting = sum;
+                break;
+            }
+            sum += *waiting;
+        }
+    }
+    sum
 }

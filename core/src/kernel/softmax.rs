@@ -3,6 +3,7 @@
 use super::exp::{exp_nonpositive, ln};
 use super::lanes::Lanes;
 use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
+use super::serial::sum_of_products;
 use crate::{Error, Kernel, Result, RowKernel};
 
 /// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
@@ -72,6 +73,12 @@ fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out
             }
             (x, out, step) = (x_tail, out_tail, step + 4);
         }
+    }
+    if L::N == 1 {
+        for (x, out) in x.iter().zip(&mut *out) {
+            *out = exp_nonpositive(f(L::splat(*x))).first();
+        }
+        return L::splat(sum_of_products(out, &[]));
     }
     for (x, out) in x.chunks(L::N).zip(out.chunks_mut(L::N)) {
         let e = exp_nonpositive(f(L::load_or(x, f32::NEG_INFINITY)));
