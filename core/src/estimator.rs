@@ -89,7 +89,7 @@ pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
 pub use mve::{MAX_MVE_CATEGORIES, Mve};
 pub use reinforce::Reinforce;
-pub use reinmax::ReinMax;
+pub use reinmax::{ReinMax, UntemperedReinMax};
 pub use reinmax_rao::ReinMaxRao;
 pub use rloo::Rloo;
 pub use straight_through::StraightThrough;

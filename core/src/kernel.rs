@@ -13,7 +13,9 @@ pub mod reduce;
 pub mod rows;
 pub mod sample;
 mod sample_long;
+pub mod serial;
 pub mod softmax;
+pub mod sqrt;
 
 /// Number of running sums, and of lanes on a SIMD backend.
 pub const LANES: usize = 16;

@@ -69,6 +69,7 @@ pub use error::{Argument, Error, Result, Slab};
 pub use estimator::{
     Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
     GumbelSoftmax, Mve, ReinMax, ReinMaxRao, Reinforce, Rloo, ScoreEstimator, ScoreInputs, StraightThrough,
+    UntemperedReinMax,
 };
 pub use op::Draws;
 pub use random::Stream;

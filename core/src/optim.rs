@@ -13,6 +13,7 @@
 
 mod adam;
 mod clip;
+mod double;
 mod radam;
 mod schedule;
 mod sgd;
@@ -25,6 +26,7 @@ pub use sgd::Sgd;
 
 use crate::error::check_len;
 use crate::{Argument, Error, Result};
+use double::Double;
 
 /// One update rule.
 pub trait Optimizer: Copy {
@@ -65,17 +67,9 @@ fn check_coefficient(fine: bool) -> Result<()> {
     if fine { Ok(()) } else { Err(Error::Value { argument: Argument::Coefficient, at: 0 }) }
 }
 
-/// base^exponent by squaring, in double precision: the same bits everywhere, and no `pow` to link.
-fn power(base: f64, mut exponent: u32) -> f64 {
-    let (mut result, mut square) = (1.0, base);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result *= square;
-        }
-        square *= square;
-        exponent >>= 1;
-    }
-    result
+/// 1 - beta^step: how much of a moment is gradients, and not the zero that it began with.
+fn correction(beta: f32, step: u32) -> Double {
+    Double::ONE.minus(Double::new(beta).power(step))
 }
 
 /// First and second moment of the gradient, one update later. Shared by Adam and RAdam.

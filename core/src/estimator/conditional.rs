@@ -293,7 +293,7 @@ impl<S: Source> Conditional<S> {
             // One lane has it, the others hold 0.
             let winner = (group.index, L::splat(of_winner.greatest()));
             let mut again = numbers.clone();
-            let (mut total, mut weighted) = (D::zero(), D::zero());
+            let (mut total, mut weighted) = (D::zero(k), D::zero(k));
             for (step, (p, g)) in group.probs.chunks(L::N).zip(group.upstream.chunks(L::N)).enumerate() {
                 let e = S::next::<L, D>(&mut again, r, step, k - step * L::N);
                 let w = self.along::<L, D>(winner, step, e, p);

@@ -42,6 +42,7 @@ impl Estimator for Darn {
 
 impl Formula for Darn {
     const LOGITS: bool = false;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         let advantage = D::pick(group.upstream, group.index) - dot::<L, D>(group.probs, group.upstream);

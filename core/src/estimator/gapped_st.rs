@@ -174,7 +174,7 @@ impl Gapped {
     #[inline(always)]
     fn relax<L: Lanes, D: Direction<L>>(self, logits: &[f32], probs: &[f32], index: L, out: &mut [f32]) {
         let weights = self.weights::<L, D>(logits, probs, index);
-        let mut sum = D::zero();
+        let mut sum = D::zero(logits.len());
         for (step, (x, out)) in logits.chunks(L::N).zip(out.chunks_mut(L::N)).enumerate() {
             let w = weights.at::<D>(x, step);
             D::add(&mut sum, step, w);
@@ -190,6 +190,7 @@ impl Gapped {
 impl Formula for Gapped {
     const LOGITS: bool = true;
     const SCRATCH: bool = true;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         self.add_with::<L, D>(group, &mut [], grad);
@@ -197,7 +198,7 @@ impl Formula for Gapped {
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
         let weights = self.weights::<L, D>(group.logits, group.probs, group.index);
-        let (mut sum, mut weighted) = (D::zero(), D::zero());
+        let (mut sum, mut weighted) = (D::zero(group.logits.len()), D::zero(group.logits.len()));
         let mut rest = &mut *scratch;
         for (step, (x, g)) in group.logits.chunks(L::N).zip(group.upstream.chunks(L::N)).enumerate() {
             // Beyond the row's end min(-inf, ceiling) is -inf.

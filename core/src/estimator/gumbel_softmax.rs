@@ -203,6 +203,7 @@ struct Relaxed {
 impl Formula for Relaxed {
     const LOGITS: bool = false;
     const SCRATCH: bool = true;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         self.add_with::<L, D>(group, &mut [], grad);

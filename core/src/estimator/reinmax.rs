@@ -44,12 +44,40 @@ impl Estimator for ReinMax {
     }
 }
 
+/// [`ReinMax`] at temperature 1, as a type of its own: a tape's backward pass learns a temperature only as it runs, and so
+/// links what others need. The bits are those of `ReinMax { tau: 1.0 }`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UntemperedReinMax;
+
+impl Estimator for UntemperedReinMax {
+    const NAME: &'static str = "reinmax";
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn to_config(self) -> [f32; 4] {
+        [1.0, 0.0, 0.0, 0.0]
+    }
+
+    fn from_config(_: [f32; 4]) -> Self {
+        UntemperedReinMax
+    }
+
+    fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
+        inputs.check(0, grad.len())?;
+        backend.run_rows(AddGradient { formula: Untempered, inputs, grad });
+        Ok(())
+    }
+}
+
 /// tau = 1: one reduction, no exponential.
 #[derive(Clone, Copy)]
 struct Untempered;
 
 impl Formula for Untempered {
     const LOGITS: bool = false;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         let mean = dot::<L, D>(group.probs, group.upstream);
@@ -74,6 +102,7 @@ struct Tempered {
 impl Formula for Tempered {
     const LOGITS: bool = true;
     const SCRATCH: bool = true;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         self.add_with::<L, D>(group, &mut [], grad);

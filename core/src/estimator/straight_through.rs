@@ -48,6 +48,7 @@ struct FromProbs;
 
 impl Formula for FromProbs {
     const LOGITS: bool = false;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         add_jacobian_product::<L, D>(group.probs, group.upstream, 1.0, grad);
@@ -62,6 +63,7 @@ struct Tempered {
 impl Formula for Tempered {
     const LOGITS: bool = true;
     const SCRATCH: bool = true;
+    const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         self.add_with::<L, D>(group, &mut [], grad);
@@ -101,7 +103,7 @@ impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
     ) -> Self {
         let max = row_max::<L, D>(logits);
         let inverse_tau = L::splat(inverse_tau);
-        let (mut sum, mut weighted) = (D::zero(), D::zero());
+        let (mut sum, mut weighted) = (D::zero(logits.len()), D::zero(logits.len()));
         let mut rest = &mut *scratch;
         for (step, (x, g)) in logits.chunks(L::N).zip(upstream.chunks(L::N)).enumerate() {
             let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * inverse_tau);

@@ -7,6 +7,7 @@
 use super::lanes::Lanes;
 use super::rows::{self, Across, Along, Direction, FoldTree, Tile, with_known_k};
 use super::sample::broadcast;
+use super::serial::Serial;
 use super::{LANES, SHORT};
 use crate::{Kernel, RowKernel};
 
@@ -58,6 +59,8 @@ pub trait Formula: Copy + Send {
     }
     /// Whether `add_with` has a use for scratch memory.
     const SCRATCH: bool = false;
+    /// Whether it is the same computation in every [`Direction`], so that one lane needs it only once.
+    const ONE_BODY: bool = false;
     /// Adds the gradient of the logits to `grad`. A draw whose upstream gradient is 0 must add 0.
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]);
     /// The same bits, where there is memory for numbers that `add` would compute twice. `scratch` is a number for
@@ -89,10 +92,12 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let AddGradient { formula, inputs, grad } = self;
-        if inputs.k > SHORT {
+        if L::N == 1 && F::ONE_BODY {
+            one_lane::<L, F, Serial>(formula, inputs, grad);
+        } else if inputs.k > SHORT {
             long_rows::<L, F>(formula, inputs, grad);
         } else if L::N == 1 {
-            one_lane::<L, F>(formula, inputs, grad);
+            one_lane::<L, F, Across>(formula, inputs, grad);
         } else if inputs.draws == 1 {
             with_known_k!(inputs.k, |k| rows_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         } else {
@@ -327,32 +332,33 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
     }
 }
 
-/// Short rows with one lane. A single draw is added as it is; many have sixteen running sums, one after the other, folded as
-/// they come. The formula is called in one place: it is the larger part of the code.
+/// Rows with one lane. A single draw is added as it is, and so is each of a long row; many of a short row have sixteen running
+/// sums, one after the other, folded as they come. The formula is called in one place: it is the larger part of the code.
 #[inline(always)]
-fn one_lane<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
-    let single = inputs.draws == 1;
+fn one_lane<L: Lanes, F: Formula, D: Direction<L>>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    let direct = inputs.draws == 1 || inputs.k > SHORT;
+    let stride = if direct { 1 } else { LANES };
     let (mut tree, mut buffer, mut sum) = (FoldTree::new(), [0.0; SHORT], [0.0; SHORT]);
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         tree.clear();
         while let Some(slot) = tree.next_slot() {
-            if !single {
+            if !direct {
                 sum = [0.0; SHORT];
             }
             let mut offset = slot;
             while offset < inputs.draws {
                 let draw = row * inputs.draws + offset;
                 let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
-                let target = if single { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
-                formula.add::<L, Across>(group, target);
-                offset += LANES;
+                let target = if direct { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
+                formula.add::<L, D>(group, target);
+                offset += stride;
             }
-            if single {
+            if direct {
                 break;
             }
             tree.push(sum);
         }
-        if !single {
+        if !direct {
             for (grad, sum) in grad.iter_mut().zip(tree.total()) {
                 *grad += sum;
             }

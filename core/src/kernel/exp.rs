@@ -4,6 +4,7 @@
 //! precision: exp 0.983 ULP on [-87.3, 0], ln 0.847 on all positive floats, sigmoid 2.41, tanh 1.52, ln(1 + x) 2.47.
 
 use super::lanes::Lanes;
+use super::pointwise::Function;
 
 /// Below this exp is 0 in place of a subnormal number.
 pub const EXP_FLUSH: f32 = -87.336_54;
@@ -20,22 +21,31 @@ const LN2_LOW: f32 = -2.121_944_4e-4;
 /// 0.98 ULP off on [-87.3, 0].
 #[inline(always)]
 pub fn exp_nonpositive<L: Lanes>(x: L) -> L {
-    let biased = x.mul_add(L::splat(core::f32::consts::LOG2_E), L::splat(ROUND));
-    let scale = biased.shift_to_exponent();
-    let n = biased - L::splat(ROUND);
-    let t = n.mul_add(L::splat(-LN2_LOW), n.mul_add(L::splat(-LN2_HIGH), x));
-    let mut p = L::splat(f32::from_bits(0x3ab5_11e8));
-    p = p.mul_add(t, L::splat(f32::from_bits(0x3c09_1d10)));
-    p = p.mul_add(t, L::splat(f32::from_bits(0x3d2a_ac79)));
-    p = p.mul_add(t, L::splat(f32::from_bits(0x3e2a_aa49)));
-    p = p.mul_add(t, L::splat(f32::from_bits(0x3eff_fffe)));
-    let y = if L::FUSED {
-        p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
-    } else {
-        // One rounding less on the way to 1 + t.
-        ((t * t) * p + t) + L::splat(1.0)
-    } * scale;
-    L::select_lt(x, L::splat(EXP_FLUSH), L::splat(0.0), y)
+    x.apply(ExpNonpositive)
+}
+
+#[derive(Clone, Copy)]
+struct ExpNonpositive;
+impl Function<1> for ExpNonpositive {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        let biased = x.mul_add(L::splat(core::f32::consts::LOG2_E), L::splat(ROUND));
+        let scale = biased.shift_to_exponent();
+        let n = biased - L::splat(ROUND);
+        let t = n.mul_add(L::splat(-LN2_LOW), n.mul_add(L::splat(-LN2_HIGH), x));
+        let mut p = L::splat(f32::from_bits(0x3ab5_11e8));
+        p = p.mul_add(t, L::splat(f32::from_bits(0x3c09_1d10)));
+        p = p.mul_add(t, L::splat(f32::from_bits(0x3d2a_ac79)));
+        p = p.mul_add(t, L::splat(f32::from_bits(0x3e2a_aa49)));
+        p = p.mul_add(t, L::splat(f32::from_bits(0x3eff_fffe)));
+        let y = if L::FUSED {
+            p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
+        } else {
+            // One rounding less on the way to 1 + t.
+            ((t * t) * p + t) + L::splat(1.0)
+        } * scale;
+        L::select_lt(x, L::splat(EXP_FLUSH), L::splat(0.0), y)
+    }
 }
 
 /// ln x for x >= 0: ln 0 is -inf, ln inf is inf, NaN stays NaN, subnormal numbers are exact arguments.
@@ -43,33 +53,42 @@ pub fn exp_nonpositive<L: Lanes>(x: L) -> L {
 /// The polynomial is that of Cephes `logf` on [sqrt(1/2), sqrt(2)]. Cost: 14 multiplications, 16 additions.
 #[inline(always)]
 pub fn ln<L: Lanes>(x: L) -> L {
-    const SMALLEST_NORMAL: f32 = f32::MIN_POSITIVE;
-    // Subnormal numbers are scaled by 2^24 first.
-    let tiny = |yes: f32, no: f32| L::select_lt(x, L::splat(SMALLEST_NORMAL), L::splat(yes), L::splat(no));
-    let scaled = x * tiny(16_777_216.0, 1.0);
-    // 2^23 + biased exponent, as a float: the integer or-ed under the bits of 2^23.
-    let biased = scaled.shift_from_exponent().or_bits(0x4b00_0000) - L::splat(8_388_608.0);
-    let mut e = biased - tiny(126.0 + 24.0, 126.0);
-    // Mantissa in [1/2, 1), then moved to [sqrt(1/2), sqrt(2)).
-    let m = scaled.and_bits(0x007f_ffff).or_bits(0x3f00_0000);
-    let root = L::splat(core::f32::consts::FRAC_1_SQRT_2);
-    e = L::select_lt(m, root, e - L::splat(1.0), e);
-    let t = L::select_lt(m, root, m + m, m) - L::splat(1.0);
-    let z = t * t;
-    let mut p = L::splat(7.037_683_6e-2);
-    p = p.mul_add(t, L::splat(-1.151_461e-1));
-    p = p.mul_add(t, L::splat(1.167_699_9e-1));
-    p = p.mul_add(t, L::splat(-1.242_014_1e-1));
-    p = p.mul_add(t, L::splat(1.424_932_3e-1));
-    p = p.mul_add(t, L::splat(-1.666_805_7e-1));
-    p = p.mul_add(t, L::splat(2.000_071_5e-1));
-    p = p.mul_add(t, L::splat(-2.499_999_4e-1));
-    p = p.mul_add(t, L::splat(3.333_333e-1));
-    let tail = (t * z) * p + e * L::splat(LN2_LOW) - L::splat(0.5) * z;
-    let y = (t + tail) + e * L::splat(LN2_HIGH);
-    // x itself where it is inf or NaN; -inf at 0. `!(x < inf)` catches NaN too.
-    let y = L::select_lt(x, L::splat(f32::INFINITY), y, x);
-    L::select_eq(x, L::splat(0.0), L::splat(f32::NEG_INFINITY), y)
+    x.apply(Ln)
+}
+
+#[derive(Clone, Copy)]
+struct Ln;
+impl Function<1> for Ln {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        const SMALLEST_NORMAL: f32 = f32::MIN_POSITIVE;
+        // Subnormal numbers are scaled by 2^24 first.
+        let tiny = |yes: f32, no: f32| L::select_lt(x, L::splat(SMALLEST_NORMAL), L::splat(yes), L::splat(no));
+        let scaled = x * tiny(16_777_216.0, 1.0);
+        // 2^23 + biased exponent, as a float: the integer or-ed under the bits of 2^23.
+        let biased = scaled.shift_from_exponent().or_bits(0x4b00_0000) - L::splat(8_388_608.0);
+        let mut e = biased - tiny(126.0 + 24.0, 126.0);
+        // Mantissa in [1/2, 1), then moved to [sqrt(1/2), sqrt(2)).
+        let m = scaled.and_bits(0x007f_ffff).or_bits(0x3f00_0000);
+        let root = L::splat(core::f32::consts::FRAC_1_SQRT_2);
+        e = L::select_lt(m, root, e - L::splat(1.0), e);
+        let t = L::select_lt(m, root, m + m, m) - L::splat(1.0);
+        let z = t * t;
+        let mut p = L::splat(7.037_683_6e-2);
+        p = p.mul_add(t, L::splat(-1.151_461e-1));
+        p = p.mul_add(t, L::splat(1.167_699_9e-1));
+        p = p.mul_add(t, L::splat(-1.242_014_1e-1));
+        p = p.mul_add(t, L::splat(1.424_932_3e-1));
+        p = p.mul_add(t, L::splat(-1.666_805_7e-1));
+        p = p.mul_add(t, L::splat(2.000_071_5e-1));
+        p = p.mul_add(t, L::splat(-2.499_999_4e-1));
+        p = p.mul_add(t, L::splat(3.333_333e-1));
+        let tail = (t * z) * p + e * L::splat(LN2_LOW) - L::splat(0.5) * z;
+        let y = (t + tail) + e * L::splat(LN2_HIGH);
+        // x itself where it is inf or NaN; -inf at 0. `!(x < inf)` catches NaN too.
+        let y = L::select_lt(x, L::splat(f32::INFINITY), y, x);
+        L::select_eq(x, L::splat(0.0), L::splat(f32::NEG_INFINITY), y)
+    }
 }
 
 /// ln(1 + x) for x in [0, 1], to about one ULP (Kahan's correction of the rounding of 1 + x).

@@ -9,6 +9,7 @@ use core::ops::{Add, Div, Mul, Sub};
 use wide::{bytemuck, f32x16, u32x16};
 
 use super::LANES;
+use super::pointwise::Function;
 use super::rows::{Tile, gather_columns, scatter_columns};
 
 /// A vector of [`Lanes::N`] floats.
@@ -63,6 +64,11 @@ pub trait Lanes:
     fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
         scatter_columns(tile, k, rows);
     }
+    /// `f(self)`, for a function of some length: in place, or where there is one lane in one place for all that call it.
+    #[inline(always)]
+    fn apply<F: Function<1>>(self, f: F) -> Self {
+        f.call([self])
+    }
     /// The first `N` elements of `x`; lanes beyond its end hold 0.
     #[inline(always)]
     fn load(x: &[f32]) -> Self {
@@ -99,7 +105,7 @@ pub trait Sums<L>: Copy {
     /// Adds the lanes that begin at element `step * N`.
     fn add(&mut self, step: usize, x: L);
     /// The total: folded 8, 4, 2, 1.
-    fn fold(self) -> f32;
+    fn fold(&self) -> f32;
 }
 
 /// Adds sixteen numbers in the order that every backend uses: the upper half onto the lower one, four times.
@@ -170,7 +176,7 @@ impl Lanes for Scalar {
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        Scalar(libm::sqrtf(self.0))
+        Scalar(super::sqrt::sqrt(self.0))
     }
     #[inline(always)]
     fn and_bits(self, mask: u32) -> Self {
@@ -204,6 +210,11 @@ impl Lanes for Scalar {
     fn all_positive_finite(self) -> bool {
         self.0 > 0.0 && self.0 < f32::INFINITY
     }
+    // Where this is what the target has, it is a small one.
+    #[cfg_attr(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"), inline(always))]
+    fn apply<F: Function<1>>(self, f: F) -> Self {
+        f.call([self])
+    }
 }
 
 impl Sums<Scalar> for [f32; LANES] {
@@ -222,9 +233,15 @@ impl Sums<Scalar> for [f32; LANES] {
         }
     }
     #[inline(always)]
-    fn fold(self) -> f32 {
-        fold(self)
+    fn fold(&self) -> f32 {
+        fold_in_one_place(self)
     }
+}
+
+/// [`fold`], once for all sums of long rows with one lane.
+#[inline(never)]
+pub(super) fn fold_in_one_place(x: &[f32; LANES]) -> f32 {
+    fold(*x)
 }
 
 impl Vector {
@@ -340,7 +357,7 @@ impl Sums<Vector> for Vector {
         *self = *self + x;
     }
     #[inline(always)]
-    fn fold(self) -> f32 {
+    fn fold(&self) -> f32 {
         fold(self.0.to_array())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::lanes::{Lanes, Sums};
 use super::pointwise::Function;
+use super::serial::sum_of_products;
 use super::{LANES, SHORT};
 use crate::Kernel;
 
@@ -25,6 +26,9 @@ impl Kernel for Dot<'_> {
     type Out = f32;
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
+        if L::N == 1 {
+            return sum_of_products(self.a, self.b);
+        }
         if self.a.len() <= SHORT {
             return self.a.iter().zip(self.b).fold(0.0, |sum, (a, b)| sum + a * b);
         }
@@ -40,6 +44,9 @@ impl Kernel for Sum<'_> {
     type Out = f32;
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
+        if L::N == 1 {
+            return sum_of_products(self.x, &[]);
+        }
         if self.x.len() <= SHORT {
             return self.x.iter().fold(0.0, |sum, x| sum + x);
         }

@@ -2,10 +2,11 @@
 //!
 //! With k <= 16 the lanes hold sixteen *rows* ([`Across`]): a tile of rows is transposed, so that element j of all of
 //! them is one vector, and sums run in order of j. With k > 16 the lanes run *along* one row ([`Along`]). A body sees
-//! the same thing either way: slices in which step s begins at s * N. With one lane the two differ only in the order
-//! of sums, and nothing is transposed.
+//! the same thing either way: slices in which step s begins at s * N. With one lane nothing is transposed and one body
+//! serves rows of all lengths ([`Serial`]).
 
 use super::lanes::{Lanes, Sums};
+use super::serial::{Serial, sum_of_products};
 use super::{LANES, SHORT};
 
 /// Runs a block with k as a constant where that is worth its code: transpositions become shuffles.
@@ -28,8 +29,8 @@ pub trait Direction<L: Lanes> {
     const ALONG: bool;
     /// A sum in progress.
     type Sum: Copy;
-    /// A sum of nothing.
-    fn zero() -> Self::Sum;
+    /// A sum of nothing yet, of as many terms as `len` elements of a row are.
+    fn zero(len: usize) -> Self::Sum;
     /// Adds step `step` to a sum.
     fn add(sum: &mut Self::Sum, step: usize, x: L);
     /// The sum of each lane's row.
@@ -63,7 +64,7 @@ impl<L: Lanes> Direction<L> for Across {
     const ALONG: bool = false;
     type Sum = L;
     #[inline(always)]
-    fn zero() -> L {
+    fn zero(_len: usize) -> L {
         L::splat(0.0)
     }
     #[inline(always)]
@@ -92,7 +93,7 @@ impl<L: Lanes> Direction<L> for Along {
     const ALONG: bool = true;
     type Sum = L::Sums;
     #[inline(always)]
-    fn zero() -> L::Sums {
+    fn zero(_len: usize) -> L::Sums {
         L::Sums::zero()
     }
     #[inline(always)]
@@ -126,7 +127,10 @@ impl<L: Lanes> Direction<L> for Along {
 /// The dot product of each lane's rows.
 #[inline(always)]
 pub fn dot<L: Lanes, D: Direction<L>>(a: &[f32], b: &[f32]) -> L {
-    let mut sum = D::zero();
+    if L::N == 1 {
+        return L::splat(sum_of_products(a, b));
+    }
+    let mut sum = D::zero(a.len());
     for (step, (a, b)) in a.chunks(L::N).zip(b.chunks(L::N)).enumerate() {
         D::add(&mut sum, step, L::load(a) * L::load(b));
     }
@@ -243,10 +247,10 @@ pub fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    if k > SHORT {
+    if L::N == 1 {
+        in_place::<L, Serial, B, IN>(body, k, inputs, out)
+    } else if k > SHORT {
         in_place::<L, Along, B, IN>(body, k, inputs, out)
-    } else if L::N == 1 {
-        in_place::<L, Across, B, IN>(body, k, inputs, out)
     } else {
         with_known_k!(k, |k| tiled::<L, B, IN>(body, k, inputs, out))
     }
@@ -259,9 +263,10 @@ fn in_place<L: Lanes, D: Direction<L>, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    let mut inputs = inputs.map(|x| rows(x, k));
+    let mut start = 0;
     for (row, out) in rows_mut(out, k).enumerate() {
-        let group = inputs.each_mut().map(|x| x.next().unwrap_or(&[]));
+        let group = inputs.map(|x| x.get(start..start + k).unwrap_or(&[]));
+        start += k;
         if !body.group::<L, D>(group, out) {
             return Err(row);
         }

@@ -5,9 +5,9 @@
 //! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability. Rows of more
 //! than one block are in [`super::sample_long`].
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, fold_in_one_place};
 use super::rows::{self, Tile, row_count, with_known_k};
-use super::sample_long::long_rows;
+use super::sample_long::{SAFE, long_rows};
 use super::{LANES, SHORT};
 use crate::categorical::Noise;
 use crate::random::Uniforms;
@@ -37,11 +37,10 @@ impl Kernel for DrawIndex<'_> {
             Noise::Uniforms(slice) => Uniforms::Slice(slice),
             Noise::Forced { .. } => return,
         };
-        if self.k > SHORT {
+        if L::N == 1 {
+            one_by_one::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
+        } else if self.k > SHORT {
             long_rows::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
-        } else if L::N == 1 {
-            // One lane: no tiles, so all row lengths and numbers of draws share one body.
-            draws_across::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
         } else if self.draws == 1 {
             with_known_k!(self.k, |k| rows_across::<L>(self.probs, k, &mut uniforms, self.index));
         } else {
@@ -69,6 +68,58 @@ impl RowKernel for DrawIndex<'_> {
     fn join((): (), (): (), _row: usize) {}
 }
 
+/// One lane: rows of any length and any number of draws, by the definition.
+#[inline(always)]
+fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
+    let mut index = index;
+    for row in rows::rows(probs, k) {
+        let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
+        index = rest;
+        let (_, total) = find(row, f32::INFINITY);
+        for index in mine {
+            let (mut hit, _) = find(row, uniforms.lanes::<L>(1).first() * total);
+            if hit == row.len() {
+                // Rounding has left none.
+                hit = row.iter().rposition(|p| *p > 0.0).unwrap_or(0);
+            }
+            *index = hit as u32;
+        }
+    }
+}
+
+/// The first category of positive probability whose prefix sum exceeds `threshold`, k where there is none; and the last prefix
+/// sum on the way.
+fn find(row: &[f32], threshold: f32) -> (usize, f32) {
+    let (mut rest, mut start, mut base) = (row, 0, 0.0);
+    while let Some((block, tail)) = rest.split_first_chunk::<LANES>().filter(|(_, tail)| !tail.is_empty()) {
+        let end = base + fold_in_one_place(block);
+        // Where its end is safely below, no prefix sum of the block exceeds the threshold.
+        let safely_below = end * SAFE <= threshold;
+        if !safely_below {
+            let (hit, sum) = find_in_block(block, base, threshold);
+            if hit < LANES {
+                return (start + hit, sum);
+            }
+        }
+        (rest, start, base) = (tail, start + LANES, end);
+    }
+    let (hit, total) = find_in_block(rest, base, threshold);
+    (start + hit, total)
+}
+
+/// [`find`] in one block, before which the prefix sum is `base`.
+fn find_in_block(block: &[f32], base: f32, threshold: f32) -> (usize, f32) {
+    let (mut sum, mut prefix) = (0.0, base);
+    for (j, p) in block.iter().enumerate() {
+        sum += p;
+        prefix = base + sum;
+        if prefix > threshold && *p > 0.0 {
+            return (j, prefix);
+        }
+    }
+    (block.len(), prefix)
+}
+
 /// One draw for each row, k <= 16: lanes, of which there are many, hold rows.
 #[inline(always)]
 fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
@@ -88,13 +139,10 @@ fn draws_across<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut 
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
         index = rest;
-        if L::N > 1 {
-            broadcast(row, &mut tile);
-        }
+        broadcast(row, &mut tile);
         for index in mine.chunks_mut(L::N) {
             let u = uniforms.lanes::<L>(index.len());
-            let probs = if L::N == 1 { row } else { rows::tile_rows(&tile, k) };
-            invert::<L>(probs, u, index);
+            invert::<L>(rows::tile_rows(&tile, k), u, index);
         }
     }
 }
@@ -130,7 +178,7 @@ fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
     let mut bits = [0.0; LANES];
     (hit + L::splat(8_388_608.0)).and_bits(0x007f_ffff).store(&mut bits);
     match index.first_chunk_mut::<LANES>() {
-        Some(index) if L::N == LANES => *index = bits.map(f32::to_bits),
+        Some(index) => *index = bits.map(f32::to_bits),
         _ => {
             for (index, bits) in index.iter_mut().zip(bits) {
                 *index = bits.to_bits();

@@ -11,6 +11,10 @@ use crate::random::Uniforms;
 /// How many prefix sums of a row are kept: one for each whole block up to k = 1024, else one for each few of them.
 const GROUPS: usize = 64;
 
+/// The running sum of a block and its fold differ by at most 2^-18 of the prefix: 15 + 4 roundings, and the additions of the
+/// bases.
+pub(super) const SAFE: f32 = 1.0 + 1.0 / 262_144.0;
+
 /// `draws` indices for each row of k probabilities.
 #[inline(always)]
 pub(super) fn long_rows<L: Lanes>(
@@ -20,7 +24,7 @@ pub(super) fn long_rows<L: Lanes>(
     uniforms: &mut Uniforms<'_>,
     index: &mut [u32],
 ) {
-    if L::N > 1 && draws == 1 {
+    if draws == 1 {
         return side_by_side::<L>(probs, k, uniforms, index);
     }
     let mut index = index;
@@ -145,9 +149,6 @@ impl<'a> Ends<'a> {
     /// The first block that may hold a prefix sum above `threshold`.
     #[inline(always)]
     fn block(&self, row: &'a [f32], threshold: f32) -> Block<'a> {
-        /// The running sum of a block and its fold differ by at most 2^-18 of the prefix: 15 + 4 roundings, and the
-        /// additions of the bases.
-        const SAFE: f32 = 1.0 + 1.0 / 262_144.0;
         // No prefix inside a group can exceed the threshold while its end is safely below. Ends ascend, so counting
         // finds the first group that may have a hit, without a branch that nobody can predict.
         let beyond = self.ends.iter().fold(0, |count, end| count + usize::from(*end * SAFE > threshold));

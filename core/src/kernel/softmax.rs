@@ -3,6 +3,7 @@
 use super::exp::{exp_nonpositive, ln};
 use super::lanes::Lanes;
 use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
+use super::serial::sum_of_products;
 use crate::{Error, Kernel, Result, RowKernel};
 
 /// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
@@ -59,7 +60,7 @@ pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, ou
 /// Writes exp(f(x)) and returns its sum.
 #[inline(always)]
 fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out: &mut [f32]) -> L {
-    let mut sum = D::zero();
+    let mut sum = D::zero(logits.len());
     let (mut x, mut out, mut step) = (logits, out, 0);
     if L::N > 1 {
         // Blocks of four vectors: a quarter of the bookkeeping.
@@ -72,6 +73,12 @@ fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out
             }
             (x, out, step) = (x_tail, out_tail, step + 4);
         }
+    }
+    if L::N == 1 {
+        for (x, out) in x.iter().zip(&mut *out) {
+            *out = exp_nonpositive(f(L::splat(*x))).first();
+        }
+        return L::splat(sum_of_products(out, &[]));
     }
     for (x, out) in x.chunks(L::N).zip(out.chunks_mut(L::N)) {
         let e = exp_nonpositive(f(L::load_or(x, f32::NEG_INFINITY)));
@@ -268,7 +275,7 @@ impl RowBody<2> for LogSoftmaxVjpBody {
     const ADDS: bool = true;
     #[inline(always)]
     fn group<L: Lanes, D: Direction<L>>(&mut self, [log_probs, upstream]: [&[f32]; 2], grad: &mut [f32]) -> bool {
-        let mut sum = D::zero();
+        let mut sum = D::zero(upstream.len());
         for (step, g) in upstream.chunks(L::N).enumerate() {
             D::add(&mut sum, step, L::load(g));
         }

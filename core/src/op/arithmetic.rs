@@ -46,7 +46,12 @@ impl<B: Backend> Tape<'_, B> {
     ///
     /// # Errors
     /// [`Error::Value`] for the power, and those of [`Tape::record`].
+    #[inline] // Where the power is a constant, what other powers need is not linked.
     pub fn abs_pow(&mut self, x: Var, power: f32) -> Result<Var> {
+        if power == 2.0 {
+            let spec = Spec::new(self.shape(x)?);
+            return self.record(Square::OP, &[x], spec);
+        }
         if !(power > 0.0 && power < f32::INFINITY) {
             return Err(Error::Value { argument: Argument::Power, at: 0 });
         }
@@ -265,10 +270,43 @@ impl Function<2> for PowerVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
         let zero = L::splat(0.0);
-        let slope = L::splat(self.0) * abs_power(x, self.0 - 1.0);
+        let slope = L::splat(self.0) * x.apply(Power(self.0 - 1.0));
         let slope = L::select_lt(x, zero, slope.neg(), slope);
         g * L::select_eq(x, zero, zero, slope)
     }
+}
+
+#[derive(Clone, Copy)]
+struct Squared;
+impl Function<1> for Squared {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        x * x
+    }
+}
+
+/// 2 g x: the bits of [`PowerVjp`] for the power 2.
+#[derive(Clone, Copy)]
+struct SquaredVjp;
+impl Function<2> for SquaredVjp {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
+        let zero = L::splat(0.0);
+        g * L::select_eq(x, zero, zero, x + x)
+    }
+}
+
+struct Square;
+impl<B: Backend> Operation<B> for Square {
+    const OP: &'static Op<B> = &Op {
+        name: "abs_pow",
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Squared, [f.inputs[0].values], f.out),
+        vjp: |mut v: Vjp<'_, B>| {
+            let (g, x) = (v.upstream, v.inputs[0].values);
+            add_grad(&mut v, 0, SquaredVjp, [g, x]);
+            Ok(())
+        },
+    };
 }
 
 struct AbsPow;

@@ -57,16 +57,13 @@ impl<B: Backend> Tape<'_, B> {
         column: u32,
         draws: Draws<'_>,
     ) -> Result<Var> {
+        if self.shape(logits)?.cols as usize <= SHORT {
+            return self.sample_short_column(estimator, logits, probs, repeats, column, draws);
+        }
         let (draw_count, spec) = self.sample_spec(estimator, logits, probs, repeats)?;
         let Shape { rows, cols } = spec.shape;
-        if column >= cols {
-            return Err(Error::Value { argument: Argument::Columns, at: column as usize });
-        }
+        check_column(column, cols)?;
         let shape = Shape::new(rows, repeats);
-        if cols as usize <= SHORT {
-            let spec = Spec { shape, number: column, ..spec };
-            return self.record_with(SampleColumn::<E>::OP, &[logits, probs], spec, draws);
-        }
         // Three nodes, all or none: with room for them nothing after the draws can fail.
         let (one_hot, one_column) = (Shape::new(draw_count, cols).checked_len()? as usize, draw_count as usize);
         let floats = one_hot.checked_add(one_column).ok_or(Error::TooLarge)?;
@@ -75,6 +72,30 @@ impl<B: Backend> Tape<'_, B> {
         let one_hot = self.sample_many(estimator, logits, probs, repeats, draws)?;
         let column = self.column(one_hot, column)?;
         self.view(column, shape)
+    }
+
+    /// [`Tape::sample_column`] for at most 16 categories: a program that has no more links only what they need.
+    ///
+    /// # Errors
+    /// As [`Tape::sample_column`]; [`Error::Shape`] for more categories.
+    pub fn sample_short_column<E: Estimator>(
+        &mut self,
+        estimator: E,
+        logits: Var,
+        probs: Var,
+        repeats: u32,
+        column: u32,
+        draws: Draws<'_>,
+    ) -> Result<Var> {
+        let (_, spec) = self.sample_spec(estimator, logits, probs, repeats)?;
+        let got = spec.shape;
+        check_column(column, got.cols)?;
+        if got.cols as usize > SHORT {
+            let expected = Shape::new(got.rows, SHORT as u32);
+            return Err(Error::Shape { argument: Argument::Logits, expected, got });
+        }
+        let spec = Spec { shape: Shape::new(got.rows, repeats), number: column, ..spec };
+        self.record_with(SampleColumn::<E>::OP, &[logits, probs], spec, draws)
     }
 
     /// Checks what all samples have in common. Returns the number of draws, and a spec with the shape of the logits.
@@ -102,6 +123,11 @@ impl<B: Backend> Tape<'_, B> {
         };
         Ok((draws, spec))
     }
+}
+
+/// Refuses a column that a matrix of `cols` does not have.
+fn check_column(column: u32, cols: u32) -> Result<()> {
+    if column < cols { Ok(()) } else { Err(Error::Value { argument: Argument::Columns, at: column as usize }) }
 }
 
 struct Sample<E>(PhantomData<E>);

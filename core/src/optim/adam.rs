@@ -1,6 +1,8 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
 
-use super::{Optimizer, check, check_coefficient, power, update_moments};
+use super::double::Double;
+use super::{Optimizer, check, check_coefficient, correction, update_moments};
+use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 
 /// Adam; two floats of state for each parameter, all first moments and then all second ones.
@@ -44,13 +46,13 @@ impl Optimizer for Adam {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
         check_coefficient(in_unit(self.beta1) && in_unit(self.beta2) && self.eps >= 0.0 && self.weight_decay >= 0.0)?;
-        let step_size = (f64::from(self.lr) / (1.0 - power(f64::from(self.beta1), step))) as f32;
-        let root = libm::sqrt(1.0 - power(f64::from(self.beta2), step)) as f32;
+        let step_size = Double::new(self.lr).over(correction(self.beta1, step)).round();
+        let root = correction(self.beta2, step).sqrt().round();
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
         for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
             let g = g + self.weight_decay * *p;
             update_moments(m, v, g, self.beta1, self.beta2);
-            *p -= step_size * (*m / (libm::sqrtf(*v) / root + self.eps));
+            *p -= step_size * (*m / (sqrt(*v) / root + self.eps));
         }
         Ok(())
     }

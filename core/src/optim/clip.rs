@@ -2,6 +2,7 @@
 
 use super::check_coefficient;
 use crate::kernel::reduce::Dot;
+use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Backend, Error, Result};
 
 /// Scales `grads` so that their Euclidean norm is at most `max_norm`; returns the norm before. As PyTorch's
@@ -11,7 +12,7 @@ use crate::{Argument, Backend, Error, Result};
 /// [`Error::Value`] for a `max_norm` that is not positive, or where the norm is not finite (`grads` are unchanged).
 pub fn clip_norm<B: Backend>(backend: &B, grads: &mut [f32], max_norm: f32) -> Result<f32> {
     check_coefficient(max_norm > 0.0)?;
-    let norm = libm::sqrtf(backend.run(Dot { a: grads, b: grads }));
+    let norm = sqrt(backend.run(Dot { a: grads, b: grads }));
     if !norm.is_finite() {
         return Err(Error::Value { argument: Argument::Grad, at: 0 });
     }

@@ -2,7 +2,9 @@
 //! arithmetic: plain momentum while the second moment rests on too few gradients, rectified Adam afterwards.
 
 use super::adam::in_unit;
-use super::{Optimizer, check, check_coefficient, power, update_moments};
+use super::double::Double;
+use super::{Optimizer, check, check_coefficient, correction, update_moments};
+use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 
 /// RAdam; two floats of state for each parameter, all first moments and then all second ones.
@@ -46,16 +48,18 @@ impl Optimizer for RAdam {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
         check_coefficient(in_unit(self.beta1) && in_unit(self.beta2) && self.eps >= 0.0 && self.weight_decay >= 0.0)?;
-        let (beta2, t) = (f64::from(self.beta2), f64::from(step));
-        let decayed = power(beta2, step);
-        let correction1 = (1.0 - power(f64::from(self.beta1), step)) as f32;
-        let root = libm::sqrt(1.0 - decayed) as f32;
+        let [two, four, five] = [2.0, 4.0, 5.0].map(Double::new);
+        let beta2 = Double::new(self.beta2);
+        let (correction1, correction2) = (correction(self.beta1, step).round(), correction(self.beta2, step));
+        let root = correction2.sqrt().round();
         // Length of the approximated simple moving average, and its limit.
-        let limit = 2.0 / (1.0 - beta2) - 1.0;
-        let length = limit - 2.0 * t * decayed / (1.0 - decayed);
-        let rectified = (length > 5.0).then(|| {
-            let variance = (length - 4.0) * (length - 2.0) * limit / ((limit - 4.0) * (limit - 2.0) * length);
-            libm::sqrt(variance) as f32
+        let limit = two.over(Double::ONE.minus(beta2)).minus(Double::ONE);
+        let lost = two.times(Double::whole(step)).times(beta2.power(step)).over(correction2);
+        let length = limit.minus(lost);
+        let rectified = (length.minus(five).round() > 0.0).then(|| {
+            let numerator = length.minus(four).times(length.minus(two)).times(limit);
+            let denominator = limit.minus(four).times(limit.minus(two)).times(length);
+            numerator.over(denominator).sqrt().round()
         });
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
         for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
@@ -63,7 +67,7 @@ impl Optimizer for RAdam {
             update_moments(m, v, g, self.beta1, self.beta2);
             let corrected = *m / correction1;
             let adaptive = match rectified {
-                Some(rectification) => root / (libm::sqrtf(*v) + self.eps) * rectification,
+                Some(rectification) => root / (sqrt(*v) + self.eps) * rectification,
                 None => 1.0,
             };
             *p -= self.lr * corrected * adaptive;

@@ -1,5 +1,7 @@
 //! Learning-rate schedules: functions of the step.
 
+use super::double::Double;
+
 /// A factor for the learning rate. Any `Fn(u32) -> f32` is one.
 ///
 /// ```
@@ -29,7 +31,7 @@ pub struct StepDecay {
 
 impl Schedule for StepDecay {
     fn factor(&self, step: u32) -> f32 {
-        super::power(f64::from(self.factor), step.checked_div(self.every).unwrap_or(0)) as f32
+        Double::new(self.factor).power(step.checked_div(self.every).unwrap_or(0)).round()
     }
 }
 

@@ -5,7 +5,7 @@
 //! the C interface, operation by operation.
 
 use reinmax_core::optim::{Adam, Optimizer};
-use reinmax_core::{Backend, Draws, ReinMax, Result, Shape, Stream, Tape};
+use reinmax_core::{Backend, Draws, Result, Shape, Stream, Tape, UntemperedReinMax};
 
 /// Samples in a batch.
 pub const BATCH: u32 = 8;
@@ -48,7 +48,7 @@ pub fn train<B: Backend>(
 
     let start = tape.mark();
     let probs = tape.softmax(logits)?;
-    let x = tape.sample_column(ReinMax { tau: 1.0 }, logits, probs, 1, 0, Draws::Stream)?;
+    let x = tape.sample_short_column(UntemperedReinMax, logits, probs, 1, 0, Draws::Stream)?;
     let distance = tape.affine(x, 1.0, -0.45)?;
     let square = tape.abs_pow(distance, 2.0)?;
     let mean = tape.mean(square)?;

@@ -220,7 +220,7 @@ impl<const FUSED: bool> Sums<Avx2<FUSED>> for Avx2<FUSED> {
         *self = *self + x;
     }
     #[inline(always)]
-    fn fold(self) -> f32 {
+    fn fold(&self) -> f32 {
         unsafe { fold_eight(_mm256_add_ps(self.0, self.1)) }
     }
 }

@@ -150,7 +150,7 @@ impl<const FUSED: bool> Sums<Avx512<FUSED>> for Avx512<FUSED> {
         *self = *self + x;
     }
     #[inline(always)]
-    fn fold(self) -> f32 {
+    fn fold(&self) -> f32 {
         unsafe {
             let eight = _mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0));
             super::avx2::fold_eight(eight)

@@ -1,0 +1,90 @@
+//! One lane: rows of any length through one body.
+//!
+//! With sixteen lanes short rows lie across them and long ones along them, and each needs its own instructions. With one
+//! lane the two differ in the order of sums alone, which a row's length decides as it runs.
+
+use super::lanes::{Lanes, Sums};
+use super::rows::Direction;
+use super::{LANES, SHORT};
+
+/// The elements of one row, one after the other, whatever its length.
+#[derive(Debug)]
+pub struct Serial;
+
+/// A sum in the order that the length of its row asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum SerialSum<L: Lanes> {
+    /// In order: up to 16 terms.
+    Short(L),
+    /// Sixteen running sums.
+    Long(L::Sums),
+}
+
+impl<L: Lanes> Direction<L> for Serial {
+    const ALONG: bool = true;
+    type Sum = SerialSum<L>;
+    #[inline(always)]
+    fn zero(len: usize) -> SerialSum<L> {
+        if len > SHORT { SerialSum::Long(L::Sums::zero()) } else { SerialSum::Short(L::splat(0.0)) }
+    }
+    #[inline(always)]
+    fn add(sum: &mut SerialSum<L>, step: usize, x: L) {
+        match sum {
+            SerialSum::Short(sum) => *sum = *sum + x,
+            SerialSum::Long(sums) => sums.add(step, x),
+        }
+    }
+    #[inline(always)]
+    fn total(sum: SerialSum<L>) -> L {
+        match sum {
+            SerialSum::Short(sum) => sum,
+            SerialSum::Long(sums) => L::splat(sums.fold()),
+        }
+    }
+    #[inline(always)]
+    fn greatest(x: L) -> L {
+        x
+    }
+    #[inline(always)]
+    fn reciprocal(x: L) -> L {
+        L::splat(1.0) / x
+    }
+    #[inline(always)]
+    fn category(step: usize) -> L {
+        L::splat(step as f32)
+    }
+    #[inline(always)]
+    fn pick(row: &[f32], index: L) -> L {
+        let x = row.get(index.first() as usize).copied().unwrap_or(0.0);
+        // In a short row a sum that begins with 0 finds the element: -0 becomes 0.
+        L::splat(x + if row.len() > SHORT { -0.0 } else { 0.0 })
+    }
+}
+
+/// The sum of a[j] * b[j], where `b` ends that of a[j], in the order that the length of `a` asks for. All dot products and
+/// sums of rows that are at hand as a whole.
+///
+/// The sixteen running sums of a long row come one after the other, in bit-reversed order (0, 8, 4, 12, 2, ..): in that order
+/// folding them 8, 4, 2, 1 is a plain binary tree over neighbours, of which no more than four wait.
+#[inline(never)]
+pub(super) fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
+    let (turns, stride) = if a.len() > SHORT { (LANES, LANES) } else { (1, 1) };
+    let (mut waiting, mut sum) = ([0.0; 4], 0.0);
+    for turn in 0..turns {
+        sum = 0.0;
+        let mut j = turn.reverse_bits() >> (usize::BITS - 4);
+        while let Some(a) = a.get(j) {
+            sum += a * b.get(j).unwrap_or(&1.0);
+            j += stride;
+        }
+        // As in a binary counter: equal-sized neighbours are added at once.
+        for (level, waiting) in waiting.iter_mut().enumerate() {
+            if turn >> level & 1 == 0 {
+                *waiting = sum;
+                break;
+            }
+            sum += *waiting;
+        }
+    }
+    sum
+}
