@@ -5,9 +5,9 @@
 //! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
 
 use super::lanes::Lanes;
-use super::rows::{self, Across, Along, Direction, FoldTree, Tile, with_known_k};
+use super::rows::{self, Across, Along, Direction, Tile, with_known_k};
 use super::sample::broadcast;
-use super::serial::Serial;
+use super::serial::{FoldTree, Serial, bit_reversed};
 use super::{LANES, SHORT};
 use crate::{Kernel, RowKernel};
 
@@ -147,7 +147,8 @@ impl<'a> GradientInputs<'a> {
         )
     }
 
-    /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row.
+    /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row:
+    /// zeros at first, of which every draw of these inputs writes the same one.
     #[inline(always)]
     fn single<'r, L: Lanes>(&self, row: usize, draw: usize, buffer: &'r mut [f32; SHORT]) -> Group<'r, L>
     where
@@ -156,7 +157,6 @@ impl<'a> GradientInputs<'a> {
         let upstream = match self.column {
             None => take(self.upstream, self.k, draw, 1),
             Some(column) => {
-                *buffer = [0.0; SHORT];
                 if let (Some(slot), Some(g)) = (buffer.get_mut(column as usize), self.upstream.get(draw)) {
                     *slot = *g;
                 }
@@ -207,9 +207,9 @@ fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad:
 
 #[inline(always)]
 fn each_draw<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    let mut buffer = [0.0; SHORT];
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
-            let mut buffer = [0.0; SHORT];
             formula.add::<L, Along>(inputs.single(row, draw, &mut buffer), grad);
         }
     }
@@ -316,29 +316,27 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
 #[inline(always)]
 fn one_lane<L: Lanes, F: Formula, D: Direction<L>>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
     let direct = inputs.draws == 1 || inputs.k > SHORT;
-    let stride = if direct { 1 } else { LANES };
+    let (turns, stride) = if direct { (1, 1) } else { (LANES, LANES) };
     let (mut tree, mut buffer, mut sum) = (FoldTree::new(), [0.0; SHORT], [0.0; SHORT]);
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
-        tree.clear();
-        while let Some(slot) = tree.next_slot() {
+        for turn in 0..turns {
             if !direct {
-                sum = [0.0; SHORT];
+                sum.fill(0.0);
             }
-            let mut offset = slot;
+            let mut offset = bit_reversed(turn);
             while offset < inputs.draws {
                 let group = inputs.single(row, row * inputs.draws + offset, &mut buffer);
                 let target = if direct { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
                 formula.add::<L, D>(group, target);
                 offset += stride;
             }
-            if direct {
-                break;
+            if !direct {
+                tree.carry(turn, &mut sum);
             }
-            tree.push(sum);
         }
         if !direct {
-            for (grad, sum) in grad.iter_mut().zip(tree.total()) {
-                *grad += sum;
+            for (grad, sum) in grad.iter_mut().zip(&sum) {
+                *grad += *sum;
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The square root, correctly rounded, with no more than multiplications and divisions of floats and some integers.
 
+use super::lanes::is_positive_finite;
+
 /// The square root: in one instruction where the target has one that Rust can name without `unsafe`.
 #[inline(always)]
 pub fn sqrt(x: f32) -> f32 {
@@ -13,7 +15,7 @@ pub fn sqrt(x: f32) -> f32 {
 /// The square root without such an instruction: Heron's steps, and one to the right rounding. A third of the code of
 /// `libm::sqrtf`, which has a table.
 pub fn in_software(x: f32) -> f32 {
-    if !(x > 0.0 && x < f32::INFINITY) {
+    if !is_positive_finite(x) {
         // Zero keeps its sign; the root of a negative number is NaN.
         return if x < 0.0 { f32::NAN } else { x };
     }
