@@ -77,6 +77,8 @@ pub enum Argument {
 /// An error. The enum may grow; its variants do not change meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+// Whole words: small targets copy them in few instructions, odd bytes by a call.
+#[repr(u32)]
 pub enum Error {
     /// A slab is too short: `need` elements would have been enough for this operation.
     Full {

@@ -259,10 +259,12 @@ fn in_place<L: Lanes, D: Direction<L>, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    let mut start = 0;
+    let mut inputs = inputs;
     for (row, out) in rows_mut(out, k).enumerate() {
-        let group = inputs.map(|x| x.get(start..start + k).unwrap_or(&[]));
-        start += k;
+        let mut group: [&[f32]; IN] = [&[]; IN];
+        for (group, rest) in group.iter_mut().zip(&mut inputs) {
+            (*group, *rest) = rest.split_at_checked(k).unwrap_or((rest, &[]));
+        }
         if !body.group::<L, D>(group, out) {
             return Err(row);
         }
