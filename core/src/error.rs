@@ -6,6 +6,7 @@
 use core::fmt;
 
 use crate::Shape;
+use crate::kernel::lanes::is_positive_finite;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -82,6 +83,8 @@ pub enum Argument {
 /// An error. The enum may grow; its variants do not change meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+// Whole words: small targets copy them in few instructions, odd bytes by a call.
+#[repr(u32)]
 pub enum Error {
     /// A slab is too short: `need` elements would have been enough for this operation.
     Full {
@@ -221,9 +224,6 @@ pub(crate) fn check_len(argument: Argument, got: usize, expected: usize) -> Resu
 /// is not.
 #[inline]
 pub(crate) fn check_tau(tau: f32) -> Result<()> {
-    if tau > 0.0 && tau < f32::INFINITY && 1.0 / tau < f32::INFINITY {
-        Ok(())
-    } else {
-        Err(Error::Value { argument: Argument::Tau, at: 0 })
-    }
+    // The reciprocal of infinity is 0, so this is all of it.
+    if is_positive_finite(1.0 / tau) { Ok(()) } else { Err(Error::Value { argument: Argument::Tau, at: 0 }) }
 }

@@ -5,9 +5,9 @@
 //! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
 
 use super::lanes::Lanes;
-use super::rows::{self, Across, Along, Direction, FoldTree, Tile, with_known_k};
+use super::rows::{self, Across, Along, Direction, Tile, with_known_k};
 use super::sample::broadcast;
-use super::serial::Serial;
+use super::serial::{FoldTree, Serial, bit_reversed};
 use super::{LANES, SHORT};
 use crate::{Kernel, RowKernel};
 
@@ -152,7 +152,8 @@ impl<'a> GradientInputs<'a> {
         )
     }
 
-    /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row.
+    /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row:
+    /// zeros at first, of which every draw of these inputs writes the same one.
     #[inline(always)]
     pub(crate) fn single<'r, L: Lanes>(
         &self,
@@ -182,7 +183,6 @@ impl<'a> GradientInputs<'a> {
         match self.column {
             None => take(self.upstream, self.k, draw, 1),
             Some(column) => {
-                *buffer = [0.0; SHORT];
                 if let (Some(slot), Some(g)) = (buffer.get_mut(column as usize), self.upstream.get(draw)) {
                     *slot = *g;
                 }
@@ -226,10 +226,11 @@ fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad:
 
 #[inline(always)]
 fn each_draw<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    let mut buffer = [0.0; SHORT];
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
-            let mut buffer = [0.0; SHORT];
-            formula.add::<L, Along>(inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer), grad);
+            let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
+            formula.add::<L, Along>(group, grad);
         }
     }
 }
@@ -337,15 +338,14 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
 #[inline(always)]
 fn one_lane<L: Lanes, F: Formula, D: Direction<L>>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
     let direct = inputs.draws == 1 || inputs.k > SHORT;
-    let stride = if direct { 1 } else { LANES };
+    let (turns, stride) = if direct { (1, 1) } else { (LANES, LANES) };
     let (mut tree, mut buffer, mut sum) = (FoldTree::new(), [0.0; SHORT], [0.0; SHORT]);
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
-        tree.clear();
-        while let Some(slot) = tree.next_slot() {
+        for turn in 0..turns {
             if !direct {
-                sum = [0.0; SHORT];
+                sum.fill(0.0);
             }
-            let mut offset = slot;
+            let mut offset = bit_reversed(turn);
             while offset < inputs.draws {
                 let draw = row * inputs.draws + offset;
                 let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
@@ -353,14 +353,13 @@ fn one_lane<L: Lanes, F: Formula, D: Direction<L>>(formula: F, inputs: GradientI
                 formula.add::<L, D>(group, target);
                 offset += stride;
             }
-            if direct {
-                break;
+            if !direct {
+                tree.carry(turn, &mut sum);
             }
-            tree.push(sum);
         }
         if !direct {
-            for (grad, sum) in grad.iter_mut().zip(tree.total()) {
-                *grad += sum;
+            for (grad, sum) in grad.iter_mut().zip(&sum) {
+                *grad += *sum;
             }
         }
     }

@@ -263,10 +263,12 @@ fn in_place<L: Lanes, D: Direction<L>, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    let mut start = 0;
+    let mut inputs = inputs;
     for (row, out) in rows_mut(out, k).enumerate() {
-        let group = inputs.map(|x| x.get(start..start + k).unwrap_or(&[]));
-        start += k;
+        let mut group: [&[f32]; IN] = [&[]; IN];
+        for (group, rest) in group.iter_mut().zip(&mut inputs) {
+            (*group, *rest) = rest.split_at_checked(k).unwrap_or((rest, &[]));
+        }
         if !body.group::<L, D>(group, out) {
             return Err(row);
         }
@@ -374,60 +376,5 @@ pub(super) fn scatter_columns(tile: &Tile, k: usize, out: &mut [f32]) {
 pub fn add_folded<L: Lanes>(tile: &Tile, out: &mut [f32]) {
     for (column, out) in tile.iter().zip(out) {
         *out += L::Sums::of(column).fold();
-    }
-}
-
-/// Sums sixteen rows of up to 16 elements in the order of the fold, holding five of them at a time: the one-lane twin
-/// of a tile of running sums. Rows come in bit-reversed order (0, 8, 4, 12, 2, ..), in which the fold is a plain
-/// binary tree over neighbours.
-#[derive(Debug)]
-pub struct FoldTree {
-    partial: [[f32; SHORT]; 5],
-    filled: u32,
-}
-
-impl FoldTree {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        FoldTree { partial: [[0.0; SHORT]; 5], filled: 0 }
-    }
-
-    /// Nothing again.
-    pub fn clear(&mut self) {
-        self.filled = 0;
-    }
-
-    /// The running sum whose turn it is: 0, 8, 4, 12, ..; `None` after sixteen.
-    pub fn next_slot(&self) -> Option<usize> {
-        (self.filled < LANES as u32).then(|| (self.filled.reverse_bits() >> 28) as usize)
-    }
-
-    /// Takes the next row; equal-sized neighbours are added at once, as in a binary counter.
-    pub fn push(&mut self, mut row: [f32; SHORT]) {
-        let mut level = 0;
-        while self.filled >> level & 1 == 1 {
-            if let Some(left) = self.partial.get(level as usize) {
-                for (x, left) in row.iter_mut().zip(left) {
-                    *x += left;
-                }
-            }
-            level += 1;
-        }
-        if let Some(slot) = self.partial.get_mut(level as usize) {
-            *slot = row;
-        }
-        self.filled += 1;
-    }
-
-    /// The total of sixteen rows.
-    pub fn total(&self) -> &[f32; SHORT] {
-        let [.., last] = &self.partial;
-        last
-    }
-}
-
-impl Default for FoldTree {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -8,7 +8,7 @@
 use super::lanes::{Lanes, fold_in_one_place};
 use super::rows::{self, Tile, row_count, with_known_k};
 use super::sample_long::{SAFE, long_rows};
-use super::{LANES, SHORT};
+use super::{LANES, SHORT, SIMD};
 use crate::categorical::Noise;
 use crate::random::Uniforms;
 use crate::{Argument, Error, Kernel, Result, RowKernel};
@@ -261,6 +261,12 @@ pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
     // `index` or of `last - index` is set exactly where the index is beyond the last one; few instruction sets compare
     // unsigned numbers.
     let end = u32::try_from(k).unwrap_or(u32::MAX);
+    if !SIMD {
+        return match index.iter().position(|index| *index >= end) {
+            Some(at) => Err(Error::Value { argument: Argument::Index, at }),
+            None => Ok(()),
+        };
+    }
     let last = end.wrapping_sub(1);
     for (block, indices) in index.chunks(LANES * LANES).enumerate() {
         let sign = indices.iter().fold(0, |sign, index| sign | index | last.wrapping_sub(*index)) >> 31;

@@ -114,7 +114,7 @@ impl Kernel for Softmax<'_> {
     fn run<L: Lanes>(self) -> Result<()> {
         let mut body = SoftmaxBody { scale: self.scale };
         for_rows::<L, _, 1>(&mut body, self.k, [self.logits], self.out)
-            .map_err(|from| bad_logits(self.logits, self.k, from))
+            .map_err(|from| bad_logits::<L>(self.logits, self.k, from))
     }
 }
 
@@ -168,7 +168,7 @@ impl Kernel for LogSoftmax<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         for_rows::<L, _, 1>(&mut LogSoftmaxBody, self.k, [self.logits], self.out)
-            .map_err(|from| bad_logits(self.logits, self.k, from))
+            .map_err(|from| bad_logits::<L>(self.logits, self.k, from))
     }
 }
 
@@ -328,7 +328,11 @@ fn later(error: Error, first: usize) -> Error {
 
 /// The first row at or after `from` without a softmax: NaN or +inf in it, or nothing but -inf.
 #[cold]
-pub fn bad_logits(logits: &[f32], k: usize, from: usize) -> Error {
+pub fn bad_logits<L: Lanes>(logits: &[f32], k: usize, from: usize) -> Error {
+    if L::N == 1 {
+        // Rows come one at a time: this is the one.
+        return Error::Logits { row: from };
+    }
     let start = from.saturating_mul(k);
     let rows = super::rows::rows(logits.get(start..).unwrap_or(&[]), k);
     for (offset, row) in rows.enumerate() {

@@ -1,19 +1,18 @@
 //! The square root, correctly rounded, with no more than multiplications and divisions of floats and some integers.
 
+use super::SIMD;
+use super::lanes::is_positive_finite;
+
 /// The square root: in one instruction where the target has one that Rust can name without `unsafe`.
 #[inline(always)]
 pub fn sqrt(x: f32) -> f32 {
-    if cfg!(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128")) {
-        libm::sqrtf(x)
-    } else {
-        in_software(x)
-    }
+    if SIMD { libm::sqrtf(x) } else { in_software(x) }
 }
 
 /// The square root without such an instruction: Heron's steps, and one to the right rounding. A third of the code of
 /// `libm::sqrtf`, which has a table.
 pub fn in_software(x: f32) -> f32 {
-    if !(x > 0.0 && x < f32::INFINITY) {
+    if !is_positive_finite(x) {
         // Zero keeps its sign; the root of a negative number is NaN.
         return if x < 0.0 { f32::NAN } else { x };
     }

@@ -6,7 +6,7 @@ use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::kernel::exp::{exp_nonpositive, ln, ln_1p_unit, sigmoid};
 use crate::kernel::lanes::{Lanes, Sums};
 use crate::kernel::rows::{rows, rows_mut, steps};
-use crate::kernel::softmax::{bad_logits, row_max};
+use crate::kernel::softmax::row_max;
 use crate::kernel::{SHORT, rows::Along};
 use crate::{Argument, Backend, Error, Kernel, Result, Shape, Tape, Var};
 
@@ -244,7 +244,7 @@ impl Kernel for CrossEntropyRows<'_> {
             }
             let total = L::splat(if self.k <= SHORT { sum } else { sums.fold() });
             if !total.all_positive_finite() {
-                return Err(bad_logits(self.logits, self.k, row));
+                return Err(Error::Logits { row });
             }
             max.store(saved.get_mut(..1).unwrap_or_default());
             (L::splat(1.0) / total).store(saved.get_mut(1..).unwrap_or_default());
