@@ -125,35 +125,41 @@ fn rows_do_not_depend_on_their_neighbours() {
             }
             let probs = vec![1.0 / k as f32; rows * k];
             let stream = Stream::new(7, 8);
-            let draw = |backend: &dyn Fn(DrawInputs<'_>, &mut [u32], &mut [f32]), row: usize, count: usize| {
-                let noise = Noise::stream(&stream, (row * draws * k) as u64);
-                let part = row * k..(row + count) * k;
-                let inputs = DrawInputs { logits: &logits[part.clone()], probs: &probs[part], k, draws, noise };
-                let (mut index, mut saved) = (vec![u32::MAX; count * draws], vec![f32::NAN; count * draws * k]);
-                backend(inputs, &mut index, &mut saved);
-                (index, saved)
-            };
-            let one_lane = |inputs: DrawInputs<'_>, index: &mut [u32], saved: &mut [f32]| {
-                GumbelSoftmax::default().draw(&OneLane, inputs, index, saved).expect("valid logits");
-            };
-            let (mut index, mut saved) = (Vec::new(), Vec::new());
+            let rows_from = |row: usize, count: usize| Part { logits: &logits, probs: &probs, k, draws, row, count };
+            let mut alone = (Vec::new(), Vec::new());
             for row in 0..rows {
-                let (of_row, v) = draw(&one_lane, row, 1);
-                index.extend(of_row);
-                saved.extend(v);
+                let (index, saved) = rows_from(row, 1).draw(&OneLane, &stream);
+                alone.0.extend(index);
+                alone.1.extend(saved);
             }
             for host in hosts() {
-                let (all, v) = draw(
-                    &|inputs, index, saved| {
-                        GumbelSoftmax::default().draw(&host, inputs, index, saved).expect("valid logits");
-                    },
-                    0,
-                    rows,
-                );
-                assert_eq!(all, index, "k = {k}, {rows} x {draws} on {}", host.level());
-                assert_same_bits(&v, &saved, "perturbed logits");
+                let (index, saved) = rows_from(0, rows).draw(&host, &stream);
+                assert_eq!(index, alone.0, "k = {k}, {rows} x {draws} on {}", host.level());
+                assert_same_bits(&saved, &alone.1, "perturbed logits");
             }
         }
+    }
+}
+
+/// Some rows of a matrix of logits.
+struct Part<'a> {
+    logits: &'a [f32],
+    probs: &'a [f32],
+    k: usize,
+    draws: usize,
+    row: usize,
+    count: usize,
+}
+
+impl Part<'_> {
+    /// Their draws, from the place in the stream that belongs to them.
+    fn draw(&self, backend: &impl Backend, stream: &Stream) -> (Vec<u32>, Vec<f32>) {
+        let Part { logits, probs, k, draws, row, count } = *self;
+        let (noise, part) = (Noise::stream(stream, (row * draws * k) as u64), row * k..(row + count) * k);
+        let inputs = DrawInputs { logits: &logits[part.clone()], probs: &probs[part], k, draws, noise };
+        let (mut index, mut saved) = (vec![u32::MAX; count * draws], vec![f32::NAN; count * draws * k]);
+        GumbelSoftmax::default().draw(backend, inputs, &mut index, &mut saved).expect("valid logits");
+        (index, saved)
     }
 }
 
