@@ -224,6 +224,30 @@ typedef struct reinmax_mark {
 extern "C" {
 #endif // __cplusplus
 
+// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index receives two
+// categories for each of them, side by side.
+//
+// Errors: VALUE (a uniform), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_draw_antithetic(const float *probs,
+                                       const float *uniforms,
+                                       size_t rows,
+                                       size_t pairs,
+                                       uint32_t *index);
+
+// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn by
+// reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
+// rows share a sample's loss.
+//
+// Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_gradient_arm(const float *probs,
+                                    const uint32_t *index,
+                                    const float *uniforms,
+                                    const float *losses,
+                                    size_t losses_len,
+                                    size_t rows,
+                                    size_t pairs,
+                                    float *grad);
+
 // ReinMax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
 // The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
 //
@@ -285,7 +309,66 @@ reinmax_status reinmax_backward_reinmax(float tau,
                                         size_t draws,
                                         float *grad);
 
-// StraightThrough: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_reinmax_tau1(struct reinmax_tape *tape,
+                                                uint64_t logits,
+                                                uint64_t probs,
+                                                uint32_t repeats,
+                                                const struct reinmax_draws *draws,
+                                                uint64_t *out);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_reinmax_tau1(struct reinmax_tape *tape,
+                                                       uint64_t logits,
+                                                       uint64_t probs,
+                                                       uint32_t repeats,
+                                                       uint32_t column,
+                                                       const struct reinmax_draws *draws,
+                                                       uint64_t *out);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_reinmax_tau1(size_t k,
+                                          size_t *uniforms,
+                                          size_t *saved);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_reinmax_tau1(const float *logits,
+                                         const float *probs,
+                                         size_t rows,
+                                         size_t k,
+                                         size_t draws,
+                                         const struct reinmax_noise *noise,
+                                         uint32_t *index,
+                                         float *saved);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_reinmax_tau1(const float *logits,
+                                             const float *probs,
+                                             const uint32_t *index,
+                                             const float *saved,
+                                             const float *upstream,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             float *grad);
+
+// Straight-Through: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
 // The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
@@ -298,7 +381,7 @@ reinmax_status reinmax_tape_sample_straight_through(struct reinmax_tape *tape,
                                                     const struct reinmax_draws *draws,
                                                     uint64_t *out);
 
-// StraightThrough: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Straight-Through: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_straight_through(struct reinmax_tape *tape,
@@ -310,12 +393,12 @@ reinmax_status reinmax_tape_sample_column_straight_through(struct reinmax_tape *
                                                            const struct reinmax_draws *draws,
                                                            uint64_t *out);
 
-// StraightThrough: how many uniforms a draw among k categories takes, and how many floats it saves.
+// Straight-Through: how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_straight_through(float tau, size_t k, size_t *uniforms, size_t *saved);
 
-// StraightThrough: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// Straight-Through: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
 // rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
@@ -330,7 +413,7 @@ reinmax_status reinmax_draw_straight_through(float tau,
                                              uint32_t *index,
                                              float *saved);
 
-// StraightThrough: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// Straight-Through: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
 // rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
 // k: the gradient of the loss with respect to each one-hot row.
 //
@@ -346,7 +429,7 @@ reinmax_status reinmax_backward_straight_through(float tau,
                                                  size_t draws,
                                                  float *grad);
 
-// GumbelSoftmax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// Gumbel-Softmax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
 // The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
@@ -359,7 +442,7 @@ reinmax_status reinmax_tape_sample_gumbel_softmax(struct reinmax_tape *tape,
                                                   const struct reinmax_draws *draws,
                                                   uint64_t *out);
 
-// GumbelSoftmax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Gumbel-Softmax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_gumbel_softmax(struct reinmax_tape *tape,
@@ -371,12 +454,12 @@ reinmax_status reinmax_tape_sample_column_gumbel_softmax(struct reinmax_tape *ta
                                                          const struct reinmax_draws *draws,
                                                          uint64_t *out);
 
-// GumbelSoftmax: how many uniforms a draw among k categories takes, and how many floats it saves.
+// Gumbel-Softmax: how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_gumbel_softmax(float tau, size_t k, size_t *uniforms, size_t *saved);
 
-// GumbelSoftmax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// Gumbel-Softmax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
 // rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
@@ -391,7 +474,7 @@ reinmax_status reinmax_draw_gumbel_softmax(float tau,
                                            uint32_t *index,
                                            float *saved);
 
-// GumbelSoftmax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
 // rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
 // k: the gradient of the loss with respect to each one-hot row.
 //
@@ -407,7 +490,464 @@ reinmax_status reinmax_backward_gumbel_softmax(float tau,
                                                size_t draws,
                                                float *grad);
 
-// Reinforce: adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// Decoupled Gumbel-Softmax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_decoupled_gumbel(struct reinmax_tape *tape,
+                                                    float tau_forward,
+                                                    float tau_backward,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// Decoupled Gumbel-Softmax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_decoupled_gumbel(struct reinmax_tape *tape,
+                                                           float tau_forward,
+                                                           float tau_backward,
+                                                           uint64_t logits,
+                                                           uint64_t probs,
+                                                           uint32_t repeats,
+                                                           uint32_t column,
+                                                           const struct reinmax_draws *draws,
+                                                           uint64_t *out);
+
+// Decoupled Gumbel-Softmax: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
+                                              float tau_backward,
+                                              size_t k,
+                                              size_t *uniforms,
+                                              size_t *saved);
+
+// Decoupled Gumbel-Softmax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_decoupled_gumbel(float tau_forward,
+                                             float tau_backward,
+                                             const float *logits,
+                                             const float *probs,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             const struct reinmax_noise *noise,
+                                             uint32_t *index,
+                                             float *saved);
+
+// Decoupled Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_decoupled_gumbel(float tau_forward,
+                                                 float tau_backward,
+                                                 const float *logits,
+                                                 const float *probs,
+                                                 const uint32_t *index,
+                                                 const float *saved,
+                                                 const float *upstream,
+                                                 size_t rows,
+                                                 size_t k,
+                                                 size_t draws,
+                                                 float *grad);
+
+// Decoupled Straight-Through: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_decoupled_st(struct reinmax_tape *tape,
+                                                float tau_forward,
+                                                float tau_backward,
+                                                uint64_t logits,
+                                                uint64_t probs,
+                                                uint32_t repeats,
+                                                const struct reinmax_draws *draws,
+                                                uint64_t *out);
+
+// Decoupled Straight-Through: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_decoupled_st(struct reinmax_tape *tape,
+                                                       float tau_forward,
+                                                       float tau_backward,
+                                                       uint64_t logits,
+                                                       uint64_t probs,
+                                                       uint32_t repeats,
+                                                       uint32_t column,
+                                                       const struct reinmax_draws *draws,
+                                                       uint64_t *out);
+
+// Decoupled Straight-Through: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_decoupled_st(float tau_forward,
+                                          float tau_backward,
+                                          size_t k,
+                                          size_t *uniforms,
+                                          size_t *saved);
+
+// Decoupled Straight-Through: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_decoupled_st(float tau_forward,
+                                         float tau_backward,
+                                         const float *logits,
+                                         const float *probs,
+                                         size_t rows,
+                                         size_t k,
+                                         size_t draws,
+                                         const struct reinmax_noise *noise,
+                                         uint32_t *index,
+                                         float *saved);
+
+// Decoupled Straight-Through: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_decoupled_st(float tau_forward,
+                                             float tau_backward,
+                                             const float *logits,
+                                             const float *probs,
+                                             const uint32_t *index,
+                                             const float *saved,
+                                             const float *upstream,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             float *grad);
+
+// Gapped Straight-Through (a negative gap is the adaptive one): repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_gapped_st(struct reinmax_tape *tape,
+                                             float tau,
+                                             float gap,
+                                             uint64_t logits,
+                                             uint64_t probs,
+                                             uint32_t repeats,
+                                             const struct reinmax_draws *draws,
+                                             uint64_t *out);
+
+// Gapped Straight-Through (a negative gap is the adaptive one): one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_gapped_st(struct reinmax_tape *tape,
+                                                    float tau,
+                                                    float gap,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    uint32_t column,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// Gapped Straight-Through (a negative gap is the adaptive one): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_gapped_st(float tau,
+                                       float gap,
+                                       size_t k,
+                                       size_t *uniforms,
+                                       size_t *saved);
+
+// Gapped Straight-Through (a negative gap is the adaptive one): draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_gapped_st(float tau,
+                                      float gap,
+                                      const float *logits,
+                                      const float *probs,
+                                      size_t rows,
+                                      size_t k,
+                                      size_t draws,
+                                      const struct reinmax_noise *noise,
+                                      uint32_t *index,
+                                      float *saved);
+
+// Gapped Straight-Through (a negative gap is the adaptive one): adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_gapped_st(float tau,
+                                          float gap,
+                                          const float *logits,
+                                          const float *probs,
+                                          const uint32_t *index,
+                                          const float *saved,
+                                          const float *upstream,
+                                          size_t rows,
+                                          size_t k,
+                                          size_t draws,
+                                          float *grad);
+
+// Gumbel-Rao: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_gumbel_rao(struct reinmax_tape *tape,
+                                              float tau,
+                                              uint32_t relaxed_samples,
+                                              uint64_t logits,
+                                              uint64_t probs,
+                                              uint32_t repeats,
+                                              const struct reinmax_draws *draws,
+                                              uint64_t *out);
+
+// Gumbel-Rao: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_gumbel_rao(struct reinmax_tape *tape,
+                                                     float tau,
+                                                     uint32_t relaxed_samples,
+                                                     uint64_t logits,
+                                                     uint64_t probs,
+                                                     uint32_t repeats,
+                                                     uint32_t column,
+                                                     const struct reinmax_draws *draws,
+                                                     uint64_t *out);
+
+// Gumbel-Rao: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_gumbel_rao(float tau, uint32_t relaxed_samples, size_t k, size_t *uniforms, size_t *saved);
+
+// Gumbel-Rao: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_gumbel_rao(float tau,
+                                       uint32_t relaxed_samples,
+                                       const float *logits,
+                                       const float *probs,
+                                       size_t rows,
+                                       size_t k,
+                                       size_t draws,
+                                       const struct reinmax_noise *noise,
+                                       uint32_t *index,
+                                       float *saved);
+
+// Gumbel-Rao: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_gumbel_rao(float tau,
+                                           uint32_t relaxed_samples,
+                                           const float *logits,
+                                           const float *probs,
+                                           const uint32_t *index,
+                                           const float *saved,
+                                           const float *upstream,
+                                           size_t rows,
+                                           size_t k,
+                                           size_t draws,
+                                           float *grad);
+
+// Rao-Blackwellised ReinMax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_reinmax_rao(struct reinmax_tape *tape,
+                                               float tau,
+                                               uint32_t relaxed_samples,
+                                               uint64_t logits,
+                                               uint64_t probs,
+                                               uint32_t repeats,
+                                               const struct reinmax_draws *draws,
+                                               uint64_t *out);
+
+// Rao-Blackwellised ReinMax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_reinmax_rao(struct reinmax_tape *tape,
+                                                      float tau,
+                                                      uint32_t relaxed_samples,
+                                                      uint64_t logits,
+                                                      uint64_t probs,
+                                                      uint32_t repeats,
+                                                      uint32_t column,
+                                                      const struct reinmax_draws *draws,
+                                                      uint64_t *out);
+
+// Rao-Blackwellised ReinMax: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_reinmax_rao(float tau,
+                                         uint32_t relaxed_samples,
+                                         size_t k,
+                                         size_t *uniforms,
+                                         size_t *saved);
+
+// Rao-Blackwellised ReinMax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_reinmax_rao(float tau,
+                                        uint32_t relaxed_samples,
+                                        const float *logits,
+                                        const float *probs,
+                                        size_t rows,
+                                        size_t k,
+                                        size_t draws,
+                                        const struct reinmax_noise *noise,
+                                        uint32_t *index,
+                                        float *saved);
+
+// Rao-Blackwellised ReinMax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_reinmax_rao(float tau,
+                                            uint32_t relaxed_samples,
+                                            const float *logits,
+                                            const float *probs,
+                                            const uint32_t *index,
+                                            const float *saved,
+                                            const float *upstream,
+                                            size_t rows,
+                                            size_t k,
+                                            size_t draws,
+                                            float *grad);
+
+// DARN: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_darn(struct reinmax_tape *tape,
+                                        uint64_t logits,
+                                        uint64_t probs,
+                                        uint32_t repeats,
+                                        const struct reinmax_draws *draws,
+                                        uint64_t *out);
+
+// DARN: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_darn(struct reinmax_tape *tape,
+                                               uint64_t logits,
+                                               uint64_t probs,
+                                               uint32_t repeats,
+                                               uint32_t column,
+                                               const struct reinmax_draws *draws,
+                                               uint64_t *out);
+
+// DARN: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_darn(size_t k, size_t *uniforms, size_t *saved);
+
+// DARN: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_darn(const float *logits,
+                                 const float *probs,
+                                 size_t rows,
+                                 size_t k,
+                                 size_t draws,
+                                 const struct reinmax_noise *noise,
+                                 uint32_t *index,
+                                 float *saved);
+
+// DARN: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_darn(const float *logits,
+                                     const float *probs,
+                                     const uint32_t *index,
+                                     const float *saved,
+                                     const float *upstream,
+                                     size_t rows,
+                                     size_t k,
+                                     size_t draws,
+                                     float *grad);
+
+// Minimum-variance estimation (k up to 32): repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
+// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
+// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_mve(struct reinmax_tape *tape,
+                                       uint64_t logits,
+                                       uint64_t probs,
+                                       uint32_t repeats,
+                                       const struct reinmax_draws *draws,
+                                       uint64_t *out);
+
+// Minimum-variance estimation (k up to 32): one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_mve(struct reinmax_tape *tape,
+                                              uint64_t logits,
+                                              uint64_t probs,
+                                              uint32_t repeats,
+                                              uint32_t column,
+                                              const struct reinmax_draws *draws,
+                                              uint64_t *out);
+
+// Minimum-variance estimation (k up to 32): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_mve(size_t k,
+                                 size_t *uniforms,
+                                 size_t *saved);
+
+// Minimum-variance estimation (k up to 32): draws draws for each row, on plain arrays. logits and probs are rows x k, index is
+// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
+// BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_mve(const float *logits,
+                                const float *probs,
+                                size_t rows,
+                                size_t k,
+                                size_t draws,
+                                const struct reinmax_noise *noise,
+                                uint32_t *index,
+                                float *saved);
+
+// Minimum-variance estimation (k up to 32): adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
+// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
+// k: the gradient of the loss with respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_mve(const float *logits,
+                                    const float *probs,
+                                    const uint32_t *index,
+                                    const float *saved,
+                                    const float *upstream,
+                                    size_t rows,
+                                    size_t k,
+                                    size_t draws,
+                                    float *grad);
+
+// REINFORCE: adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
 // index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
 //
 // Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
@@ -420,6 +960,32 @@ reinmax_status reinmax_gradient_reinforce(float baseline,
                                           size_t k,
                                           size_t draws,
                                           float *grad);
+
+// RLOO (two draws or more): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+//
+// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_gradient_rloo(const float *probs,
+                                     const uint32_t *index,
+                                     const float *losses,
+                                     size_t losses_len,
+                                     size_t rows,
+                                     size_t k,
+                                     size_t draws,
+                                     float *grad);
+
+// DisARM (k = 2, draws in antithetic pairs): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+//
+// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_gradient_disarm(const float *probs,
+                                       const uint32_t *index,
+                                       const float *losses,
+                                       size_t losses_len,
+                                       size_t rows,
+                                       size_t k,
+                                       size_t draws,
+                                       float *grad);
 
 // probs = softmax(logits / tau), row by row; both rows x k. -inf masks a category.
 //

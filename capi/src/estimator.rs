@@ -1,8 +1,10 @@
 //! Estimators: one invocation each. Nobody calls what it does not use, so a firmware with one estimator links one.
 
+use reinmax_core::estimator::draw_antithetic;
 use reinmax_core::{
-    DrawInputs, Estimator, GradientInputs, GumbelSoftmax, ReinMax, Reinforce, ScoreEstimator, ScoreInputs,
-    StraightThrough, Var,
+    Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
+    GumbelSoftmax, Mve, ReinMax, ReinMaxRao, Reinforce, Rloo, ScoreEstimator, ScoreInputs, StraightThrough,
+    UntemperedReinMax, Var,
 };
 
 use crate::engine;
@@ -11,10 +13,11 @@ use crate::memory::{product, put, range, read, write};
 use crate::status::{Status, status_of};
 use crate::tape::{CDraws, CTape, record};
 
-/// The functions of an estimator that works from the upstream gradient: type and configuration, then five names.
+/// The functions of an estimator that works from the upstream gradient: name, parameters and what is made of them, then five
+/// names.
 macro_rules! estimator {
-    ($core:ident { $($field:ident),* }, $sample:ident, $column:ident, $sizes:ident, $draw:ident, $backward:ident) => {
-        #[doc = concat!(" ", stringify!($core), ": repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.")]
+    ($core:literal, ($($field:ident: $type:ty),*) $make:expr, $sample:ident, $column:ident, $sizes:ident, $draw:ident, $backward:ident) => {
+        #[doc = concat!(" ", $core, ": repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.")]
         /// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
         ///
         /// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
@@ -22,7 +25,7 @@ macro_rules! estimator {
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $sample(
             tape: *mut CTape,
-            $($field: f32,)*
+            $($field: $type,)*
             logits: u64,
             probs: u64,
             repeats: u32,
@@ -33,18 +36,18 @@ macro_rules! estimator {
             unsafe {
                 record(tape, out, |open| {
                     let (logits, probs, draws) = (Var::from_bits(logits), Var::from_bits(probs), open.draws(draws)?);
-                    Ok(open.tape.sample_many($core { $($field),* }, logits, probs, repeats, draws)?)
+                    Ok(open.tape.sample_many($make, logits, probs, repeats, draws)?)
                 })
             }
         }
 
-        #[doc = concat!(" ", stringify!($core), ": one column of the one-hot rows, as rows x repeats; cheaper than the whole.")]
+        #[doc = concat!(" ", $core, ": one column of the one-hot rows, as rows x repeats; cheaper than the whole.")]
         ///
         /// Errors: those of the function above; VALUE for a column beyond k.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $column(
             tape: *mut CTape,
-            $($field: f32,)*
+            $($field: $type,)*
             logits: u64,
             probs: u64,
             repeats: u32,
@@ -56,22 +59,22 @@ macro_rules! estimator {
             unsafe {
                 record(tape, out, |open| {
                     let (logits, probs, draws) = (Var::from_bits(logits), Var::from_bits(probs), open.draws(draws)?);
-                    Ok(open.tape.sample_column($core { $($field),* }, logits, probs, repeats, column, draws)?)
+                    Ok(open.tape.sample_column($make, logits, probs, repeats, column, draws)?)
                 })
             }
         }
 
-        #[doc = concat!(" ", stringify!($core), ": how many uniforms a draw among k categories takes, and how many floats it saves.")]
+        #[doc = concat!(" ", $core, ": how many uniforms a draw among k categories takes, and how many floats it saves.")]
         ///
         /// Errors: NULL, MISALIGNED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $sizes(
-            $($field: f32,)*
+            $($field: $type,)*
             k: usize,
             uniforms: *mut usize,
             saved: *mut usize,
         ) -> Status {
-            let estimator = $core { $($field),* };
+            let estimator = $make;
             // SAFETY: the caller's promise.
             let run = || unsafe {
                 put(uniforms, estimator.uniforms_per_draw(k))?;
@@ -80,14 +83,14 @@ macro_rules! estimator {
             status_of(run())
         }
 
-        #[doc = concat!(" ", stringify!($core), ": draws draws for each row, on plain arrays. logits and probs are rows x k, index is")]
+        #[doc = concat!(" ", $core, ": draws draws for each row, on plain arrays. logits and probs are rows x k, index is")]
         /// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
         ///
         /// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
         /// BOTH_NOISES, NULL, MISALIGNED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $draw(
-            $($field: f32,)*
+            $($field: $type,)*
             logits: *const f32,
             probs: *const f32,
             rows: usize,
@@ -97,7 +100,7 @@ macro_rules! estimator {
             index: *mut u32,
             saved: *mut f32,
         ) -> Status {
-            let estimator = $core { $($field),* };
+            let estimator = $make;
             // SAFETY: the caller's promise.
             let run = || unsafe {
                 estimator.check()?;
@@ -112,14 +115,14 @@ macro_rules! estimator {
             status_of(run())
         }
 
-        #[doc = concat!(" ", stringify!($core), ": adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are")]
+        #[doc = concat!(" ", $core, ": adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are")]
         /// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
         /// k: the gradient of the loss with respect to each one-hot row.
         ///
         /// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $backward(
-            $($field: f32,)*
+            $($field: $type,)*
             logits: *const f32,
             probs: *const f32,
             index: *const u32,
@@ -130,7 +133,7 @@ macro_rules! estimator {
             draws: usize,
             grad: *mut f32,
         ) -> Status {
-            let estimator = $core { $($field),* };
+            let estimator = $make;
             // SAFETY: the caller's promise.
             let run = || unsafe {
                 let (elements, count) = (product(rows, k)?, product(rows, draws)?);
@@ -147,16 +150,16 @@ macro_rules! estimator {
     };
 }
 
-/// The function of an estimator that works from losses alone: type and configuration, then its name.
+/// The function of an estimator that works from losses alone: as above, with one name.
 macro_rules! score_estimator {
-    ($core:ident { $($field:ident),* }, $gradient:ident) => {
-        #[doc = concat!(" ", stringify!($core), ": adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,")]
+    ($core:literal, ($($field:ident: $type:ty),*) $make:expr, $gradient:ident) => {
+        #[doc = concat!(" ", $core, ": adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,")]
         /// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
         ///
         /// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $gradient(
-            $($field: f32,)*
+            $($field: $type,)*
             probs: *const f32,
             index: *const u32,
             losses: *const f32,
@@ -173,20 +176,85 @@ macro_rules! score_estimator {
                 let losses = read(losses, losses_len)?;
                 let grad = write(grad, elements, &[range(probs), range(index), range(losses)])?;
                 let inputs = ScoreInputs { probs, index, losses, k, draws };
-                Ok($core { $($field),* }.gradient(&engine(), inputs, grad)?)
+                Ok($make.gradient(&engine(), inputs, grad)?)
             };
             status_of(run())
         }
     };
 }
 
+/// The gap of Gapped Straight-Through as C gives it.
+fn gap(gap: f32) -> Gap {
+    if gap < 0.0 { Gap::Adaptive } else { Gap::Constant(gap) }
+}
+
+/// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index receives two
+/// categories for each of them, side by side.
+///
+/// Errors: VALUE (a uniform), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reinmax_draw_antithetic(
+    probs: *const f32,
+    uniforms: *const f32,
+    rows: usize,
+    pairs: usize,
+    index: *mut u32,
+) -> Status {
+    // SAFETY: the caller's promise.
+    let run = || unsafe {
+        let count = product(rows, pairs)?;
+        let (probs, uniforms) = (read(probs, product(rows, 2)?)?, read(uniforms, count)?);
+        let index = write(index, product(count, 2)?, &[range(probs), range(uniforms)])?;
+        Ok(draw_antithetic(probs, 2, uniforms, index)?)
+    };
+    status_of(run())
+}
+
+/// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn by
+/// reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
+/// rows share a sample's loss.
+///
+/// Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reinmax_gradient_arm(
+    probs: *const f32,
+    index: *const u32,
+    uniforms: *const f32,
+    losses: *const f32,
+    losses_len: usize,
+    rows: usize,
+    pairs: usize,
+    grad: *mut f32,
+) -> Status {
+    // SAFETY: the caller's promise.
+    let run = || unsafe {
+        let (elements, count, draws) = (product(rows, 2)?, product(rows, pairs)?, product(pairs, 2)?);
+        let (probs, index) = (read(probs, elements)?, read(index, product(count, 2)?)?);
+        let (uniforms, losses) = (read(uniforms, count)?, read(losses, losses_len)?);
+        let grad = write(grad, elements, &[range(probs), range(index), range(uniforms), range(losses)])?;
+        let inputs = ScoreInputs { probs, index, losses, k: 2, draws };
+        Ok(Arm { uniforms }.gradient(&engine(), inputs, grad)?)
+    };
+    status_of(run())
+}
+
 #[rustfmt::skip]
 mod table {
     use super::*;
 
-    estimator!(ReinMax { tau }, reinmax_tape_sample_reinmax, reinmax_tape_sample_column_reinmax, reinmax_sizes_reinmax, reinmax_draw_reinmax, reinmax_backward_reinmax);
-    estimator!(StraightThrough { tau }, reinmax_tape_sample_straight_through, reinmax_tape_sample_column_straight_through, reinmax_sizes_straight_through, reinmax_draw_straight_through, reinmax_backward_straight_through);
-    estimator!(GumbelSoftmax { tau }, reinmax_tape_sample_gumbel_softmax, reinmax_tape_sample_column_gumbel_softmax, reinmax_sizes_gumbel_softmax, reinmax_draw_gumbel_softmax, reinmax_backward_gumbel_softmax);
-    score_estimator!(Reinforce { baseline }, reinmax_gradient_reinforce);
+    estimator!("ReinMax", (tau: f32) ReinMax { tau }, reinmax_tape_sample_reinmax, reinmax_tape_sample_column_reinmax, reinmax_sizes_reinmax, reinmax_draw_reinmax, reinmax_backward_reinmax);
+    estimator!("ReinMax at temperature 1 (less code than ReinMax, the same bits)", () UntemperedReinMax, reinmax_tape_sample_reinmax_tau1, reinmax_tape_sample_column_reinmax_tau1, reinmax_sizes_reinmax_tau1, reinmax_draw_reinmax_tau1, reinmax_backward_reinmax_tau1);
+    estimator!("Straight-Through", (tau: f32) StraightThrough { tau }, reinmax_tape_sample_straight_through, reinmax_tape_sample_column_straight_through, reinmax_sizes_straight_through, reinmax_draw_straight_through, reinmax_backward_straight_through);
+    estimator!("Gumbel-Softmax", (tau: f32) GumbelSoftmax { tau }, reinmax_tape_sample_gumbel_softmax, reinmax_tape_sample_column_gumbel_softmax, reinmax_sizes_gumbel_softmax, reinmax_draw_gumbel_softmax, reinmax_backward_gumbel_softmax);
+    estimator!("Decoupled Gumbel-Softmax", (tau_forward: f32, tau_backward: f32) DecoupledGumbel { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_gumbel, reinmax_tape_sample_column_decoupled_gumbel, reinmax_sizes_decoupled_gumbel, reinmax_draw_decoupled_gumbel, reinmax_backward_decoupled_gumbel);
+    estimator!("Decoupled Straight-Through", (tau_forward: f32, tau_backward: f32) DecoupledSt { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_st, reinmax_tape_sample_column_decoupled_st, reinmax_sizes_decoupled_st, reinmax_draw_decoupled_st, reinmax_backward_decoupled_st);
+    estimator!("Gapped Straight-Through (a negative gap is the adaptive one)", (tau: f32, gap: f32) GappedSt { tau, gap: self::gap(gap) }, reinmax_tape_sample_gapped_st, reinmax_tape_sample_column_gapped_st, reinmax_sizes_gapped_st, reinmax_draw_gapped_st, reinmax_backward_gapped_st);
+    estimator!("Gumbel-Rao", (tau: f32, relaxed_samples: u32) GumbelRao { tau, draws: relaxed_samples }, reinmax_tape_sample_gumbel_rao, reinmax_tape_sample_column_gumbel_rao, reinmax_sizes_gumbel_rao, reinmax_draw_gumbel_rao, reinmax_backward_gumbel_rao);
+    estimator!("Rao-Blackwellised ReinMax", (tau: f32, relaxed_samples: u32) ReinMaxRao { tau, draws: relaxed_samples }, reinmax_tape_sample_reinmax_rao, reinmax_tape_sample_column_reinmax_rao, reinmax_sizes_reinmax_rao, reinmax_draw_reinmax_rao, reinmax_backward_reinmax_rao);
+    estimator!("DARN", () Darn, reinmax_tape_sample_darn, reinmax_tape_sample_column_darn, reinmax_sizes_darn, reinmax_draw_darn, reinmax_backward_darn);
+    estimator!("Minimum-variance estimation (k up to 32)", () Mve, reinmax_tape_sample_mve, reinmax_tape_sample_column_mve, reinmax_sizes_mve, reinmax_draw_mve, reinmax_backward_mve);
+    score_estimator!("REINFORCE", (baseline: f32) Reinforce { baseline }, reinmax_gradient_reinforce);
+    score_estimator!("RLOO (two draws or more)", () Rloo, reinmax_gradient_rloo);
+    score_estimator!("DisARM (k = 2, draws in antithetic pairs)", () DisArm, reinmax_gradient_disarm);
 }
 pub use table::*;

@@ -89,8 +89,10 @@ static void handles_and_marks(void) {
     EXPECT(strcmp(reinmax_status_string(0), "success") == 0 && reinmax_status_string(77) != NULL);
 }
 
-/* One step of an estimator on the tape, forced to `index`, and the same on plain arrays: equal bits. */
-#define SAME_GRADIENT(name, tau)                                                                                             \
+/* One step of an estimator on the tape, forced to `index`, and the same on plain arrays: equal bits. Parameters are given as
+ * (1.0f,). The noise of forced draws lies 2^40 numbers further on for each node; the sample is node 2. */
+#define UNPACKED(...) __VA_ARGS__
+#define SAME_GRADIENT(name, parameters)                                                                                           \
     do {                                                                                                                     \
         uint64_t logits_, probs_, sample_;                                                                                   \
         const float *grad_, *value_;                                                                                         \
@@ -99,25 +101,46 @@ static void handles_and_marks(void) {
         uint32_t drawn_[2];                                                                                                  \
         const uint32_t index_[2] = {2, 0};                                                                                   \
         reinmax_draws draws_ = {NULL, index_, 2};                                                                            \
-        reinmax_noise noise_ = {NULL, index_, 2, 9, 4, 0};                                                                   \
+        reinmax_noise noise_ = {NULL, index_, 2, 9, 4, (uint64_t)2 << 40};                                                                  \
         fresh_tape(2);                                                                                                       \
         IS(OK, reinmax_tape_seed(&tape, 9, 4));                                                                              \
         IS(OK, reinmax_tape_param(&tape, 2, 3, LOGITS, &logits_));                                                           \
         IS(OK, reinmax_tape_softmax(&tape, logits_, &probs_));                                                               \
-        IS(OK, reinmax_tape_sample_##name(&tape, tau, logits_, probs_, 1, &draws_, &sample_));                               \
+        IS(OK, reinmax_tape_sample_##name(&tape, UNPACKED parameters logits_, probs_, 1, &draws_, &sample_));                               \
         IS(OK, reinmax_tape_value(&tape, sample_, &value_));                                                                 \
         EXPECT(value_[0] == 0.0f && value_[2] == 1.0f && value_[3] == 1.0f && value_[5] == 0.0f);                            \
         IS(OK, reinmax_tape_backward_with(&tape, sample_, UPSTREAM, 6));                                                     \
         IS(OK, reinmax_tape_grad(&tape, logits_, &grad_));                                                                   \
         IS(OK, reinmax_softmax(LOGITS, 2, 3, 1.0f, flat_probs_));                                                            \
-        IS(OK, reinmax_sizes_##name(tau, 3, &uniforms_, &per_draw_));                                                        \
+        IS(OK, reinmax_sizes_##name(UNPACKED parameters 3, &uniforms_, &per_draw_));                                                        \
         EXPECT(per_draw_ * 2 <= 6);                                                                                          \
-        IS(OK, reinmax_draw_##name(tau, LOGITS, flat_probs_, 2, 3, 1, &noise_, drawn_, kept_));                              \
+        IS(OK, reinmax_draw_##name(UNPACKED parameters LOGITS, flat_probs_, 2, 3, 1, &noise_, drawn_, kept_));                              \
         EXPECT(drawn_[0] == 2 && drawn_[1] == 0);                                                                            \
-        IS(OK, reinmax_backward_##name(tau, LOGITS, flat_probs_, drawn_, kept_, UPSTREAM, 2, 3, 1, flat_grad_));             \
+        IS(OK, reinmax_backward_##name(UNPACKED parameters LOGITS, flat_probs_, drawn_, kept_, UPSTREAM, 2, 3, 1, flat_grad_));             \
         EXPECT(memcmp(grad_, flat_grad_, sizeof flat_grad_) == 0);                                                           \
         EXPECT(flat_grad_[0] != 0.0f && flat_grad_[5] == 0.0f);                                                              \
     } while (0)
+
+/* Estimators from losses alone, by their formulas. */
+static void scores(void) {
+    const float probs[2] = {0.25f, 0.75f}, uniforms[1] = {0.125f}, losses[2] = {3.0f, 1.0f};
+    const uint32_t both[2] = {0, 1};
+    uint32_t pair[2];
+    float grad[2] = {0};
+    IS(OK, reinmax_draw_antithetic(probs, uniforms, 1, 1, pair));
+    EXPECT(pair[0] == 0 && pair[1] == 1);
+    IS(OK, reinmax_gradient_arm(probs, pair, uniforms, losses, 2, 1, 1, grad));
+    EXPECT(grad[0] == 0.75f && grad[1] == -0.75f); /* (3 - 1) (1/2 - 1/8) */
+    IS(OK, reinmax_gradient_disarm(probs, pair, losses, 2, 1, 2, 2, grad));
+    EXPECT(grad[0] == 1.5f); /* + (3 - 1) / 2 * 0.75 */
+    grad[0] = grad[1] = 0.0f;
+    IS(OK, reinmax_gradient_rloo(probs, both, losses, 2, 1, 2, 2, grad));
+    EXPECT(grad[0] == 2.0f && grad[1] == -2.0f); /* (3 - 1) (e_0 - p) + (1 - 3) (e_1 - p) */
+    IS(VALUE, reinmax_gradient_rloo(probs, both, losses, 1, 1, 2, 1, grad));
+    IS(VALUE, reinmax_gradient_disarm(probs, both, losses, 1, 1, 2, 1, grad));
+    IS(OVERLAP, reinmax_gradient_arm(probs, pair, grad, losses, 2, 1, 1, grad));
+    IS(NULL, reinmax_draw_antithetic(probs, NULL, 1, 1, pair));
+}
 
 static void noise(void) {
     float probs[6], hot[6];
@@ -165,10 +188,20 @@ static void optimisers(void) {
 int main(void) {
     pointers();
     handles_and_marks();
-    SAME_GRADIENT(reinmax, 1.0f);
-    SAME_GRADIENT(reinmax, 1.3f);
-    SAME_GRADIENT(straight_through, 1.5f);
-    SAME_GRADIENT(gumbel_softmax, 0.7f);
+    SAME_GRADIENT(reinmax, (1.0f, ));
+    SAME_GRADIENT(reinmax, (1.3f, ));
+    SAME_GRADIENT(reinmax_tau1, ());
+    SAME_GRADIENT(straight_through, (1.5f, ));
+    SAME_GRADIENT(gumbel_softmax, (0.7f, ));
+    SAME_GRADIENT(decoupled_gumbel, (0.5f, 1.2f, ));
+    SAME_GRADIENT(decoupled_st, (0.5f, 1.2f, ));
+    SAME_GRADIENT(gapped_st, (0.8f, 1.0f, ));
+    SAME_GRADIENT(gapped_st, (0.8f, -1.0f, ));
+    SAME_GRADIENT(gumbel_rao, (0.8f, 5, ));
+    SAME_GRADIENT(reinmax_rao, (0.8f, 5, ));
+    SAME_GRADIENT(darn, ());
+    SAME_GRADIENT(mve, ());
+    scores();
     noise();
     optimisers();
     return broken;
