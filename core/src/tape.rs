@@ -159,12 +159,13 @@ impl<'m, B: Backend> Tape<'m, B> {
     fn leaf(&mut self, shape: Shape, values: &[f32], grad: bool) -> Result<Var> {
         check_len(Argument::Input, values.len(), shape.checked_len()? as usize)?;
         let node = Node { shape, kind: Kind::Leaf, ..Node::EMPTY };
-        let var = self.push(node, grad, 0)?;
+        let var = self.push(&node, grad, 0)?;
+        self.peak.raise(&self.at);
         if !self.measuring {
             self.set(var, values)?;
             if grad {
-                let node = *self.node(var.node)?;
-                span_mut(self.slabs.grads, node.grad, values.len())?.fill(0.0);
+                let start = self.node(var.node)?.grad;
+                span_mut(self.slabs.grads, start, values.len())?.fill(0.0);
             }
         }
         Ok(var)
@@ -175,13 +176,14 @@ impl<'m, B: Backend> Tape<'m, B> {
     /// # Errors
     /// [`Error::Stale`], [`Error::NotALeaf`], [`Error::Length`], [`Error::Measuring`].
     pub fn set(&mut self, var: Var, values: &[f32]) -> Result<()> {
-        let node = *self.lookup(var)?;
+        let node = self.lookup(var)?;
         if node.kind != Kind::Leaf {
             return Err(Error::NotALeaf);
         }
         self.refuse_measuring()?;
-        check_len(Argument::Input, values.len(), node.shape.len())?;
-        span_mut(self.slabs.values, node.value, values.len())?.copy_from_slice(values);
+        check_len(Argument::Input, values.len(), node.len())?;
+        let start = node.value;
+        span_mut(self.slabs.values, start, values.len())?.copy_from_slice(values);
         Ok(())
     }
 
@@ -237,20 +239,17 @@ impl<'m, B: Backend> Tape<'m, B> {
             grad |= self.lookup(*var)?.has_grad() && differentiable;
             *slot = var.node;
         }
-        let before = (self.at, self.peak);
-        let var = self.push(node, grad, spec.saved)?;
-        if self.measuring {
-            return Ok(var);
-        }
-        let mut noise = NoiseSource { draws, stream: self.stream, cursor: self.cursor, node: 0 };
-        let cursor = self.forward(var.node, &mut noise).and_then(|()| noise.finish()).map(|()| noise.cursor);
-        match cursor {
-            Ok(cursor) => self.cursor = cursor,
-            Err(error) => {
-                (self.at, self.peak) = before;
+        let before = self.at;
+        let var = self.push(&node, grad, spec.saved)?;
+        if !self.measuring {
+            let mut noise = NoiseSource { draws, stream: self.stream, cursor: self.cursor, node: 0 };
+            if let Err(error) = self.forward(var.node, &mut noise).and_then(|()| noise.finish()) {
+                self.at = before;
                 return Err(error);
             }
+            self.cursor = noise.cursor;
         }
+        self.peak.raise(&self.at);
         Ok(var)
     }
 
@@ -264,7 +263,9 @@ impl<'m, B: Backend> Tape<'m, B> {
         let owner = if source.kind == Kind::Alias { source.inputs[0] } else { var.node };
         let inputs = [owner, NO_INPUT, NO_INPUT];
         let node = Node { shape, kind: Kind::Alias, inputs, value: source.value, grad, ..Node::EMPTY };
-        self.push(node, false, 0)
+        let var = self.push(&node, false, 0)?;
+        self.peak.raise(&self.at);
+        Ok(var)
     }
 
     /// The shape of a recorded tensor.
@@ -300,30 +301,34 @@ impl<'m, B: Backend> Tape<'m, B> {
     }
 
     /// Takes room in the slabs and writes the node; nothing runs yet.
-    fn push(&mut self, mut node: Node<B>, grad: bool, saved: usize) -> Result<Var> {
+    fn push(&mut self, node: &Node<B>, grad: bool, saved: usize) -> Result<Var> {
         let len = node.shape.checked_len()? as usize;
         let mut next = self.at;
         if node.kind != Kind::Alias {
-            node.value = offset(next.values)?;
             next.values = next.values.checked_add(len).ok_or(Error::TooLarge)?;
             if grad {
-                node.grad = offset(next.grads)?;
                 next.grads = next.grads.checked_add(len).ok_or(Error::TooLarge)?;
             }
-            node.saved = offset(next.saved)?;
-            node.saved_len = offset(saved)?;
             next.saved = next.saved.checked_add(saved).ok_or(Error::TooLarge)?;
         }
         next.nodes += 1;
         if !self.measuring {
             next.check(&self.slabs)?;
         }
-        node.epoch = self.epoch;
-        let full = Error::Full { slab: Slab::Nodes, need: next.nodes };
-        *self.slabs.nodes.get_mut(self.at.nodes).ok_or(full)? = node;
         let var = Var { node: offset(self.at.nodes)?, epoch: self.epoch };
+        let (value, start_of_grad) = (offset(self.at.values)?, offset(self.at.grads)?);
+        let (start_of_saved, saved_len) = (offset(self.at.saved)?, offset(saved)?);
+        let full = Error::Full { slab: Slab::Nodes, need: next.nodes };
+        let slot = self.slabs.nodes.get_mut(self.at.nodes).ok_or(full)?;
+        *slot = *node;
+        slot.epoch = self.epoch;
+        if node.kind != Kind::Alias {
+            (slot.value, slot.saved, slot.saved_len) = (value, start_of_saved, saved_len);
+            if grad {
+                slot.grad = start_of_grad;
+            }
+        }
         self.at = next;
-        self.peak.raise(&next);
         Ok(var)
     }
 
@@ -336,7 +341,7 @@ impl<'m, B: Backend> Tape<'m, B> {
     pub fn value(&self, var: Var) -> Result<&[f32]> {
         let node = self.lookup(var)?;
         self.refuse_measuring()?;
-        span(self.slabs.values, node.value, node.shape.len())
+        span(self.slabs.values, node.value, node.len())
     }
 
     /// The gradient of a tensor, row-major.
@@ -349,7 +354,7 @@ impl<'m, B: Backend> Tape<'m, B> {
             return Err(Error::NoGrad);
         }
         self.refuse_measuring()?;
-        span(self.slabs.grads, node.grad, node.shape.len())
+        span(self.slabs.grads, node.grad, node.len())
     }
 
     // ---- marks -----------------------------------------------------------------------------------------------------
@@ -387,20 +392,19 @@ impl<'m, B: Backend> Tape<'m, B> {
     fn forward(&mut self, node: u32, noise: &mut NoiseSource<'_>) -> Result<()> {
         noise.node = node;
         let nodes = &*self.slabs.nodes;
-        let Node { op, inputs, shape, value, saved, saved_len, config, number, .. } =
-            nodes.get(node as usize).ok_or(Error::Stale)?;
-        let Some(op) = op else { return Ok(()) };
-        let (lower, upper) = self.slabs.values.split_at_mut_checked(*value as usize).ok_or(Error::Stale)?;
-        let out = upper.get_mut(..shape.len()).ok_or(Error::Stale)?;
-        let saved = span_mut(self.slabs.saved, *saved, *saved_len as usize)?;
-        let mut matrices = [Matrix::NONE; MAX_INPUTS];
-        for (matrix, input) in matrices.iter_mut().zip(inputs) {
+        let node = nodes.get(node as usize).ok_or(Error::Stale)?;
+        let Some(op) = node.op else { return Ok(()) };
+        let (lower, upper) = self.slabs.values.split_at_mut_checked(node.value as usize).ok_or(Error::Stale)?;
+        let out = upper.get_mut(..node.len()).ok_or(Error::Stale)?;
+        let saved = span_mut(self.slabs.saved, node.saved, node.saved_len as usize)?;
+        let mut inputs = [Matrix::NONE; MAX_INPUTS];
+        for (matrix, input) in inputs.iter_mut().zip(&node.inputs) {
             if let Some(input) = input_node(nodes, *input)? {
-                *matrix = Matrix { values: span(lower, input.value, input.shape.len())?, shape: input.shape };
+                *matrix = Matrix { values: span(lower, input.value, input.len())?, shape: input.shape };
             }
         }
-        let (shape, config, number) = (*shape, *config, *number);
-        (op.forward)(Forward { backend: &self.backend, inputs: matrices, shape, out, saved, config, number, noise })
+        let Node { shape, config, number, .. } = *node;
+        (op.forward)(Forward { backend: &self.backend, inputs, shape, out, saved, config, number, noise })
     }
 
     // ---- handles ---------------------------------------------------------------------------------------------------

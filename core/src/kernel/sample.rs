@@ -93,9 +93,8 @@ fn find(row: &[f32], threshold: f32) -> (usize, f32) {
     let (mut rest, mut start, mut base) = (row, 0, 0.0);
     while let Some((block, tail)) = rest.split_first_chunk::<LANES>().filter(|(_, tail)| !tail.is_empty()) {
         let end = base + fold_in_one_place(block);
-        // Where its end is safely below, no prefix sum of the block exceeds the threshold.
-        let safely_below = end * SAFE <= threshold;
-        if !safely_below {
+        // Otherwise no prefix sum of the block exceeds the threshold.
+        if end * SAFE > threshold {
             let (hit, sum) = find_in_block(block, base, threshold);
             if hit < LANES {
                 return (start + hit, sum);

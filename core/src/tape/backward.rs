@@ -25,19 +25,19 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Stale`], [`Error::Length`], [`Error::NoGrad`].
     pub fn backward_with(&mut self, var: Var, upstream: &[f32]) -> Result<()> {
-        let node = *self.lookup(var)?;
-        check_len(Argument::Upstream, upstream.len(), node.shape.len())?;
+        let node = self.lookup(var)?;
+        check_len(Argument::Upstream, upstream.len(), node.len())?;
         if !node.has_grad() {
             return Err(Error::NoGrad);
         }
         if self.measuring {
             return Ok(());
         }
+        let span = GradSpan::new(var.node, node);
         for node in self.slabs.nodes.iter_mut().take(self.at.nodes) {
             node.fresh = node.kind == Kind::Computed;
         }
-        let mut seed = InputGrads { slab: self.slabs.grads, spans: [None; MAX_INPUTS], nodes: self.slabs.nodes };
-        seed.spans[0] = Some(GradSpan::new(var.node, &node));
+        let mut seed = InputGrads { slab: self.slabs.grads, spans: [Some(span), None, None], nodes: self.slabs.nodes };
         for (grad, upstream) in seed.get(0).unwrap_or_default().iter_mut().zip(upstream) {
             *grad += upstream;
         }
@@ -52,24 +52,24 @@ impl<B: Backend> Tape<'_, B> {
     fn pull_back(&mut self, node: u32) -> Result<()> {
         let node = *self.node(node)?;
         let Some(op) = node.op.filter(|_| node.has_grad()) else { return Ok(()) };
-        let len = node.shape.len();
+        let len = node.len();
         if node.fresh {
             span_mut(self.slabs.grads, node.grad, len)?.fill(0.0);
             return Ok(());
         }
         let values = &*self.slabs.values;
         let (lower, upper) = self.slabs.grads.split_at_mut_checked(node.grad as usize).ok_or(Error::Stale)?;
-        let mut matrices = [Matrix::NONE; MAX_INPUTS];
+        let mut inputs = [Matrix::NONE; MAX_INPUTS];
         let mut spans = [None; MAX_INPUTS];
-        for ((matrix, grad_span), id) in matrices.iter_mut().zip(&mut spans).zip(node.inputs) {
+        for ((matrix, grad_span), id) in inputs.iter_mut().zip(&mut spans).zip(node.inputs) {
             if let Some(input) = input_node(self.slabs.nodes, id)? {
-                *matrix = Matrix { values: span(values, input.value, input.shape.len())?, shape: input.shape };
+                *matrix = Matrix { values: span(values, input.value, input.len())?, shape: input.shape };
                 *grad_span = input.has_grad().then(|| GradSpan::new(id, input));
             }
         }
         (op.vjp)(Vjp {
             backend: &self.backend,
-            inputs: matrices,
+            inputs,
             out: Matrix { values: span(values, node.value, len)?, shape: node.shape },
             upstream: upper.get(..len).ok_or(Error::Stale)?,
             saved: span(self.slabs.saved, node.saved, node.saved_len as usize)?,
@@ -87,10 +87,9 @@ impl<B: Backend> Tape<'_, B> {
         if self.measuring {
             return Ok(());
         }
-        for i in 0..self.at.nodes {
-            let node = *self.node(offset(i)?)?;
+        for node in self.slabs.nodes.iter().take(self.at.nodes) {
             if node.kind == Kind::Leaf && node.has_grad() {
-                span_mut(self.slabs.grads, node.grad, node.shape.len())?.fill(0.0);
+                span_mut(self.slabs.grads, node.grad, node.len())?.fill(0.0);
             }
         }
         Ok(())

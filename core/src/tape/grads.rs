@@ -27,7 +27,7 @@ impl GradSpan {
     /// The gradient of node number `id`; an alias's belongs to the node it names.
     pub(super) fn new<B: Backend>(id: u32, node: &Node<B>) -> Self {
         let owner = if node.kind == Kind::Alias { node.inputs[0] } else { id };
-        GradSpan { start: node.grad as usize, len: node.shape.len(), owner: owner as usize }
+        GradSpan { start: node.grad as usize, len: node.len(), owner: owner as usize }
     }
 }
 

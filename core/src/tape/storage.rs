@@ -64,6 +64,11 @@ impl<B: Backend> Node<B> {
         Node { number, ..Self::EMPTY }
     }
 
+    /// Number of elements; when it was recorded, they fitted in 32 bits.
+    pub(super) fn len(&self) -> usize {
+        self.shape.rows.wrapping_mul(self.shape.cols) as usize
+    }
+
     pub(super) fn has_grad(&self) -> bool {
         self.grad != NO_GRAD
     }

@@ -43,3 +43,11 @@ fn ln_is_within_its_bound_on_every_float() {
     println!("ln: {error} ULP at {at:e}");
     assert!(error <= tolerance::LN_ULP, "{error} ULP at {at:e}");
 }
+
+#[test]
+#[ignore = "every float of the range: minutes; ./ci.sh exhaustive"]
+fn square_roots_in_software_are_rounded_correctly_on_every_float() {
+    for x in (0..=f32::INFINITY.to_bits()).map(f32::from_bits) {
+        assert_eq!(reinmax::kernel::sqrt::in_software(x), x.sqrt(), "{x:e}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use reinmax::categorical::{log_softmax, softmax};
 use reinmax::kernel::reduce::{Dot, Sum};
+use reinmax::kernel::sqrt::in_software;
 use reinmax::{Backend, Error, Host};
 use reinmax_tests::elementary::{Function, ulps};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
@@ -138,4 +139,17 @@ fn levels_that_the_cpu_lacks_are_refused() {
         assert!(Host::new(level).expect_err("not here").to_string().contains(level.name()));
     }
     assert!("avx1024".parse::<reinmax::Level>().is_err());
+}
+
+#[test]
+fn square_roots_in_software_are_rounded_correctly() {
+    let corners =
+        [0.0, -0.0, f32::from_bits(1), f32::MIN_POSITIVE, f32::MAX, f32::INFINITY, 1.0, 2.0, 4.0_f32.next_down()];
+    let spread = (0..f32::INFINITY.to_bits()).step_by(9973).map(f32::from_bits);
+    for x in corners.into_iter().chain(spread) {
+        assert_eq!(in_software(x).to_bits(), x.sqrt().to_bits(), "{x:e}");
+    }
+    for x in [-1.0, -f32::from_bits(1), f32::NEG_INFINITY, f32::NAN] {
+        assert!(in_software(x).is_nan(), "{x:e}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use reinmax::optim::{Adam, Optimizer, RAdam, Schedule, Sgd, StepDecay, Warmup, clip_by_value, clip_norm};
 use reinmax::{Argument, Error, Portable};
+use reinmax_tests::elementary::ulps;
 use reinmax_tests::{assert_close, tolerance};
 
 #[test]
@@ -84,4 +85,28 @@ fn schedules() {
     let own = |step: u32| 1.0 / (1.0 + step as f32);
     assert_eq!(Schedule::factor(&own, 3), 0.25);
     assert_eq!(Adam::new(0.5).with_lr(0.1).lr(), 0.1);
+}
+
+/// What an optimiser computes once a step has twice f32's digits: rounded, it is what double precision gives.
+#[test]
+fn powers_and_bias_corrections_are_rounded_from_double_precision() {
+    let steps = (1..=300).chain((301..20_000).step_by(97)).chain([100_000, 1_000_000]);
+    let mut worst = 0.0_f64;
+    for step in steps {
+        for beta in [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.999_99] {
+            let power = f64::from(beta).powi(step as i32);
+            if power > f64::from(f32::MIN_POSITIVE) {
+                let got = StepDecay { every: 1, factor: beta }.factor(step);
+                worst = worst.max(ulps(got, power));
+            }
+            // From a state of zeros, without epsilon and with the second moment's decay at 0, a parameter at 0 steps by
+            // lr / (1 - beta^step) * m, m = (1 - beta) g / |g|.
+            let adam = Adam { lr: 1.0, beta1: beta, beta2: 0.0, eps: 0.0, weight_decay: 0.0 };
+            let (mut param, mut state) = ([0.0], [0.0; 2]);
+            adam.step(step, &mut param, &[-1.0], &mut state).expect("valid");
+            let step_size = (1.0 / (1.0 - power)) as f32;
+            assert_eq!(param[0], step_size * (1.0 - beta), "beta {beta}, step {step}");
+        }
+    }
+    assert!(worst <= tolerance::CORRECTION_ULP, "{worst} ULP");
 }

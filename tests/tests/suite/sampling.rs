@@ -1,7 +1,10 @@
 //! Draws: the definition of the index, written naively; cursors; forced and given noise; distributions.
 
 use reinmax::categorical::{draw, one_hot, softmax};
-use reinmax::{Argument, Draws, Error, GumbelSoftmax, Host, Memory, Noise, ReinMax, Shape, Stream, Tape};
+use reinmax::{
+    Argument, Draws, Error, Estimator, GumbelSoftmax, Host, Memory, Noise, ReinMax, Shape, Stream, Tape,
+    UntemperedReinMax,
+};
 use reinmax_tests::hosts;
 use reinmax_tests::tolerance::SIGMAS;
 
@@ -244,6 +247,37 @@ fn sample_column_has_the_bits_of_sample_and_column() {
             };
             assert_eq!(run(true), run(false), "k = {k}, {repeats} repeats, {}", host.level());
         }
+    }
+}
+
+/// What a small program links in place of the general calls has their bits.
+#[test]
+fn short_columns_and_an_untempered_estimator_have_the_bits_of_the_general_ones() {
+    fn run<E: Estimator>(host: Host, estimator: E, k: u32, short: bool) -> reinmax::Result<(Vec<f32>, Vec<f32>)> {
+        let footprint = reinmax::Footprint { nodes: 8, values: 8000, grads: 8000, saved: 8000 };
+        let mut memory = Memory::new(&footprint);
+        let mut tape = Tape::with_backend(memory.slabs(), host);
+        let shape = Shape::new(19, k);
+        let x: Vec<f32> = (0..shape.len()).map(|i| ((i * 37) % 50) as f32 * 0.05).collect();
+        let logits = tape.param(shape, &x)?;
+        let probs = tape.softmax(logits)?;
+        let column = if short {
+            tape.sample_short_column(estimator, logits, probs, 3, 1, Draws::Stream)?
+        } else {
+            tape.sample_column(estimator, logits, probs, 3, 1, Draws::Stream)?
+        };
+        let upstream: Vec<f32> = (0..57).map(|i| (i % 9) as f32 - 4.0).collect();
+        tape.backward_with(column, &upstream)?;
+        Ok((tape.value(column)?.to_vec(), tape.param_grads().to_vec()))
+    }
+    for host in hosts() {
+        for k in [2, 5, 16] {
+            let small = run(host, UntemperedReinMax, k, true);
+            assert_eq!(small, run(host, ReinMax { tau: 1.0 }, k, false), "k = {k}, {}", host.level());
+            assert!(small.is_ok());
+        }
+        let (argument, expected, got) = (Argument::Logits, Shape::new(19, 16), Shape::new(19, 17));
+        assert_eq!(run(host, UntemperedReinMax, 17, true), Err(Error::Shape { argument, expected, got }));
     }
 }
 
