@@ -9,7 +9,7 @@ verb_help() { # this list
 
 verb_fmt() { # formatting
     cargo fmt --all --check
-    for manifest in benches fuzz tests/freestanding tests/bare tests/size examples/cortex-m; do
+    for manifest in benches fuzz tests/freestanding tests/bare tests/size examples/cortex-m examples/wasm; do
         cargo fmt --manifest-path "$manifest/Cargo.toml" --check
     done
 }
@@ -62,6 +62,38 @@ bare_program() (
     compgen -G "$CARGO_TARGET_DIR/$1/release/bare$([ "$1" = wasm32-unknown-unknown ] && echo .wasm)"
 )
 
+# Builds the page of examples/wasm; prints its folder, which any server of files can serve.
+build_page() (
+    bare_toolchain wasm32-unknown-unknown -Ctarget-feature=+simd128
+    "$BARE_CARGO" build --quiet --release --manifest-path examples/wasm/Cargo.toml "${BARE_FLAGS[@]}" >&2
+    page=$CARGO_TARGET_DIR/page
+    mkdir -p "$page"
+    cp examples/wasm/page/* "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/reinmax.wasm" "$page"
+    echo "$page"
+)
+
+verb_page() { # builds the page of examples/wasm and says where it is
+    build_page
+}
+
+verb_wasm() { # WebAssembly with and without SIMD gives the host's bits, in node and in a browser; screenshots beside the page
+    local program library simd page
+    if ! { command -v node && command -v chromium && command -v chromedriver; } >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends chromium chromium-driver
+        command -v node >/dev/null || apt-get install -y -qq --no-install-recommends nodejs
+    fi
+    for simd in "" -Ctarget-feature=+simd128; do
+        program=$(bare_program wasm32-unknown-unknown "$simd") && node examples/wasm/vector.mjs "$program"
+        library=$(bare_library wasm32-unknown-unknown cdylib "$simd")
+        node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
+        echo "wasm32${simd:+ with simd128}: the bits of the host" >&2
+    done
+    page=$(build_page)
+    cargo build --quiet --locked -p reinmax-example-tasks
+    node examples/wasm/browser.mjs "$page" "${CARGO_TARGET_DIR:-target}/debug/reinmax-example-tasks" "$page/../screenshots"
+}
+
 verb_bare() { # reinmax-core for targets without an operating system, and no panic in it
     local target
     for target in thumbv7em-none-eabihf riscv32imac-unknown-none-elf; do
@@ -113,9 +145,9 @@ verb_bench() { # slow: criterion benchmarks, with peers
 
 # Emulators and the C compiler for Cortex-M.
 need_emulators() {
-    if ! { command -v qemu-system-arm && command -v qemu-riscv32 && command -v arm-none-eabi-gcc && command -v node; } >/dev/null; then
+    if ! { command -v qemu-system-arm && command -v qemu-riscv32 && command -v arm-none-eabi-gcc; } >/dev/null; then
         apt-get update -qq
-        apt-get install -y -qq --no-install-recommends qemu-system-arm qemu-user gcc-arm-none-eabi nodejs make
+        apt-get install -y -qq --no-install-recommends qemu-system-arm qemu-user gcc-arm-none-eabi make
     fi
 }
 
@@ -208,7 +240,7 @@ verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.
 }
 
 verb_embedded() { # every bare target builds; those with an emulator give the host's bits; firmware; no panic reachable
-    local target library program simd
+    local target library program
     need_emulators
     for target in thumbv6m-none-eabi thumbv8m.main-none-eabihf riscv32imac-unknown-none-elf \
         riscv32imafc-unknown-none-elf aarch64-unknown-none; do
@@ -222,12 +254,6 @@ verb_embedded() { # every bare target builds; those with an emulator give the ho
     echo "aarch64-unknown-none with NEON: the bits of the host" >&2
     program=$(bare_program x86_64-unknown-linux-gnu) && "$program"
     echo "x86_64 without a library: the bits of the host" >&2
-    for simd in "" -Ctarget-feature=+simd128; do
-        program=$(bare_program wasm32-unknown-unknown "$simd") && node examples/wasm/vector.mjs "$program"
-        library=$(bare_library wasm32-unknown-unknown cdylib "$simd")
-        node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
-        echo "wasm32 $simd: the bits of the host" >&2
-    done
     for target in thumbv7em-none-eabihf thumbv8m.main-none-eabihf; do
         for program in vector polynomial autoencoder; do
             (
