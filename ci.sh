@@ -317,20 +317,23 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
     echo "header up to date; contract holds; losses in C have the bits of those in Rust" >&2
 }
 
-verb_python() { # the example for numpy, and where PYTHON (python3) has torch and reinmax, that for PyTorch
-    local python=${PYTHON:-python3} directory=${CARGO_TARGET_DIR:-$PWD/target}
-    if ! "$python" -c 'import numpy' 2>/dev/null; then
+verb_python() { # examples for numpy, autograd and JAX; with torch and reinmax where PYTHON (python3) has them, also that for PyTorch
+    local directory=${CARGO_TARGET_DIR:-$PWD/target} theirs=${PYTHON:-python3} ours test
+    ours=$directory/python/bin/python
+    if ! "$ours" -c 'import numpy, autograd, jax' 2>/dev/null; then
         python3 -m venv "$directory/python"
-        "$directory/python/bin/pip" install --quiet numpy
-        python=$directory/python/bin/python
+        "$directory/python/bin/pip" install --quiet numpy autograd jax
     fi
     cargo build --release --locked -p reinmax-capi
     export REINMAX_LIBRARY=$directory/release/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
-    "$python" examples/python/test_numpy.py
-    if "$python" -c 'import torch, reinmax' 2>/dev/null; then
-        "$python" examples/python/test_torch.py
+    for test in numpy autograd jax; do
+        "$ours" "examples/python/test_$test.py"
+    done
+    if "$theirs" -c 'import torch, reinmax' 2>/dev/null; then
+        "$theirs" examples/python/test_torch.py
+        "$theirs" examples/python/bench_torch.py
     else
-        echo "not run: examples/python/test_torch.py needs torch and reinmax; PYTHON names another interpreter" >&2
+        echo "not run: examples/python/test_torch.py needs torch and reinmax; PYTHON names an interpreter that has them" >&2
     fi
 }
 
