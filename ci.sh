@@ -9,7 +9,7 @@ verb_help() { # this list
 
 verb_fmt() { # formatting
     cargo fmt --all --check
-    for manifest in benches fuzz tests/freestanding tests/bare tests/size examples/cortex-m; do
+    for manifest in benches fuzz tests/freestanding tests/bare tests/size examples/cortex-m examples/wasm; do
         cargo fmt --manifest-path "$manifest/Cargo.toml" --check
     done
 }
@@ -61,6 +61,38 @@ bare_program() (
     "$BARE_CARGO" build --quiet --release --manifest-path tests/bare/Cargo.toml "${BARE_FLAGS[@]}" >&2
     compgen -G "$CARGO_TARGET_DIR/$1/release/bare$([ "$1" = wasm32-unknown-unknown ] && echo .wasm)"
 )
+
+# Builds the page of examples/wasm; prints its folder, which any server of files can serve.
+build_page() (
+    bare_toolchain wasm32-unknown-unknown -Ctarget-feature=+simd128
+    "$BARE_CARGO" build --quiet --release --manifest-path examples/wasm/Cargo.toml "${BARE_FLAGS[@]}" >&2
+    page=$CARGO_TARGET_DIR/page
+    mkdir -p "$page"
+    cp examples/wasm/page/* "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/reinmax.wasm" "$page"
+    echo "$page"
+)
+
+verb_page() { # builds the page of examples/wasm and says where it is
+    build_page
+}
+
+verb_wasm() { # WebAssembly with and without SIMD gives the host's bits, in node and in a browser; screenshots beside the page
+    local program library simd page
+    if ! { command -v node && command -v chromium && command -v chromedriver; } >/dev/null; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends chromium chromium-driver
+        command -v node >/dev/null || apt-get install -y -qq --no-install-recommends nodejs
+    fi
+    for simd in "" -Ctarget-feature=+simd128; do
+        program=$(bare_program wasm32-unknown-unknown "$simd") && node examples/wasm/vector.mjs "$program"
+        library=$(bare_library wasm32-unknown-unknown cdylib "$simd")
+        node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
+        echo "wasm32${simd:+ with simd128}: the bits of the host" >&2
+    done
+    page=$(build_page)
+    cargo build --quiet --locked -p reinmax-example-tasks
+    node examples/wasm/browser.mjs "$page" "${CARGO_TARGET_DIR:-target}/debug/reinmax-example-tasks" "$page/../screenshots"
+}
 
 verb_bare() { # reinmax-core for targets without an operating system, and no panic in it
     local target
@@ -124,9 +156,9 @@ verb_performance() { # slow: measures docs/performance.md anew; PYTHON (python3)
 
 # Emulators and the C compiler for Cortex-M.
 need_emulators() {
-    if ! { command -v qemu-system-arm && command -v qemu-riscv32 && command -v arm-none-eabi-gcc && command -v node; } >/dev/null; then
+    if ! { command -v qemu-system-arm && command -v qemu-riscv32 && command -v arm-none-eabi-gcc; } >/dev/null; then
         apt-get update -qq
-        apt-get install -y -qq --no-install-recommends qemu-system-arm qemu-user gcc-arm-none-eabi nodejs make
+        apt-get install -y -qq --no-install-recommends qemu-system-arm qemu-user gcc-arm-none-eabi make
     fi
 }
 
@@ -219,7 +251,7 @@ verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.
 }
 
 verb_embedded() { # every bare target builds; those with an emulator give the host's bits; firmware; no panic reachable
-    local target library program simd
+    local target library program
     need_emulators
     for target in thumbv6m-none-eabi thumbv8m.main-none-eabihf riscv32imac-unknown-none-elf \
         riscv32imafc-unknown-none-elf aarch64-unknown-none; do
@@ -233,12 +265,6 @@ verb_embedded() { # every bare target builds; those with an emulator give the ho
     echo "aarch64-unknown-none with NEON: the bits of the host" >&2
     program=$(bare_program x86_64-unknown-linux-gnu) && "$program"
     echo "x86_64 without a library: the bits of the host" >&2
-    for simd in "" -Ctarget-feature=+simd128; do
-        program=$(bare_program wasm32-unknown-unknown "$simd") && node examples/wasm/vector.mjs "$program"
-        library=$(bare_library wasm32-unknown-unknown cdylib "$simd")
-        node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
-        echo "wasm32 $simd: the bits of the host" >&2
-    done
     for target in thumbv7em-none-eabihf thumbv8m.main-none-eabihf; do
         for program in vector polynomial autoencoder; do
             (
@@ -302,20 +328,23 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
     echo "header up to date; contract holds; losses in C have the bits of those in Rust" >&2
 }
 
-verb_python() { # the example for numpy, and where PYTHON (python3) has torch and reinmax, that for PyTorch
-    local python=${PYTHON:-python3} directory=${CARGO_TARGET_DIR:-$PWD/target}
-    if ! "$python" -c 'import numpy' 2>/dev/null; then
+verb_python() { # examples for numpy, autograd and JAX; with torch and reinmax where PYTHON (python3) has them, also that for PyTorch
+    local directory=${CARGO_TARGET_DIR:-$PWD/target} theirs=${PYTHON:-python3} ours test
+    ours=$directory/python/bin/python
+    if ! "$ours" -c 'import numpy, autograd, jax' 2>/dev/null; then
         python3 -m venv "$directory/python"
-        "$directory/python/bin/pip" install --quiet numpy
-        python=$directory/python/bin/python
+        "$directory/python/bin/pip" install --quiet numpy autograd jax
     fi
     cargo build --release --locked -p reinmax-capi
     export REINMAX_LIBRARY=$directory/release/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
-    "$python" examples/python/test_numpy.py
-    if "$python" -c 'import torch, reinmax' 2>/dev/null; then
-        "$python" examples/python/test_torch.py
+    for test in numpy autograd jax; do
+        "$ours" "examples/python/test_$test.py"
+    done
+    if "$theirs" -c 'import torch, reinmax' 2>/dev/null; then
+        "$theirs" examples/python/test_torch.py
+        "$theirs" examples/python/bench_torch.py
     else
-        echo "not run: examples/python/test_torch.py needs torch and reinmax; PYTHON names another interpreter" >&2
+        echo "not run: examples/python/test_torch.py needs torch and reinmax; PYTHON names an interpreter that has them" >&2
     fi
 }
 

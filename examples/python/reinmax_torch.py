@@ -22,16 +22,23 @@ class _ReinMax(torch.autograd.Function):
         ctx.tau, ctx.index = tau, index
         probs = torch.from_numpy(probs)
         ctx.save_for_backward(logits, probs)
+        # An output that no loss uses then costs nothing.
+        ctx.set_materialize_grads(False)
         return sample, probs
 
     @staticmethod
     def backward(ctx, grad_at_sample, grad_at_probs):
         logits, probs = ctx.saved_tensors
-        upstream = grad_at_sample.contiguous().numpy()
-        grad = native.reinmax_backward(logits.detach().numpy(), probs.numpy(), ctx.index, upstream, ctx.tau)
-        # Through softmax's own output: its Jacobian.
-        through_probs = probs * (grad_at_probs - (probs * grad_at_probs).sum(-1, keepdim=True))
-        return torch.from_numpy(grad) + through_probs, None, None
+        grad = None
+        if grad_at_sample is not None:
+            upstream = grad_at_sample.contiguous().numpy()
+            grad = native.reinmax_backward(logits.detach().numpy(), probs.numpy(), ctx.index, upstream, ctx.tau)
+            grad = torch.from_numpy(grad)
+        if grad_at_probs is not None:
+            # Through softmax's own output: its Jacobian.
+            through_probs = probs * (grad_at_probs - (probs * grad_at_probs).sum(-1, keepdim=True))
+            grad = through_probs if grad is None else grad + through_probs
+        return grad, None, None
 
 
 def reinmax(logits, tau, index=None):

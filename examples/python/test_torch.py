@@ -14,7 +14,9 @@ except ImportError as missing:
 
 from reinmax_torch import reinmax
 
-# As tests/src/tolerance.rs, GOLDEN; both sides round here.
+# As tests/src/tolerance.rs.
+GOLDEN = 1e-6
+# Losses of several terms: both sides round.
 TOLERANCE = 2e-6
 
 
@@ -44,6 +46,28 @@ class DropIn(unittest.TestCase):
                 scale = max(weights.abs().max(), table.abs().max()).item()
                 torch.testing.assert_close(grad, our_grad, rtol=0, atol=TOLERANCE * scale)
                 self.assertGreater(grad.abs().max().item(), 1e-2)
+
+    def test_same_upstream_same_gradients(self):
+        torch.manual_seed(1)
+        for shape in [(8192, 2), (1024, 16), (64, 10), (30, 200)]:
+            for tau in [1.0, 1.1, 1.5]:
+                values, upstream = torch.randn(shape), torch.randn(shape)
+                index = torch.randint(shape[-1], shape[:-1])
+                theirs, ours = (values.clone().requires_grad_() for _ in range(2))
+                with mock.patch("torch.multinomial", return_value=index.reshape(-1, 1)):
+                    sample, _ = original(theirs, tau)
+                sample.backward(upstream)
+                sample, _ = reinmax(ours, tau, index=index)
+                sample.backward(upstream)
+                torch.testing.assert_close(ours.grad, theirs.grad, rtol=0, atol=GOLDEN * upstream.abs().max().item())
+                self.assertGreater(theirs.grad.abs().max().item(), 0.1)
+
+    def test_gradient_through_probs_alone(self):
+        values, table = torch.randn(5, 7), torch.randn(5, 7)
+        ours, softmax = (values.clone().requires_grad_() for _ in range(2))
+        (reinmax(ours, 1.0)[1] * table).sum().backward()
+        (softmax.softmax(-1) * table).sum().backward()
+        torch.testing.assert_close(ours.grad, softmax.grad, rtol=0, atol=GOLDEN * table.abs().max().item())
 
     def test_draws_follow_the_seed(self):
         logits = torch.zeros(1000, 4)

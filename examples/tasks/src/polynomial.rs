@@ -1,12 +1,14 @@
 //! The polynomial task: L binary variables, loss mean over l of |X_l - 0.45|^2, X_l the first component of variable l's one-hot
-//! vector (section 4.1 of arXiv 2304.08612). ReinMax, Adam.
+//! vector (section 4.1 of arXiv 2304.08612). ReinMax and squares, or what [`Run::record`] is told; Adam.
 //!
 //! A batch is accumulated sample by sample, so its size costs no memory. `examples/c/polynomial.c` does the same through
 //! the C interface, operation by operation.
 
 use reinmax_core::optim::{Adam, Optimizer};
-use reinmax_core::{Backend, Draws, Result, Shape, Stream, Tape, UntemperedReinMax};
+use reinmax_core::{Backend, Draws, Estimator, Mark, Result, Shape, Stream, Tape, UntemperedReinMax, Var};
 
+/// What the variables are to come near to.
+pub const CENTRE: f32 = 0.45;
 /// Samples in a batch.
 pub const BATCH: u32 = 8;
 /// What a target's expected losses hold.
@@ -24,11 +26,75 @@ pub const fn state(latents: usize) -> usize {
     4 * latents
 }
 
-/// Trains for `steps` steps and hands the loss of each to `report`. Draws come from sequence 1 of seed 7, parameters begin
-/// with sequence 0.
+/// The task on a tape, between two steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    start: Mark,
+    loss: Var,
+    steps: u32,
+}
+
+impl Run {
+    /// Records the loss with |x|^`power` and the estimator's gradient. Draws come from sequence 1 of seed 7, parameters begin with
+    /// sequence 0. `state` is the optimiser's, [`state`] floats.
+    ///
+    /// # Errors
+    /// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small, and
+    /// [`reinmax_core::Error::Value`] for a power or a configuration that the estimator refuses.
+    #[inline]
+    pub fn record<B: Backend, E: Estimator>(
+        tape: &mut Tape<'_, B>,
+        latents: u32,
+        estimator: E,
+        power: f32,
+        state: &mut [f32],
+    ) -> Result<Self> {
+        // The state's memory holds the initial logits for a moment: uniform in (-0.01, 0.01).
+        let initial = state.get_mut(..2 * latents as usize).unwrap_or_default();
+        Stream::new(7, 0).fill_uniforms(0, initial);
+        for x in initial.iter_mut() {
+            *x = *x * 0.02 - 0.01;
+        }
+        tape.seed(7, 1);
+        let logits = tape.param(Shape::new(latents, 2), initial)?;
+        state.fill(0.0);
+
+        let start = tape.mark();
+        let probs = tape.softmax(logits)?;
+        let x = tape.sample_short_column(estimator, logits, probs, 1, 0, Draws::Stream)?;
+        let distance = tape.affine(x, 1.0, -CENTRE)?;
+        let powers = tape.abs_pow(distance, power)?;
+        let mean = tape.mean(powers)?;
+        let loss = tape.affine(mean, 1.0 / BATCH as f32, 0.0)?;
+        // Recording has drawn once; training starts from the first number again.
+        tape.set_cursor(0);
+        Ok(Run { start, loss, steps: 0 })
+    }
+
+    /// One step on the tape of [`Run::record`]: a batch, then Adam. Returns the batch's loss.
+    ///
+    /// # Errors
+    /// [`reinmax_core::Error::Length`] for another length of `state`, [`reinmax_core::Error::Stale`] for another tape.
+    #[inline]
+    pub fn step<B: Backend>(&mut self, tape: &mut Tape<'_, B>, state: &mut [f32]) -> Result<f32> {
+        tape.zero_grad()?;
+        let mut total = 0.0;
+        for _ in 0..BATCH {
+            tape.replay(self.start, Draws::Stream)?;
+            tape.backward(self.loss)?;
+            total += tape.value(self.loss)?.first().copied().unwrap_or(f32::NAN);
+        }
+        self.steps += 1;
+        let (params, grads) = tape.params_and_grads();
+        Adam::new(0.05).step(self.steps, params, grads, state)?;
+        Ok(total)
+    }
+}
+
+/// Trains with ReinMax and squares for `steps` steps and hands the loss of each to `report`.
 ///
 /// # Errors
-/// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small.
+/// Those of [`Run::record`].
 pub fn train<B: Backend>(
     tape: &mut Tape<'_, B>,
     latents: u32,
@@ -36,38 +102,9 @@ pub fn train<B: Backend>(
     state: &mut [f32],
     mut report: impl FnMut(f32),
 ) -> Result<()> {
-    // The state's memory holds the initial logits for a moment: uniform in (-0.01, 0.01).
-    let initial = state.get_mut(..2 * latents as usize).unwrap_or_default();
-    Stream::new(7, 0).fill_uniforms(0, initial);
-    for x in initial.iter_mut() {
-        *x = *x * 0.02 - 0.01;
-    }
-    tape.seed(7, 1);
-    let logits = tape.param(Shape::new(latents, 2), initial)?;
-    state.fill(0.0);
-
-    let start = tape.mark();
-    let probs = tape.softmax(logits)?;
-    let x = tape.sample_short_column(UntemperedReinMax, logits, probs, 1, 0, Draws::Stream)?;
-    let distance = tape.affine(x, 1.0, -0.45)?;
-    let square = tape.abs_pow(distance, 2.0)?;
-    let mean = tape.mean(square)?;
-    let loss = tape.affine(mean, 1.0 / BATCH as f32, 0.0)?;
-    // Recording has drawn once; training starts from the first number again.
-    tape.set_cursor(0);
-
-    let adam = Adam::new(0.05);
-    for step in 1..=steps {
-        tape.zero_grad()?;
-        let mut total = 0.0;
-        for _ in 0..BATCH {
-            tape.replay(start, Draws::Stream)?;
-            tape.backward(loss)?;
-            total += tape.value(loss)?.first().copied().unwrap_or(f32::NAN);
-        }
-        let (params, grads) = tape.params_and_grads();
-        adam.step(step, params, grads, state)?;
-        report(total);
+    let mut run = Run::record(tape, latents, UntemperedReinMax, 2.0, state)?;
+    for _ in 0..steps {
+        report(run.step(tape, state)?);
     }
     Ok(())
 }

@@ -1,0 +1,91 @@
+"""The function for JAX against JAX's own derivatives. REINMAX_LIBRARY=... python test_jax.py"""
+
+import unittest
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from reinmax_jax import reinmax
+from test_numpy import GOLDEN, reinmax as formula
+
+
+def surrogate(logits, tau, index):
+    """What the paper differentiates: its value is the one-hot sample, its derivative that of 2 pi - p / 2."""
+    e = jax.nn.one_hot(index, logits.shape[-1])
+    shifted = jax.lax.stop_gradient((jax.nn.softmax(logits / tau) + e) / 2)
+    pi = jax.nn.softmax(logits - jax.lax.stop_gradient(logits) + jnp.log(shifted))
+    linear = 2 * pi - jax.nn.softmax(logits) / 2
+    return e + linear - jax.lax.stop_gradient(linear)
+
+
+class Jax(unittest.TestCase):
+    def test_same_samples_same_gradients(self):
+        keys = jax.random.split(jax.random.key(0), 3)
+        for shape in [(6, 2), (4, 3, 8), (5, 40), (8192, 2)]:
+            for tau in [1.0, 1.3]:
+                logits, upstream = (jax.random.normal(key, shape) for key in keys[:2])
+                index = jax.random.randint(keys[2], shape[:-1], 0, shape[-1])
+                (sample, probs), pull_back = jax.vjp(lambda x: reinmax(x, tau, index=index), logits)
+                (grad,) = pull_back((upstream, jnp.zeros(shape)))
+                expected, pull_back = jax.vjp(lambda x: surrogate(x, tau, index), logits)
+                np.testing.assert_array_equal(sample, jax.nn.one_hot(index, shape[-1]))
+                np.testing.assert_allclose(probs, jax.nn.softmax(logits), rtol=0, atol=GOLDEN)
+                # Both sides round.
+                tolerance = 2 * GOLDEN * float(jnp.abs(upstream).max())
+                np.testing.assert_allclose(grad, pull_back(upstream)[0], rtol=0, atol=tolerance)
+                x, i, g = (np.asarray(a, float) for a in (logits, index, upstream))
+                k = shape[-1]
+                exact = formula(x.reshape(-1, k), i.astype(int).reshape(-1), g.reshape(-1, k), tau).reshape(shape)
+                np.testing.assert_allclose(grad, exact, rtol=0, atol=GOLDEN * np.abs(g).max())
+                self.assertGreater(np.abs(exact).max(), 1e-2)
+
+    def test_gradient_through_probs(self):
+        logits, table = (jax.random.normal(jax.random.key(n), (5, 7)) for n in (1, 2))
+        index = jnp.arange(5)
+        grad = jax.grad(lambda x: (reinmax(x, 1.0, index=index)[1] * table).sum())(logits)
+        expected = jax.grad(lambda x: (jax.nn.softmax(x) * table).sum())(logits)
+        np.testing.assert_allclose(grad, expected, rtol=0, atol=GOLDEN * float(jnp.abs(table).max()))
+
+    def test_transformations(self):
+        logits = jax.random.normal(jax.random.key(3), (4, 6, 3))
+        keys = jax.random.split(jax.random.key(4), 4)
+
+        def loss(x, key, tau):
+            sample, probs = reinmax(x, tau, key=key)
+            return ((sample - 0.45) ** 2 * probs).sum()
+
+        one_by_one = [jax.grad(loss)(x, key, 1.2) for x, key in zip(logits, keys)]
+        together = jax.jit(jax.vmap(jax.grad(loss), in_axes=(0, 0, None)))(logits, keys, 1.2)
+        # The same draws; XLA fuses the rest in another order.
+        np.testing.assert_allclose(together, jnp.stack(one_by_one), rtol=0, atol=GOLDEN)
+
+    def test_draws_follow_the_key(self):
+        logits = jnp.zeros((1000, 4))
+        first, again, other = (reinmax(logits, 1.0, key=jax.random.key(n))[0] for n in (5, 5, 6))
+        np.testing.assert_array_equal(first, again)
+        self.assertFalse((first == other).all())
+        # 4.5 standard deviations of a share of one quarter are 0.062.
+        np.testing.assert_allclose(first.mean(0), 0.25, atol=0.062)
+
+    def test_it_trains(self):
+        @jax.jit
+        def step(logits, key):
+            return logits - 20 * jax.grad(lambda x: ((reinmax(x, 1.1, key=key)[0][:, 0] - 0.45) ** 2).mean())(logits)
+
+        logits = jnp.zeros((16, 2))
+        for key in jax.random.split(jax.random.key(0), 200):
+            logits = step(logits, key)
+        # Category 1, z = 0, is the nearer to 0.45.
+        self.assertGreater((logits[:, 1] - logits[:, 0]).mean(), 1)
+
+    def test_errors(self):
+        for wrong in [{}, {"key": jax.random.key(0), "index": jnp.zeros(2, int)}]:
+            with self.assertRaisesRegex(TypeError, "either a key or the categories"):
+                reinmax(jnp.zeros((2, 3)), 1.0, **wrong)
+        with self.assertRaisesRegex(TypeError, "float32"):
+            reinmax(jnp.zeros((2, 3), jnp.float16), 1.0, index=jnp.zeros(2, int))
+
+
+if __name__ == "__main__":
+    unittest.main()
