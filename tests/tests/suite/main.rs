@@ -2,6 +2,7 @@
 
 mod corners;
 mod exhaustive;
+mod family;
 mod fuzz_corpus;
 mod golden;
 mod gradients;
