@@ -39,6 +39,8 @@ pub fn assert_close(a: &[f32], b: &[f64], tolerance: f64, what: &str) {
 /// The documentation's programs, compiled and run.
 #[cfg(doctest)]
 mod documents {
+    #[doc = include_str!("../../docs/adding-an-estimator.md")]
+    mod adding_an_estimator {}
     #[doc = include_str!("../../docs/adding-an-op.md")]
     mod adding_an_op {}
 }

@@ -47,3 +47,7 @@ pub const QUANTILE: f64 = 0.999;
 /// Powers and bias corrections of optimisers against double precision, in units of the last place: half of one is what rounding to
 /// `f32` costs (measured: 0.5000).
 pub const CORRECTION_ULP: f64 = 0.501;
+
+/// What is left of order tau^2 where Gumbel-Rao at tau = 0.02 and 0.04 is extrapolated to its limit: absolute, for upstream
+/// gradients of at most 1.
+pub const LIMIT: f64 = 2e-3;

@@ -2,6 +2,7 @@
 
 mod corners;
 mod exhaustive;
+mod expectations;
 mod family;
 mod fuzz_corpus;
 mod golden;
