@@ -217,7 +217,7 @@ impl Lanes for Scalar {
     fn all_positive_finite(self) -> bool {
         is_positive_finite(self.0)
     }
-    // Where this is what the target has, it is a small one.
+    // On targets without SIMD the compiler decides: where several kernels call a function, one copy of it is linked.
     #[cfg_attr(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"), inline(always))]
     fn apply<F: Function<1>>(self, f: F) -> Self {
         f.call([self])

@@ -6,7 +6,7 @@
 //! serves rows of all lengths ([`Serial`]).
 
 use super::lanes::{Lanes, Sums};
-use super::serial::{Serial, sum_of_products};
+use super::serial::{one_by_one, sum_of_products};
 use super::{LANES, SHORT};
 
 /// Runs a block with k as a constant where that is worth its code: transpositions become shuffles.
@@ -248,7 +248,7 @@ pub fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
     out: &mut [f32],
 ) -> Result<(), usize> {
     if L::N == 1 {
-        in_place::<L, Serial, B, IN>(body, k, inputs, out)
+        one_by_one::<L, B, IN>(body, k, inputs, out)
     } else if k > SHORT {
         in_place::<L, Along, B, IN>(body, k, inputs, out)
     } else {
@@ -263,12 +263,9 @@ fn in_place<L: Lanes, D: Direction<L>, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    let mut inputs = inputs;
+    let mut inputs = inputs.map(|x| rows(x, k));
     for (row, out) in rows_mut(out, k).enumerate() {
-        let mut group: [&[f32]; IN] = [&[]; IN];
-        for (group, rest) in group.iter_mut().zip(&mut inputs) {
-            (*group, *rest) = rest.split_at_checked(k).unwrap_or((rest, &[]));
-        }
+        let group = inputs.each_mut().map(|x| x.next().unwrap_or(&[]));
         if !body.group::<L, D>(group, out) {
             return Err(row);
         }

@@ -4,7 +4,7 @@
 //! lane the two differ in the order of sums alone, which a row's length decides as it runs.
 
 use super::lanes::{Lanes, Sums};
-use super::rows::Direction;
+use super::rows::{Direction, RowBody, rows_mut};
 use super::{LANES, SHORT};
 
 /// The elements of one row, one after the other, whatever its length.
@@ -59,6 +59,26 @@ impl<L: Lanes> Direction<L> for Serial {
         // In a short row a sum that begins with 0 finds the element: -0 becomes 0.
         L::splat(x + if row.len() > SHORT { -0.0 } else { 0.0 })
     }
+}
+
+/// [`super::rows::for_rows`] with one lane.
+#[inline(always)]
+pub(super) fn one_by_one<L: Lanes, B: RowBody<IN>, const IN: usize>(
+    body: &mut B,
+    k: usize,
+    mut inputs: [&[f32]; IN],
+    out: &mut [f32],
+) -> Result<(), usize> {
+    for (row, out) in rows_mut(out, k).enumerate() {
+        let mut group: [&[f32]; IN] = [&[]; IN];
+        for (group, rest) in group.iter_mut().zip(&mut inputs) {
+            (*group, *rest) = rest.split_at_checked(k).unwrap_or((rest, &[]));
+        }
+        if !body.group::<L, Serial>(group, out) {
+            return Err(row);
+        }
+    }
+    Ok(())
 }
 
 /// The sum of a[j] * b[j], where `b` ends that of a[j], in the order that the length of `a` asks for. All dot products and

@@ -2,10 +2,4 @@
 #![no_std]
 #![no_main]
 
-use reinmax_core::{Estimator, GradientInputs, Portable, ReinMax, Result};
-
-size::program! {
-    (tau: f32, inputs: &GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
-        ReinMax { tau }.backward(&Portable, *inputs, grad)
-    }
-}
+size::backward!(|tau: f32| reinmax_core::ReinMax { tau });

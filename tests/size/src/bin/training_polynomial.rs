@@ -1,4 +1,5 @@
-//! The whole polynomial task: parameters, softmax, draws, ReinMax at temperature 1, powers, mean, backward, Adam.
+//! The whole polynomial task: parameters, softmax, draws, ReinMax at temperature 1, squares, mean, backward, Adam.
+//! What a firmware knows beforehand it says: a temperature of 1, few categories, the power.
 #![no_std]
 #![no_main]
 
