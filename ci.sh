@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every check of the project as a verb: `./ci.sh fmt clippy test docs bare` runs those five in turn; `./ci.sh help` lists all.
 set -euo pipefail
+shopt -s inherit_errexit # a build that fails must not leave an older program to be run
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 verb_help() { # this list
@@ -84,7 +85,8 @@ verb_wasm() { # WebAssembly with and without SIMD gives the host's bits, in node
         command -v node >/dev/null || apt-get install -y -qq --no-install-recommends nodejs
     fi
     for simd in "" -Ctarget-feature=+simd128; do
-        program=$(bare_program wasm32-unknown-unknown "$simd") && node examples/wasm/vector.mjs "$program"
+        program=$(bare_program wasm32-unknown-unknown "$simd")
+        node examples/wasm/vector.mjs "$program"
         library=$(bare_library wasm32-unknown-unknown cdylib "$simd")
         node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
         echo "wasm32${simd:+ with simd128}: the bits of the host" >&2
@@ -207,16 +209,48 @@ weigh() {
     library=$(bare_library thumbv7em-none-eabihf staticlib)
     make -s -C examples/cortex-m-c LIB="$(realpath "$library")" OUT="$PWD/target/bare/cortex-m-c"
     arm-none-eabi-size "$PWD/target/bare/cortex-m-c/firmware.elf" | awk 'NR == 2 { print "flash:firmware_in_c", $1 + $2 }'
-    for name in polynomial autoencoder; do
+    for name in polynomial autoencoder estimators; do
         (
             bare_toolchain thumbv7em-none-eabihf
             cd examples/cortex-m
             "$BARE_CARGO" run --quiet --release --bin "$name" "${BARE_FLAGS[@]}"
-        ) | sed -nE "s/^ *([0-9]+) bytes of memory, ([0-9]+) bytes of stack/ram:$name \\1\nstack:$name \\2/p"
+        ) | sed -nE "s/^ *([0-9]+) bytes of memory, ([0-9]+) bytes of stack/ram:$name \\1\nstack:$name \\2/p
+            s/^([a-z_]+): ([0-9]+) bytes of stack/stack:\\1 \\2/p"
     done
 }
 
-verb_weigh() { # writes the tables of docs/size.md anew
+# The table of README.md, from those of docs/size.md.
+size_summary() {
+    awk '
+        /^## / { kind = tolower($2) }
+        /^\| [a-z0-9_]+ \| [0-9]+ \|$/ { bytes[kind, $2, ++seen[kind, $2]] = $4; if (kind == "flash") names[++count] = $2 }
+        function cell(kind, name, n) { return (kind, name, n) in bytes ? bytes[kind, name, n] : "–" }
+        function row(what, program, firmware, n) {
+            print "| " what " | " cell("flash", program, 1) " | " cell("ram", firmware, n) " | " cell("stack", firmware, n) " |"
+        }
+        END {
+            print "| bytes on a Cortex-M4 | flash | RAM | stack |\n|---|---:|---:|---:|"
+            row("training: polynomial task, 32 variables", "training_polynomial", "polynomial", 1)
+            row("training: polynomial task, 128 variables", "training_polynomial", "polynomial", 2)
+            row("training: autoencoder, 816 parameters", "training_autoencoder", "autoencoder", 1)
+            for (i = 1; i <= count; i++) {
+                if (sub(/^(backward|gradient)_/, "&", names[i])) {
+                    what = names[i]
+                    sub(/^(backward|gradient)_/, "", what)
+                    row("gradient alone: `" what "`", names[i], names[i], 1)
+                }
+            }
+        }' docs/size.md
+}
+
+# README.md, with that table between its marks.
+readme_with_sizes() {
+    sed '/^<!-- sizes:/q' README.md
+    size_summary
+    sed -n '/^<!-- end of sizes -->/,$p' README.md
+}
+
+verb_weigh() { # writes the tables of docs/size.md and README.md anew
     need_emulators
     local lines table kind
     lines=$(weigh)
@@ -230,10 +264,13 @@ verb_weigh() { # writes the tables of docs/size.md anew
         done
     )
     echo "$table" >docs/size.md
+    table=$(readme_with_sizes)
+    echo "$table" >README.md
 }
 
-verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.md
+verb_size() { # flash, RAM and stack on a Cortex-M4 are within 3 % of docs/size.md, of which README.md has an excerpt
     need_emulators
+    readme_with_sizes | diff -u README.md - || { echo "README.md is not what docs/size.md says: ./ci.sh weigh" >&2; return 1; }
     weigh | awk '
         FNR == NR { if (/^## /) kind = tolower($2); if (/^\| [a-z0-9_]+ \| [0-9]+ \|$/) want[kind ":" $2, ++seen[kind ":" $2]] = $4; next }
         {
@@ -258,12 +295,15 @@ verb_embedded() { # every bare target builds; those with an emulator give the ho
         bare_library "$target" staticlib
     done
     for target in riscv32imac-unknown-none-elf riscv32imafc-unknown-none-elf; do
-        program=$(bare_program "$target") && qemu-riscv32 "$program"
+        program=$(bare_program "$target")
+        qemu-riscv32 "$program"
         echo "$target: the bits of the host" >&2
     done
-    program=$(bare_program aarch64-unknown-none) && qemu-aarch64 "$program"
+    program=$(bare_program aarch64-unknown-none)
+    qemu-aarch64 "$program"
     echo "aarch64-unknown-none with NEON: the bits of the host" >&2
-    program=$(bare_program x86_64-unknown-linux-gnu) && "$program"
+    program=$(bare_program x86_64-unknown-linux-gnu)
+    "$program"
     echo "x86_64 without a library: the bits of the host" >&2
     for target in thumbv7em-none-eabihf thumbv8m.main-none-eabihf; do
         for program in vector polynomial autoencoder; do

@@ -44,8 +44,20 @@ pub fn stack_below(caller: usize) -> usize {
     caller.saturating_sub(address.addr())
 }
 
-/// Runs `f`; returns what it returns and the bytes of stack below this call. The first such call of a program sees only its
-/// own; a later one sees the deepest of all.
+/// Paints the stack below the caller anew, but for the last 64 bytes, in which this function may stand.
+#[inline(never)]
+pub fn repaint() {
+    let top = cortex_m::register::msp::read() as usize - 64;
+    let mut address = (&raw const _stack_end).cast_mut();
+    while address.addr() < top {
+        // SAFETY: aligned words of the program's own memory, below everything that lives.
+        unsafe { address.write_volatile(STACK_PAINT_VALUE) };
+        address = address.wrapping_add(1);
+    }
+}
+
+/// Runs `f`; returns what it returns and the bytes of stack below this call. The first such call of a program, and each after
+/// [`repaint`], sees only its own; another one sees the deepest so far.
 #[inline(always)]
 pub fn with_stack_depth<T>(f: impl FnOnce() -> T) -> (T, usize) {
     let top = cortex_m::register::msp::read() as usize;

@@ -1,6 +1,6 @@
 //! Prints a task's results on this machine, as the eight hexadecimal digits of each float's bits.
 
-use reinmax_core::{Estimator, Portable, ReinMax, Result, StraightThrough, Tape, TapeMem};
+use reinmax_core::{Draws, Estimator, Portable, ReinMax, Result, StraightThrough, Tape, TapeMem};
 use reinmax_example_tasks::{polynomial, vae, vector};
 
 fn polynomial<const L: usize, const FLOATS: usize, const STATE: usize>(mut report: impl FnMut(f32)) -> Result<()> {
@@ -15,7 +15,9 @@ fn curve(arguments: &[String], report: impl FnMut(f32)) -> Result<()> {
         const FLOATS: usize = polynomial::floats(128);
         let mut memory = TapeMem::<{ polynomial::NODES }, FLOATS, FLOATS, 128>::new();
         let (mut tape, mut state) = (Tape::new(memory.slabs()), [0.0; polynomial::state(128)]);
-        let mut run = polynomial::Run::record(&mut tape, 128, estimator, power, &mut state)?;
+        let mut run = polynomial::Run::record(&mut tape, 128, power, &mut state, |tape, logits, probs| {
+            tape.sample_column(estimator, logits, probs, 1, 0, Draws::Stream)
+        })?;
         (0..steps).try_for_each(|_| run.step(&mut tape, &mut state).map(&mut report))
     }
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(f32::NAN);

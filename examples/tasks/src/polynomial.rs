@@ -5,7 +5,7 @@
 //! the C interface, operation by operation.
 
 use reinmax_core::optim::{Adam, Optimizer};
-use reinmax_core::{Backend, Draws, Estimator, Mark, Result, Shape, Stream, Tape, UntemperedReinMax, Var};
+use reinmax_core::{Backend, Draws, Mark, Result, Shape, Stream, Tape, UntemperedReinMax, Var};
 
 /// What the variables are to come near to.
 pub const CENTRE: f32 = 0.45;
@@ -35,19 +35,19 @@ pub struct Run {
 }
 
 impl Run {
-    /// Records the loss with |x|^`power` and the estimator's gradient. Draws come from sequence 1 of seed 7, parameters begin with
-    /// sequence 0. `state` is the optimiser's, [`state`] floats.
+    /// Records the loss with |x|^`power`. `sample` records column 0 of one draw for each row, from logits and probabilities, with
+    /// the estimator of its choice. Draws come from sequence 1 of seed 7, parameters begin with sequence 0. `state` is the
+    /// optimiser's, [`state`] floats.
     ///
     /// # Errors
     /// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small, and
     /// [`reinmax_core::Error::Value`] for a power or a configuration that the estimator refuses.
-    #[inline]
-    pub fn record<B: Backend, E: Estimator>(
-        tape: &mut Tape<'_, B>,
+    pub fn record<'m, B: Backend>(
+        tape: &mut Tape<'m, B>,
         latents: u32,
-        estimator: E,
         power: f32,
         state: &mut [f32],
+        sample: impl FnOnce(&mut Tape<'m, B>, Var, Var) -> Result<Var>,
     ) -> Result<Self> {
         // The state's memory holds the initial logits for a moment: uniform in (-0.01, 0.01).
         let initial = state.get_mut(..2 * latents as usize).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Run {
 
         let start = tape.mark();
         let probs = tape.softmax(logits)?;
-        let x = tape.sample_short_column(estimator, logits, probs, 1, 0, Draws::Stream)?;
+        let x = sample(tape, logits, probs)?;
         let distance = tape.affine(x, 1.0, -CENTRE)?;
         let powers = tape.abs_pow(distance, power)?;
         let mean = tape.mean(powers)?;
@@ -75,7 +75,6 @@ impl Run {
     ///
     /// # Errors
     /// [`reinmax_core::Error::Length`] for another length of `state`, [`reinmax_core::Error::Stale`] for another tape.
-    #[inline]
     pub fn step<B: Backend>(&mut self, tape: &mut Tape<'_, B>, state: &mut [f32]) -> Result<f32> {
         tape.zero_grad()?;
         let mut total = 0.0;
@@ -102,7 +101,9 @@ pub fn train<B: Backend>(
     state: &mut [f32],
     mut report: impl FnMut(f32),
 ) -> Result<()> {
-    let mut run = Run::record(tape, latents, UntemperedReinMax, 2.0, state)?;
+    let mut run = Run::record(tape, latents, 2.0, state, |tape, logits, probs| {
+        tape.sample_short_column(UntemperedReinMax, logits, probs, 1, 0, Draws::Stream)
+    })?;
     for _ in 0..steps {
         report(run.step(tape, state)?);
     }

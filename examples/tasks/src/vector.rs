@@ -3,19 +3,23 @@
 //! exp, ln and square roots (softmax, Gumbel noise, powers, the optimiser), draws from a stream, each estimator's backward pass for
 //! short and long rows and for one draw and many, layers, and steps of Adam.
 
-use reinmax_core::optim::{Adam, Optimizer};
+use reinmax_core::optim::{Adam, Optimizer, RAdam, Sgd};
 use reinmax_core::{
     Backend, Draws, Estimator, GumbelSoftmax, OneLane, Portable, ReinMax, Reinforce, Result, ScoreEstimator,
     ScoreInputs, Shape, StraightThrough, Stream, Tape, TapeMem, categorical,
 };
 
 /// How many numbers there are.
-pub const LEN: usize = 4 * SHORT + 4 * LONG + STEPS + PARAMS + SHORT + LONG + 40 + 1;
+pub const LEN: usize = 4 * SHORT + 4 * LONG + STEPS + PARAMS + SHORT + LONG + 40 + 1 + FORWARD + COLUMNS + 2 * PARAMS;
 
 /// Rows, categories and draws of the short rows, which lie across the lanes, and of the long ones.
 const SHAPES: [(usize, usize, u32); 2] = [(5, 3, 3), (2, 37, 1)];
 const SHORT: usize = 5 * 3;
 const LONG: usize = 2 * 37;
+/// Probabilities, logarithms and draws of each shape.
+const FORWARD: usize = 2 * SHORT + 5 + 2 * LONG + 2;
+/// Five estimators' gradients through one column of each shape.
+const COLUMNS: usize = 5 * (SHORT + LONG);
 const STEPS: usize = 6;
 const PARAMS: usize = (4 + 1) * 3 + (3 + 1) * 2;
 
@@ -45,7 +49,9 @@ pub fn fill(report: &mut dyn FnMut(f32)) -> Result<()> {
         at += 1;
     })?;
     report(differences);
-    Ok(())
+    forward(&Portable, report)?;
+    columns(&Portable, report)?;
+    optimizers(report)
 }
 
 /// Logits from a stream, spread over +-4.
@@ -59,12 +65,21 @@ fn logits(out: &mut [f32]) {
 /// The gradient that reaches the logits through each estimator.
 fn estimators<B: Backend + Copy>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
     for (rows, k, draws) in SHAPES {
-        gradient(backend, ReinMax { tau: 1.0 }, rows, k, draws, report)?;
-        gradient(backend, ReinMax { tau: 1.3 }, rows, k, draws, report)?;
-        gradient(backend, StraightThrough { tau: 1.5 }, rows, k, draws, report)?;
-        gradient(backend, GumbelSoftmax { tau: 0.7 }, rows, k, draws, report)?;
+        gradient(backend, ReinMax { tau: 1.0 }, rows, k, Take::Draws(draws), report)?;
+        gradient(backend, ReinMax { tau: 1.3 }, rows, k, Take::Draws(draws), report)?;
+        gradient(backend, StraightThrough { tau: 1.5 }, rows, k, Take::Draws(draws), report)?;
+        gradient(backend, GumbelSoftmax { tau: 0.7 }, rows, k, Take::Draws(draws), report)?;
     }
     Ok(())
+}
+
+/// What the loss reads of the samples.
+#[derive(Clone, Copy)]
+enum Take {
+    /// All one-hot rows, of so many draws for each row of logits.
+    Draws(u32),
+    /// Column 1 of one draw.
+    Column,
 }
 
 fn gradient<B: Backend + Copy, E: Estimator>(
@@ -72,10 +87,10 @@ fn gradient<B: Backend + Copy, E: Estimator>(
     estimator: E,
     rows: usize,
     k: usize,
-    draws: u32,
+    take: Take,
     report: &mut dyn FnMut(f32),
 ) -> Result<()> {
-    let mut memory = TapeMem::<6, 420, 420, 120, B>::new();
+    let mut memory = TapeMem::<8, 420, 420, 120, B>::new();
     let mut tape = Tape::with_backend(memory.slabs(), *backend);
     tape.seed(5, 9);
     let mut initial = [0.0; LONG];
@@ -83,8 +98,11 @@ fn gradient<B: Backend + Copy, E: Estimator>(
     let initial = initial.get(..rows * k).unwrap_or(&[]);
     let logits = tape.param(Shape::new(rows as u32, k as u32), initial)?;
     let probs = tape.softmax(logits)?;
-    let one_hot = tape.sample_many(estimator, logits, probs, draws, Draws::Stream)?;
-    let x = tape.affine(one_hot, 1.7, -0.45)?;
+    let x = match take {
+        Take::Draws(draws) => tape.sample_many(estimator, logits, probs, draws, Draws::Stream)?,
+        Take::Column => tape.sample_column(estimator, logits, probs, 1, 1, Draws::Stream)?,
+    };
+    let x = tape.affine(x, 1.7, -0.45)?;
     let powers = tape.abs_pow(x, 2.3)?;
     let loss = tape.mean(powers)?;
     tape.backward(loss)?;
@@ -112,6 +130,56 @@ fn flat<B: Backend>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
             report(*grad);
         }
     }
+    Ok(())
+}
+
+/// softmax, log-softmax and draws themselves.
+fn forward<B: Backend>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
+    for (rows, k, _) in SHAPES {
+        let (mut x, mut out, mut index) = ([0.0; LONG], [0.0; LONG], [0; 5]);
+        logits(&mut x);
+        let n = rows * k;
+        let (x, out) = (x.get(..n).unwrap_or(&[]), out.get_mut(..n).unwrap_or_default());
+        let index = index.get_mut(..rows).unwrap_or_default();
+        categorical::log_softmax(backend, x, k, out)?;
+        out.iter().for_each(|x| report(*x));
+        categorical::softmax(backend, x, k, 1.0, out)?;
+        out.iter().for_each(|x| report(*x));
+        categorical::draw(backend, out, k, 1, categorical::Noise::stream(&Stream::new(4, 6), 3), index)?;
+        index.iter().for_each(|i| report(*i as f32));
+    }
+    Ok(())
+}
+
+/// The gradient that reaches the logits through one column of the samples, for which estimators have paths of their own.
+fn columns<B: Backend + Copy>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
+    for (rows, k, _) in SHAPES {
+        gradient(backend, ReinMax { tau: 1.0 }, rows, k, Take::Column, report)?;
+        gradient(backend, ReinMax { tau: 1.3 }, rows, k, Take::Column, report)?;
+        gradient(backend, StraightThrough { tau: 1.0 }, rows, k, Take::Column, report)?;
+        gradient(backend, StraightThrough { tau: 1.5 }, rows, k, Take::Column, report)?;
+        gradient(backend, GumbelSoftmax { tau: 0.7 }, rows, k, Take::Column, report)?;
+    }
+    Ok(())
+}
+
+/// What the other optimisers make of a gradient.
+fn optimizers(report: &mut dyn FnMut(f32)) -> Result<()> {
+    let (mut grads, mut state) = ([0.0; PARAMS], [0.0; 2 * PARAMS]);
+    logits(&mut grads);
+    let sgd = Sgd { momentum: 0.9, ..Sgd::new(0.1) };
+    let mut params = [0.5; PARAMS];
+    for step in 1..=8 {
+        sgd.step(step, &mut params, &grads, state.get_mut(..PARAMS).unwrap_or_default())?;
+    }
+    params.iter().for_each(|x| report(*x));
+    state.fill(0.0);
+    let mut params = [0.5; PARAMS];
+    // Its steps have two forms, the second from step 6 on.
+    for step in 1..=8 {
+        RAdam::new(0.05).step(step, &mut params, &grads, &mut state)?;
+    }
+    params.iter().for_each(|x| report(*x));
     Ok(())
 }
 

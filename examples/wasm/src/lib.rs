@@ -6,7 +6,7 @@
 use core::cell::UnsafeCell;
 
 use reinmax_core::tape::Suspended;
-use reinmax_core::{Portable, ReinMax, StraightThrough, Tape, TapeMem};
+use reinmax_core::{Draws, Portable, ReinMax, StraightThrough, Tape, TapeMem};
 use reinmax_example_tasks::polynomial::{NODES, Run, floats, state};
 
 const LATENTS: usize = 128;
@@ -43,8 +43,12 @@ pub extern "C" fn start(estimator: u32, tau: f32, power: f32) -> u32 {
     *run = None;
     let mut tape = Tape::new(memory.slabs());
     let recorded = match estimator {
-        0 => Run::record(&mut tape, LATENTS as u32, ReinMax { tau }, power, adam),
-        1 => Run::record(&mut tape, LATENTS as u32, StraightThrough { tau }, power, adam),
+        0 => Run::record(&mut tape, LATENTS as u32, power, adam, |tape, logits, probs| {
+            tape.sample_column(ReinMax { tau }, logits, probs, 1, 0, Draws::Stream)
+        }),
+        1 => Run::record(&mut tape, LATENTS as u32, power, adam, |tape, logits, probs| {
+            tape.sample_column(StraightThrough { tau }, logits, probs, 1, 0, Draws::Stream)
+        }),
         _ => return 255,
     };
     match recorded {
