@@ -3,14 +3,17 @@
 //! exp, ln and square roots (softmax, Gumbel noise, powers, the optimiser), draws from a stream, each estimator's backward pass for
 //! short and long rows and for one draw and many, layers, and steps of Adam.
 
+use reinmax_core::estimator::draw_antithetic;
 use reinmax_core::optim::{Adam, Optimizer, RAdam, Sgd};
 use reinmax_core::{
-    Backend, Draws, Estimator, GumbelSoftmax, OneLane, Portable, ReinMax, Reinforce, Result, ScoreEstimator,
-    ScoreInputs, Shape, StraightThrough, Stream, Tape, TapeMem, categorical,
+    Arm, Backend, Darn, DecoupledGumbel, DecoupledSt, DisArm, Draws, Estimator, Gap, GappedSt, GumbelRao,
+    GumbelSoftmax, Mve, OneLane, Portable, ReinMax, ReinMaxRao, Reinforce, Result, Rloo, ScoreEstimator, ScoreInputs,
+    Shape, StraightThrough, Stream, Tape, TapeMem, categorical,
 };
 
 /// How many numbers there are.
-pub const LEN: usize = 4 * SHORT + 4 * LONG + STEPS + PARAMS + SHORT + LONG + 40 + 1 + FORWARD + COLUMNS + 2 * PARAMS;
+pub const LEN: usize =
+    4 * SHORT + 4 * LONG + STEPS + PARAMS + SHORT + LONG + 40 + 1 + FORWARD + COLUMNS + 2 * PARAMS + FAMILY;
 
 /// Rows, categories and draws of the short rows, which lie across the lanes, and of the long ones.
 const SHAPES: [(usize, usize, u32); 2] = [(5, 3, 3), (2, 37, 1)];
@@ -20,6 +23,8 @@ const LONG: usize = 2 * 37;
 const FORWARD: usize = 2 * SHORT + 5 + 2 * LONG + 2;
 /// Five estimators' gradients through one column of each shape.
 const COLUMNS: usize = 5 * (SHORT + LONG);
+/// Eight more estimators with short rows, seven with long ones (minimum variance has a limit), and three that take losses.
+const FAMILY: usize = 8 * SHORT + 7 * LONG + 3 * 4;
 const STEPS: usize = 6;
 const PARAMS: usize = (4 + 1) * 3 + (3 + 1) * 2;
 
@@ -51,7 +56,9 @@ pub fn fill(report: &mut dyn FnMut(f32)) -> Result<()> {
     report(differences);
     forward(&Portable, report)?;
     columns(&Portable, report)?;
-    optimizers(report)
+    optimizers(report)?;
+    family(&Portable, report)?;
+    scores(&Portable, report)
 }
 
 /// Logits from a stream, spread over +-4.
@@ -69,6 +76,41 @@ fn estimators<B: Backend + Copy>(backend: &B, report: &mut dyn FnMut(f32)) -> Re
         gradient(backend, ReinMax { tau: 1.3 }, rows, k, Take::Draws(draws), report)?;
         gradient(backend, StraightThrough { tau: 1.5 }, rows, k, Take::Draws(draws), report)?;
         gradient(backend, GumbelSoftmax { tau: 0.7 }, rows, k, Take::Draws(draws), report)?;
+    }
+    Ok(())
+}
+
+/// The gradients of the other estimators.
+fn family<B: Backend + Copy>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
+    for (rows, k, draws) in SHAPES {
+        let draws = Take::Draws(draws);
+        let decoupled = DecoupledGumbel { tau_forward: 0.5, tau_backward: 0.9 };
+        gradient(backend, decoupled, rows, k, draws, report)?;
+        gradient(backend, DecoupledSt { tau_forward: 0.5, tau_backward: 0.9 }, rows, k, draws, report)?;
+        gradient(backend, GappedSt { tau: 0.8, gap: Gap::Constant(1.0) }, rows, k, draws, report)?;
+        gradient(backend, GappedSt { tau: 0.8, gap: Gap::Adaptive }, rows, k, draws, report)?;
+        gradient(backend, GumbelRao { tau: 0.7, draws: 3 }, rows, k, draws, report)?;
+        gradient(backend, ReinMaxRao { tau: 0.7, draws: 3 }, rows, k, draws, report)?;
+        gradient(backend, Darn, rows, k, draws, report)?;
+        if k <= reinmax_core::estimator::MAX_MVE_CATEGORIES {
+            gradient(backend, Mve, rows, k, draws, report)?;
+        }
+    }
+    Ok(())
+}
+
+/// Gradients from losses alone: two binary variables, two pairs of draws.
+fn scores<B: Backend>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
+    let (probs, losses, uniforms) = ([0.3, 0.7, 0.55, 0.45], [0.9, -0.2, 1.7, 0.4], [0.1, 0.8, 0.6, 0.35]);
+    let (mut index, mut grads) = ([0; 8], [[0.0; 4]; 3]);
+    draw_antithetic(&probs, 2, &uniforms, &mut index)?;
+    let inputs = ScoreInputs { probs: &probs, index: &index, losses: &losses, k: 2, draws: 4 };
+    let [rloo, arm, disarm] = &mut grads;
+    Rloo.gradient(backend, inputs, rloo)?;
+    Arm { uniforms: &uniforms }.gradient(backend, inputs, arm)?;
+    DisArm.gradient(backend, inputs, disarm)?;
+    for grad in grads.as_flattened() {
+        report(*grad);
     }
     Ok(())
 }

@@ -7,8 +7,9 @@
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use reinmax_core::{
-    Estimator, GradientInputs, GumbelSoftmax, Portable, ReinMax, Reinforce, Result, ScoreEstimator, ScoreInputs,
-    StraightThrough,
+    Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
+    GumbelSoftmax, Mve, Portable, ReinMax, ReinMaxRao, Reinforce, Result, Rloo, ScoreEstimator, ScoreInputs,
+    StraightThrough, UntemperedReinMax,
 };
 use reinmax_cortex_m::{repaint, stop, with_stack_depth};
 
@@ -48,9 +49,43 @@ fn backward<E: Estimator>(estimator: E, k: usize, index: &[u32], x: &[f32], grad
 fn main() -> ! {
     measure("backward_gumbel_softmax", |k, index, x, grad| backward(GumbelSoftmax { tau: 0.7 }, k, index, x, grad));
     measure("backward_reinmax", |k, index, x, grad| backward(ReinMax { tau: 1.3 }, k, index, x, grad));
+    measure("backward_darn", |k, index, x, grad| backward(Darn, k, index, x, grad));
+    measure("backward_decoupled_gumbel", |k, index, x, grad| {
+        backward(DecoupledGumbel { tau_forward: 0.5, tau_backward: 0.7 }, k, index, x, grad)
+    });
+    measure("backward_decoupled_st", |k, index, x, grad| {
+        backward(DecoupledSt { tau_forward: 1.0, tau_backward: 1.5 }, k, index, x, grad)
+    });
+    measure("backward_gapped_st", |k, index, x, grad| {
+        backward(GappedSt { tau: 0.7, gap: Gap::Constant(1.0) }, k, index, x, grad)
+    });
+    measure("backward_gumbel_rao", |k, index, x, grad| backward(GumbelRao { tau: 0.7, draws: 2 }, k, index, x, grad));
+    measure("backward_reinmax_rao", |k, index, x, grad| backward(ReinMaxRao { tau: 0.7, draws: 2 }, k, index, x, grad));
+    measure("backward_reinmax_tau1", |k, index, x, grad| backward(UntemperedReinMax, k, index, x, grad));
+    // It takes up to 32 categories: 2 rows of 32 in place of 37.
+    measure("backward_mve", |k, index, x, grad| {
+        let (k, len) = (k.min(32), k.min(32) * index.len());
+        backward(Mve, k, index, &x[..len], &mut grad[..len])
+    });
     measure("backward_straight_through", |k, index, x, grad| backward(StraightThrough { tau: 1.5 }, k, index, x, grad));
     measure("gradient_reinforce", |k, index, probs, grad| {
         Reinforce { baseline: 0.1 }.gradient(&Portable, ScoreInputs { probs, index, losses: &[0.3], k, draws: 1 }, grad)
+    });
+    measure("gradient_rloo", |k, index, probs, grad| {
+        let index = &[1; 10][..2 * index.len()];
+        Rloo.gradient(&Portable, ScoreInputs { probs, index, losses: &[0.3, 0.7], k, draws: 2 }, grad)
+    });
+    measure("gradient_disarm", |_, index, probs, grad| {
+        let (n, pairs) = (index.len(), &[0, 1, 1, 0, 0, 0, 1, 1, 0, 1]);
+        let inputs =
+            ScoreInputs { probs: &probs[..2 * n], index: &pairs[..2 * n], losses: &[0.3, 0.7], k: 2, draws: 2 };
+        DisArm.gradient(&Portable, inputs, &mut grad[..2 * n])
+    });
+    measure("gradient_arm", |_, index, probs, grad| {
+        let (n, pairs) = (index.len(), &[0, 1, 1, 0, 0, 0, 1, 1, 0, 1]);
+        let inputs =
+            ScoreInputs { probs: &probs[..2 * n], index: &pairs[..2 * n], losses: &[0.3, 0.7], k: 2, draws: 2 };
+        Arm { uniforms: &[0.25; 5][..n] }.gradient(&Portable, inputs, &mut grad[..2 * n])
     });
     stop(true)
 }

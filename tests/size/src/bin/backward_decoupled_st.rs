@@ -1,0 +1,5 @@
+//! The backward pass of decoupled Straight-Through, with any number of draws.
+#![no_std]
+#![no_main]
+
+size::backward!(|tau_forward: f32, tau_backward: f32| reinmax_core::DecoupledSt { tau_forward, tau_backward });

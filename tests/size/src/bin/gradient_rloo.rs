@@ -1,0 +1,11 @@
+//! The gradient of RLOO.
+#![no_std]
+#![no_main]
+
+use reinmax_core::{Portable, Result, ScoreEstimator, ScoreInputs};
+
+size::program! {
+    ( inputs: &ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
+        reinmax_core::Rloo.gradient(&Portable, *inputs, grad)
+    }
+}
