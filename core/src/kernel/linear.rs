@@ -1,7 +1,7 @@
 //! Matrix products: one contraction for all of them, forward and backward.
 //!
-//! Two bodies: with rows of `b` in hand the lanes lie across its columns ([`columns`]), with a transposed `b` along the
-//! terms of a sum ([`dots`]). Either keeps a tile of the output in registers, so that each number that is loaded is used
+//! Two bodies: with rows of `b` in hand the lanes lie across its columns (`columns`), with a transposed `b` along the
+//! terms of a sum (`dots`). Either keeps a tile of the output in registers, so that each number that is loaded is used
 //! several times; how large a tile is says [`Lanes::REGISTERS`]. The order of a sum does not depend on it.
 
 mod columns;

@@ -3,7 +3,7 @@
 //! The index is the smallest j whose prefix sum exceeds u * total, in category order. prefix(j) is the sum of the
 //! whole blocks of 16 before j, each folded 8, 4, 2, 1 and added in order, plus the running sum inside j's block;
 //! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability. Rows of more
-//! than one block are in [`super::sample_long`].
+//! than one block are in `sample_long`.
 
 use super::lanes::{Lanes, fold_in_one_place};
 use super::rows::{self, Tile, row_count, with_known_k};
