@@ -1,4 +1,5 @@
-//! Where memory lies on the two boards. As little of it as a small microcontroller has: what does not fit does not link.
+//! Where memory lies on the two boards. As little of it as a small microcontroller has: what does not fit does not link
+//! (128 KiB of flash are for `vector`, which holds every estimator and all results; the tasks take a quarter).
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -10,7 +11,7 @@ fn main() {
     } else {
         ("0x00000000", "0x20000000") // mps2-an386
     };
-    let memory = format!("MEMORY {{ FLASH : ORIGIN = {flash}, LENGTH = 64K  RAM : ORIGIN = {ram}, LENGTH = 32K }}\n");
+    let memory = format!("MEMORY {{ FLASH : ORIGIN = {flash}, LENGTH = 128K  RAM : ORIGIN = {ram}, LENGTH = 32K }}\n");
     fs::write(out.join("memory.x"), memory).expect("the output directory can be written to");
     println!("cargo:rustc-link-search={}", out.display());
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
