@@ -215,7 +215,7 @@ weigh() {
             cd examples/cortex-m
             "$BARE_CARGO" run --quiet --release --bin "$name" "${BARE_FLAGS[@]}"
         ) | sed -nE "s/^ *([0-9]+) bytes of memory, ([0-9]+) bytes of stack/ram:$name \\1\nstack:$name \\2/p
-            s/^([a-z_]+): ([0-9]+) bytes of stack/stack:\\1 \\2/p"
+            s/^([a-z0-9_]+): ([0-9]+) bytes of stack/stack:\\1 \\2/p"
     done
 }
 

@@ -29,6 +29,10 @@ macro_rules! program {
 /// A program that is the backward pass of an estimator, with any number of draws: `size::backward!(|tau: f32| ReinMax { tau });`.
 #[macro_export]
 macro_rules! backward {
+    // Two bars without anything between them are one token.
+    (|| $estimator:expr) => {
+        $crate::backward!(| | $estimator);
+    };
     (|$($argument:ident: $type:ty),*| $estimator:expr) => {
         $crate::program! {
             (
