@@ -1,4 +1,4 @@
-"""Measures the tables of docs/performance.md: this project's command line and its peers, in turn, three times over.
+"""Measures the tables of docs/performance.md: this project's command line and its peers, in turn, twice.
 
 usage: python performance.py REINMAX_CLI > tables.md       (from benches/; needs torch and reinmax from PyPI, and cargo)
 
@@ -20,7 +20,7 @@ from reinmax import reinmax
 torch.set_num_threads(1)
 
 CLI = sys.argv[1]
-PASSES = 3
+PASSES = 2
 SHORT = [(8192, 2), (2048, 8), (1638, 10), (512, 32), (128, 128), (16, 1000), (4, 4096)]
 LARGE = [(131_072, 8), (131_072, 128), (16_384, 1000), (256, 4096)]
 LAYERS = [(256, 256, 256), (512, 512, 512), (100, 784, 512), (100, 512, 256), (100, 256, 32), (100, 32, 256), (100, 512, 784)]
