@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use reinmax::Host;
 
 use super::args::{Format, GradientsArgs};
@@ -40,8 +41,11 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     let folder = args.out.as_deref().map(Folder::at).transpose().map_err(Failure::error)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
-    let all = || problems.iter().map(|problem| section(host, problem, &choices, args)).collect::<Result<_, _>>();
-    let report = Report::new(args.seed, pool.install(all).map_err(Failure::error)?);
+    let bar = progress(args.format == Format::Human, problems.len() * choices.len());
+    let all = || problems.iter().map(|problem| section(host, problem, &choices, args, &bar)).collect::<Result<_, _>>();
+    let sections = pool.install(all);
+    bar.finish_and_clear();
+    let report = Report::new(args.seed, sections.map_err(Failure::error)?);
     finish(args, &report, folder.as_ref()).map_err(Failure::error)
 }
 
@@ -70,7 +74,23 @@ fn suits(choice: &Choice, problems: &[Problem]) -> Result<(), String> {
     problems.iter().try_for_each(check)
 }
 
-fn section(host: Host, problem: &Problem, choices: &[Choice], args: &GradientsArgs) -> Result<Section, String> {
+/// A bar with the time left, a step for each estimator on each problem; a machine that reads gets none.
+fn progress(shown: bool, steps: usize) -> ProgressBar {
+    if !shown {
+        return ProgressBar::hidden();
+    }
+    let template = "{bar:40} {pos}/{len} {msg}, {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(steps as u64).with_style(style)
+}
+
+fn section(
+    host: Host,
+    problem: &Problem,
+    choices: &[Choice],
+    args: &GradientsArgs,
+    bar: &ProgressBar,
+) -> Result<Section, String> {
     let (exact, expected_loss) = exact(problem);
     if !exact.iter().all(|g| g.is_finite()) {
         return Err(format!("{}: the exact gradient is not finite", problem.name));
@@ -80,11 +100,13 @@ fn section(host: Host, problem: &Problem, choices: &[Choice], args: &GradientsAr
     }
     let mut entries = Vec::new();
     for choice in choices {
+        bar.set_message(choice.label());
         let laboratory = Laboratory { host, problem, exact: &exact, draws: args.draws, seed: args.seed };
         let measured = choice.visit(laboratory);
         let named = |error: String| format!("{}: {}: {error}", problem.name, choice.spelled());
         let measured = measured.map_err(|error| named(error.to_string()))?;
         entries.push(Entry::new(*choice, &measured, &exact, args.draws).map_err(named)?);
+        bar.inc(1);
     }
     Ok(Section::new(problem, exact, expected_loss, entries))
 }

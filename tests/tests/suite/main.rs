@@ -4,6 +4,7 @@ mod corners;
 mod exhaustive;
 mod expectations;
 mod family;
+mod family_twins;
 mod fuzz_corpus;
 mod golden;
 mod gradients;
