@@ -10,6 +10,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
@@ -162,7 +163,7 @@ def table(header, rows):
     print()
 
 
-def main():
+def main(folder):
     kernels, peers, steps = {}, {}, {}
     all_shapes = shape_options(SHORT + LARGE)
     for number in range(PASSES):
@@ -177,7 +178,7 @@ def main():
             for name, gradient in (("k = 2", binary_gradient), ("any k", general_gradient)):
                 steps.setdefault((name, power), []).append(torch_polynomial(gradient, power))
             report = cli("run", "polynomial", "--estimator", "reinmax", "--estimator", "st", "--power", str(power), "--seed", "0",
-                         "--threads", "1", "--epochs", "20", "--out", "/tmp/reinmax-performance", "--overwrite")
+                         "--threads", "1", "--epochs", "20", "--out", os.path.join(folder, "run"), "--overwrite")
             for result in report["results"]:
                 steps.setdefault((result["estimator"], power), []).append(result["microseconds_per_step"])
     log("criterion")
@@ -252,4 +253,5 @@ def main():
     table(["shape", "kernel", "memcpy", "kernel's", "ratio"], rows_of_table)
 
 
-main()
+with tempfile.TemporaryDirectory() as folder:
+    main(folder)
