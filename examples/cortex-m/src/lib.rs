@@ -1,6 +1,8 @@
 #![no_std]
-//! What the firmwares share: the end of a run, and how deep the stack went.
+//! What the firmwares share: the end of a run, how deep the stack went, and how long a step took.
 
+use cortex_m::peripheral::SYST;
+use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::STACK_PAINT_VALUE;
 use cortex_m_semihosting::{debug, hprintln};
 use reinmax_example_tasks::expected::Comparison;
@@ -20,6 +22,45 @@ pub fn stop(success: bool) -> ! {
     debug::exit(if success { debug::EXIT_SUCCESS } else { debug::EXIT_FAILURE });
     loop {
         cortex_m::asm::wfi();
+    }
+}
+
+/// Counts the processor's cycles by its system timer. In QEMU with `-icount shift=0` an instruction takes a nanosecond, and so
+/// a cycle of the emulated board's 25 MHz is 40 instructions; without that option the count follows the host's clock.
+pub struct Cycles {
+    last: u32,
+    total: u64,
+    steps: u32,
+}
+
+impl Cycles {
+    /// The highest count of the timer, which runs down and starts there again.
+    const RELOAD: u32 = 0x00ff_ffff;
+
+    /// Starts the timer.
+    pub fn new(mut timer: SYST) -> Self {
+        timer.set_clock_source(SystClkSource::Core);
+        timer.set_reload(Self::RELOAD);
+        timer.clear_current();
+        timer.enable_counter();
+        Cycles { last: SYST::get_current(), total: 0, steps: 0 }
+    }
+
+    /// Counts from now on.
+    pub fn restart(&mut self) {
+        (self.last, self.total, self.steps) = (SYST::get_current(), 0, 0);
+    }
+
+    /// Counts a step, which must be shorter than 2^24 cycles.
+    pub fn step(&mut self) {
+        let now = SYST::get_current();
+        self.total += u64::from(self.last.wrapping_sub(now) & Self::RELOAD);
+        (self.last, self.steps) = (now, self.steps + 1);
+    }
+
+    /// Cycles a step took on average.
+    pub fn per_step(&self) -> u32 {
+        (self.total / u64::from(self.steps.max(1))) as u32
     }
 }
 

@@ -8,7 +8,7 @@ use cortex_m::singleton;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use reinmax_core::{Node, Slabs, Tape};
-use reinmax_cortex_m::{conclude, stop, with_stack_depth};
+use reinmax_cortex_m::{Cycles, conclude, stop, with_stack_depth};
 use reinmax_example_tasks::expected::{Comparison, VAE};
 use reinmax_example_tasks::vae::{self, GRADS, NODES, SAVED, STATE, VALUES};
 
@@ -24,13 +24,21 @@ fn main() -> ! {
     let (Some(nodes), Some(values), Some(grads), Some(saved), Some(state)) = memory else { stop(false) };
     let mut comparison = Comparison::new(&VAE);
     let mut tape = Tape::new(Slabs { nodes, values, grads, saved });
-    let (model, depth) = with_stack_depth(|| vae::train(&mut tape, state, |loss| comparison.push(loss)));
+    let Some(peripherals) = cortex_m::Peripherals::take() else { stop(false) };
+    let mut cycles = Cycles::new(peripherals.SYST);
+    let (model, depth) = with_stack_depth(|| {
+        vae::train(&mut tape, state, |loss| {
+            cycles.step();
+            comparison.push(loss);
+        })
+    });
     let Ok(model) = model else {
         hprintln!("training failed");
         stop(false)
     };
     let bytes = NODES * size_of::<Node>() + (VALUES + GRADS + SAVED + STATE) * 4;
     hprintln!("{} bytes of memory, {} bytes of stack", bytes, depth);
+    hprintln!("{} cycles a step", cycles.per_step());
     let correct = vae::correct_pixels(&tape, &model).unwrap_or(0);
     hprintln!("{} of {} pixels are right", correct, vae::IMAGES * 16);
     if let Ok(pixels) = tape.value(model.pixels) {

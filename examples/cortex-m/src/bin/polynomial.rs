@@ -8,16 +8,23 @@ use cortex_m::singleton;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use reinmax_core::{Node, Slabs, Tape};
-use reinmax_cortex_m::{conclude, stop, with_stack_depth};
+use reinmax_cortex_m::{Cycles, conclude, stop, with_stack_depth};
 use reinmax_example_tasks::expected::{Comparison, POLYNOMIAL_32, POLYNOMIAL_128};
 use reinmax_example_tasks::polynomial::{NODES, STEPS, floats, state, train};
 
 /// Trains and compares; no more than this is measured.
-fn run(slabs: Slabs<'_>, latents: u32, state: &mut [f32], expected: &'static [u32]) -> (Comparison, f32) {
+fn run(
+    slabs: Slabs<'_>,
+    latents: u32,
+    state: &mut [f32],
+    expected: &'static [u32],
+    cycles: &mut Cycles,
+) -> (Comparison, f32) {
     let mut comparison = Comparison::new(expected);
     let mut last = f32::NAN;
     // An error leaves results out, and the comparison sees that.
     let _ = train(&mut Tape::new(slabs), latents, STEPS, state, |loss| {
+        cycles.step();
         comparison.push(loss);
         last = loss;
     });
@@ -34,6 +41,8 @@ fn main() -> ! {
         singleton!(: [f32; state(128)] = [0.0; state(128)]),
     );
     let (Some(nodes), Some(values), Some(grads), Some(saved), Some(adam)) = memory else { stop(false) };
+    let Some(peripherals) = cortex_m::Peripherals::take() else { stop(false) };
+    let mut cycles = Cycles::new(peripherals.SYST);
     for (latents, expected) in [(32, &POLYNOMIAL_32), (128, &POLYNOMIAL_128)] {
         let (floats, state) = (floats(latents), state(latents));
         let slabs = Slabs {
@@ -43,9 +52,12 @@ fn main() -> ! {
             saved: &mut saved[..latents],
         };
         let bytes = NODES * size_of::<Node>() + (2 * floats + latents + state) * 4;
-        let ((comparison, last), depth) = with_stack_depth(|| run(slabs, latents as u32, &mut adam[..state], expected));
+        cycles.restart();
+        let ((comparison, last), depth) =
+            with_stack_depth(|| run(slabs, latents as u32, &mut adam[..state], expected, &mut cycles));
         hprintln!("{} variables: loss {} millionths after {} steps", latents, (last * 1e6) as u32, STEPS);
         hprintln!("  {} bytes of memory, {} bytes of stack", bytes, depth);
+        hprintln!("  {} cycles a step", cycles.per_step());
         if !comparison.holds() || latents == 128 {
             conclude(&comparison);
         }
