@@ -1,20 +1,90 @@
 //! Matrix products for [`crate::Numerics::Fast`]: the `gemm` crate's.
+//!
+//! It packs a right factor whose rows are columns (the weights of `linear`) number by number, from far apart: at 100 x 512 x 784 a
+//! third of its time. Large ones are therefore turned into rows first, sixteen by sixteen in registers.
 
+use std::cell::Cell;
+
+use reinmax_core::kernel::LANES;
+use reinmax_core::kernel::lanes::Lanes;
 use reinmax_core::kernel::linear::{Contraction, Operand};
-use reinmax_core::{Backend, Result};
+use reinmax_core::kernel::rows::{Tile, transpose_in};
+use reinmax_core::{Backend, Kernel, Result};
 
 use crate::Host;
 
 /// Products of fewer multiplications than this stay with the portable kernel, which has less to set up.
 const SMALL: usize = 16 * 16 * 16;
+/// A transposed right factor of at least so many numbers is turned into rows first.
+const TURNED: usize = 1 << 14;
+
+thread_local! {
+    /// The turned factor: as large as the largest that this thread has turned.
+    static ROWS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// `out = a b + bias`, or `out += ..`; see [`Contraction`].
 pub(crate) fn contract(host: &Host, contraction: Contraction<'_>) -> Result<()> {
     contraction.check()?;
-    let Contraction { a, b, bias, rows, inner, cols, add, .. } = contraction;
+    let Contraction { b, rows, inner, cols, .. } = contraction;
     if rows * inner * cols < SMALL {
         return host.run(contraction);
     }
+    if !b.transposed || inner * cols < TURNED {
+        multiply(host, contraction);
+        return Ok(());
+    }
+    // Taken, not borrowed: while the library waits for other threads, this one may begin another product.
+    let mut turned = ROWS.take();
+    turned.resize(turned.len().max(inner * cols), 0.0);
+    let part = &mut turned[..inner * cols];
+    host.run(Turn { columns: b.values, inner, rows: part });
+    multiply(host, Contraction { b: Operand::plain(part), ..contraction });
+    ROWS.set(turned);
+    Ok(())
+}
+
+/// Transposes a matrix whose columns of `inner` numbers lie one after the other.
+struct Turn<'a> {
+    columns: &'a [f32],
+    inner: usize,
+    rows: &'a mut [f32],
+}
+
+impl Kernel for Turn<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let cols = self.columns.len() / self.inner;
+        for (block, columns) in self.columns.chunks(LANES * self.inner).enumerate() {
+            let count = columns.len() / self.inner;
+            for start in (0..self.inner).step_by(LANES) {
+                let out = &mut self.rows[start * cols + block * LANES..];
+                match self.inner - start {
+                    LANES.. if count == LANES => turn_block::<L>(&columns[start..], self.inner, LANES, LANES, out, cols),
+                    width => turn_block::<L>(&columns[start..], self.inner, count, width.min(LANES), out, cols),
+                }
+            }
+        }
+    }
+}
+
+/// The first `width` numbers of `count` columns become numbers of `width` rows. Inlined twice: once with both known.
+#[inline(always)]
+fn turn_block<L: Lanes>(columns: &[f32], inner: usize, count: usize, width: usize, out: &mut [f32], cols: usize) {
+    let (mut block, mut tile): (_, Tile) = ([0.0; LANES * LANES], [[0.0; LANES]; LANES]);
+    for (column, part) in columns.chunks(inner).zip(block.chunks_mut(width)).take(count) {
+        part.copy_from_slice(&column[..width]);
+    }
+    transpose_in::<L>(&block[..count * width], width, &mut tile);
+    for (row, part) in out.chunks_mut(cols).zip(&tile).take(width) {
+        row[..count].copy_from_slice(&part[..count]);
+    }
+}
+
+/// The product by the library; the contraction has been checked.
+fn multiply(host: &Host, contraction: Contraction<'_>) {
+    let Contraction { a, b, bias, rows, inner, cols, add, .. } = contraction;
     let out = contraction.out;
     // The bias goes in first, and the product is added to it.
     if !bias.is_empty() {
@@ -36,7 +106,7 @@ pub(crate) fn contract(host: &Host, contraction: Contraction<'_>) -> Result<()> 
         1 => gemm::Parallelism::None,
         threads => gemm::Parallelism::Rayon(threads),
     };
-    // SAFETY: `check` has compared the lengths of all three with their sizes, strides stay inside them, and `out` is
+    // SAFETY: the lengths of all three have been compared with their sizes, strides stay inside them, and `out` is
     // borrowed mutably, so nothing else aliases it.
     unsafe {
         gemm::gemm(
@@ -61,5 +131,4 @@ pub(crate) fn contract(host: &Host, contraction: Contraction<'_>) -> Result<()> 
             parallelism,
         );
     }
-    Ok(())
 }
