@@ -42,8 +42,6 @@ pub enum Argument {
     Uniforms,
     /// Gumbel noise.
     Gumbel,
-    /// Exponential noise.
-    Exponentials,
     /// The loss of each draw.
     Losses,
     /// The buffer that receives a result.
@@ -78,6 +76,8 @@ pub enum Argument {
     Gap,
     /// The number of categories in a row.
     Categories,
+    /// Exponential noise.
+    Exponentials,
 }
 
 /// An error. The enum may grow; its variants do not change meaning.
