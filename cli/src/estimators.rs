@@ -222,8 +222,7 @@ impl Choice {
 
     /// `NAME:parameter=value,..`: what the command line and the configuration file read.
     pub(crate) fn spelled(self) -> String {
-        let parameters = spelled_parameters(&self.parameters(), ",");
-        if parameters.is_empty() { self.name().to_owned() } else { format!("{}:{parameters}", self.name()) }
+        spelled(self.name(), &self.parameters())
     }
 
     /// The same without temperatures: what the laboratory compares over temperatures.
@@ -322,6 +321,12 @@ impl FromStr for Choice {
         }
         Ok(choice)
     }
+}
+
+/// `NAME:parameter=value,..`.
+pub(crate) fn spelled(name: &str, parameters: &BTreeMap<&str, Value>) -> String {
+    let parameters = spelled_parameters(parameters, ",");
+    if parameters.is_empty() { name.to_owned() } else { format!("{name}:{parameters}") }
 }
 
 /// `parameter=value` one after the other.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::config::{Config, Job};
-use crate::estimators::{Value, spelled_parameters};
+use crate::estimators::{Value, spelled, spelled_parameters};
 use crate::polynomial::Curve;
 
 /// The one object of `--format json`, and of summary.json.
@@ -31,8 +31,7 @@ struct Entry {
 
 impl Entry {
     fn spelled(&self) -> String {
-        let parameters = spelled_parameters(&self.parameters, ",");
-        if parameters.is_empty() { self.estimator.to_owned() } else { format!("{}:{parameters}", self.estimator) }
+        spelled(self.estimator, &self.parameters)
     }
 }
 

@@ -53,7 +53,7 @@ fn run_jobs(
     done: Vec<Option<Curve>>,
     folder: &Folder,
 ) -> Result<Vec<Curve>, Failure> {
-    let progress = progress(args.quiet, jobs.len(), config.epochs);
+    let progress = epochs_progress(args.quiet, jobs.len(), config.epochs);
     let left: Vec<usize> = (0..jobs.len()).filter(|at| done[*at].is_none()).collect();
     progress.inc((jobs.len() - left.len()) as u64 * u64::from(config.epochs));
     let state = Mutex::new((done, Instant::now()));
@@ -132,15 +132,19 @@ pub(crate) fn not_finite(curve: &Curve, run: impl Fn() -> String) -> Result<(), 
     }
 }
 
-/// A bar with the time left.
-pub(crate) fn progress(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
-    if quiet {
+/// A bar with the time left. It draws on stderr, and nothing where that is no terminal or where it is not shown.
+pub(crate) fn progress(shown: bool, steps: u64, template: &str) -> ProgressBar {
+    if !shown {
         return ProgressBar::hidden();
     }
-    // Draws on stderr, and nothing where that is no terminal.
-    let bar = ProgressBar::new(jobs as u64 * u64::from(epochs));
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(steps).with_style(style)
+}
+
+/// The bar of jobs of so many epochs each.
+pub(crate) fn epochs_progress(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
     let template = "{bar:40} {pos}/{len} epochs, {elapsed} (left: {eta})";
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    progress(!quiet, jobs as u64 * u64::from(epochs), template)
 }
 
 /// Summary and pictures of a folder that is done; the summary.

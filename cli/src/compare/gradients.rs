@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use reinmax::Host;
 
 use super::args::{Format, GradientsArgs};
@@ -13,6 +13,7 @@ use super::problem::Problem;
 use super::report::{Entry, Report, Section};
 use crate::estimators::Choice;
 use crate::folder::Folder;
+use crate::run::progress;
 use crate::{Failure, print};
 
 /// Fewer draws have no variance.
@@ -41,7 +42,9 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     let folder = args.out.as_deref().map(Folder::at).transpose().map_err(Failure::error)?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
-    let bar = progress(args.format == Format::Human, problems.len() * choices.len());
+    // A step for each estimator on each problem; a machine that reads gets none.
+    let steps = (problems.len() * choices.len()) as u64;
+    let bar = progress(args.format == Format::Human, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
     let all = || problems.iter().map(|problem| section(host, problem, &choices, args, &bar)).collect::<Result<_, _>>();
     let sections = pool.install(all);
     bar.finish_and_clear();
@@ -72,16 +75,6 @@ fn choices(names: &[String], problems: &[Problem]) -> Result<Vec<Choice>, String
 fn suits(choice: &Choice, problems: &[Problem]) -> Result<(), String> {
     let check = |problem: &Problem| choice.check_categories(problem.k).map_err(|e| format!("{}: {e}", problem.name));
     problems.iter().try_for_each(check)
-}
-
-/// A bar with the time left, a step for each estimator on each problem; a machine that reads gets none.
-fn progress(shown: bool, steps: usize) -> ProgressBar {
-    if !shown {
-        return ProgressBar::hidden();
-    }
-    let template = "{bar:40} {pos}/{len} {msg}, {eta} left";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(steps as u64).with_style(style)
 }
 
 fn section(

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::measure::Measured;
 use super::moments::{cosine, dot};
 use super::problem::Problem;
-use crate::estimators::{Choice, Value, spelled_parameters};
+use crate::estimators::{Choice, Value, spelled, spelled_parameters};
 
 /// Numbers of draws whose mean is looked at.
 const MEANS: [u64; 5] = [1, 10, 100, 1_000, 10_000];
@@ -101,16 +101,14 @@ impl Entry {
     }
 
     /// Name and parameters.
-    fn spelled(&self, separator: &str) -> String {
-        let parameters = spelled_parameters(&self.parameters, separator);
-        let name = self.estimator;
-        if parameters.is_empty() { name.to_owned() } else { format!("{name}:{parameters}") }
+    fn spelled(&self) -> String {
+        spelled(self.estimator, &self.parameters)
     }
 
     /// The cells of a table; `HEADER` names them.
     fn cells(&self) -> Vec<String> {
         let mut cells = vec![
-            self.spelled(","),
+            self.spelled(),
             self.method.to_owned(),
             format!("{:.1e}", self.relative_bias),
             format!("{:.1e}", self.relative_bias_noise),
@@ -209,7 +207,7 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut text = String::new();
         let entries = self.problems.iter().flat_map(|section| &section.results);
-        let names = entries.map(|entry| entry.spelled(",").len()).max().unwrap_or(0).max(HEADER[0].len());
+        let names = entries.map(|entry| entry.spelled().len()).max().unwrap_or(0).max(HEADER[0].len());
         let mut line = |cells: &[String]| {
             for (at, cell) in cells.iter().enumerate() {
                 let width = if at == 0 { names } else { 11 };

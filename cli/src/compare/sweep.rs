@@ -17,7 +17,7 @@ use crate::estimators::Choice;
 use crate::folder::Folder;
 use crate::plot;
 use crate::polynomial::{Curve, train};
-use crate::run::{SAVE_EVERY, STOP, not_finite, progress, write_results};
+use crate::run::{SAVE_EVERY, STOP, epochs_progress, not_finite, write_results};
 use crate::{Failure, print};
 
 /// An estimator at a temperature: a folder below --out, with a run for each seed.
@@ -150,7 +150,7 @@ fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure>
         say(args, &format!("nothing left to do: all {all} runs are done"));
         return Ok(());
     }
-    let bar = progress(args.quiet, left.len(), args.epochs);
+    let bar = epochs_progress(args.quiet, left.len(), args.epochs);
     let one = |(member, job): &(usize, usize)| -> Result<(), String> {
         if STOP.load(Ordering::Relaxed) {
             return Ok(());
