@@ -81,7 +81,7 @@ impl Noise<'static> {
 /// softmax.
 pub fn softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, tau: f32, probs: &mut [f32]) -> Result<()> {
     check_tau(tau)?;
-    check_rows(logits.len(), k)?;
+    check_rows(Argument::Logits, logits.len(), k)?;
     check_len(Argument::Output, probs.len(), logits.len())?;
     backend.run_rows(Softmax { logits, k, scale: 1.0 / tau, out: probs })
 }
@@ -91,7 +91,7 @@ pub fn softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, tau: f32, prob
 /// # Errors
 /// As [`softmax`].
 pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs: &mut [f32]) -> Result<()> {
-    check_rows(logits.len(), k)?;
+    check_rows(Argument::Logits, logits.len(), k)?;
     check_len(Argument::Output, log_probs.len(), logits.len())?;
     backend.run_rows(LogSoftmax { logits, k, out: log_probs })
 }
@@ -111,7 +111,7 @@ pub fn draw<B: Backend>(
     noise: Noise<'_>,
     index: &mut [u32],
 ) -> Result<()> {
-    let rows = check_rows(probs.len(), k)?;
+    let rows = check_rows(Argument::Probs, probs.len(), k)?;
     if draws == 0 {
         return Err(Error::Value { argument: Argument::Repeats, at: 0 });
     }
@@ -154,7 +154,7 @@ pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
 /// # Errors
 /// As [`one_hot`].
 pub fn one_hot_on<B: Backend>(backend: &B, index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
-    check_len(Argument::Index, index.len(), check_rows(out.len(), k)?)?;
+    check_len(Argument::Index, index.len(), check_rows(Argument::Output, out.len(), k)?)?;
     check_indices(index, k)?;
     backend.run_rows(OneHot { index, k, out });
     Ok(())
@@ -166,17 +166,17 @@ pub fn one_hot_on<B: Backend>(backend: &B, index: &[u32], k: usize, out: &mut [f
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::Logits`] for a row with NaN, or with nothing but -inf.
 pub fn argmax(logits: &[f32], k: usize, index: &mut [u32]) -> Result<()> {
-    check_len(Argument::Index, index.len(), check_rows(logits.len(), k)?)?;
+    check_len(Argument::Index, index.len(), check_rows(Argument::Logits, logits.len(), k)?)?;
     for (row, (logits, index)) in crate::kernel::rows::rows(logits, k).zip(index).enumerate() {
         *index = crate::kernel::perturb::argmax(logits).ok_or(Error::Logits { row })?;
     }
     Ok(())
 }
 
-/// The number of rows of a slice of `len` elements.
-pub(crate) fn check_rows(len: usize, k: usize) -> Result<usize> {
+/// The number of rows of `argument`, a slice of `len` elements.
+pub(crate) fn check_rows(argument: Argument, len: usize, k: usize) -> Result<usize> {
     // checked_div and checked_rem keep the division's panic out.
     let rows = len.checked_div(k).ok_or(Error::NoCategories)?;
-    check_len(Argument::Logits, len, rows * k)?;
+    check_len(argument, len, rows * k)?;
     Ok(rows)
 }

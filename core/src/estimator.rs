@@ -201,7 +201,7 @@ impl GradientInputs<'_> {
     /// [`Error::Length`] for the first slice that does not fit, [`Error::Value`] for an index beyond k,
     /// [`Error::NoCategories`] for k = 0.
     pub fn check(&self, saved_per_draw: usize, grad: usize) -> Result<()> {
-        let rows = check_rows(self.probs.len(), self.k)?;
+        let rows = check_rows(Argument::Probs, self.probs.len(), self.k)?;
         if self.k > MAX_CATEGORIES {
             return Err(Error::TooLarge);
         }

@@ -62,6 +62,12 @@ fn check(lr: f32, step: u32, lengths: [(Argument, usize, usize); 2]) -> Result<(
     Ok(())
 }
 
+/// Whether a coefficient is finite and not negative.
+fn at_least_zero(x: f32) -> bool {
+    // One comparison: the bits of everything else are higher. -0 + 0 is 0.
+    (x + 0.0).to_bits() < f32::INFINITY.to_bits()
+}
+
 /// Refuses a coefficient that is out of its range.
 fn check_coefficient(fine: bool) -> Result<()> {
     if fine { Ok(()) } else { Err(Error::Value { argument: Argument::Coefficient, at: 0 }) }

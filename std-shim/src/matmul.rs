@@ -61,7 +61,9 @@ impl Kernel for Turn<'_> {
             for start in (0..self.inner).step_by(LANES) {
                 let out = &mut self.rows[start * cols + block * LANES..];
                 match self.inner - start {
-                    LANES.. if count == LANES => turn_block::<L>(&columns[start..], self.inner, LANES, LANES, out, cols),
+                    LANES.. if count == LANES => {
+                        turn_block::<L>(&columns[start..], self.inner, LANES, LANES, out, cols)
+                    }
                     width => turn_block::<L>(&columns[start..], self.inner, count, width.min(LANES), out, cols),
                 }
             }

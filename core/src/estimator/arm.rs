@@ -46,7 +46,11 @@ pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u
 
 /// Refuses rows that are not binary; the number of rows.
 pub(super) fn check_binary(probs: usize, k: usize) -> Result<usize> {
-    if k == 2 { check_rows(probs, k) } else { Err(Error::Value { argument: Argument::Categories, at: k }) }
+    if k == 2 {
+        check_rows(Argument::Probs, probs, k)
+    } else {
+        Err(Error::Value { argument: Argument::Categories, at: k })
+    }
 }
 
 /// Refuses what does not make pairs; whether all rows share the losses.

@@ -23,37 +23,79 @@ pub(super) const SAVED: usize = 2;
 /// So many bits of a half that it is never NaN or infinite, and copies as a float keep it.
 const HALF: u64 = 30;
 
-/// The methods of an [`super::Estimator`] whose noise is made again from keys, configured by `tau` and `draws`.
+/// All of an estimator whose noise is made again from keys but its fields `tau` and `draws` and its `formula`.
 macro_rules! conditional_estimator {
-    () => {
-        fn to_config(self) -> [f32; 4] {
-            [self.tau, self.draws as f32, 0.0, 0.0]
+    ($estimator:ident, $name:literal) => {
+        impl Default for $estimator {
+            fn default() -> Self {
+                Self { tau: 1.0, draws: 100 }
+            }
         }
 
-        fn from_config([tau, draws, ..]: [f32; 4]) -> Self {
-            Self { tau, draws: draws as u32 }
+        impl $estimator {
+            /// [`crate::Estimator::backward`] with exponential noise of the caller's: (rows * draws) x k x R numbers
+            /// above 0, those of a category side by side. The draws of a row are added one after the other.
+            ///
+            /// # Errors
+            /// As [`crate::Estimator::backward`]; [`crate::Error::Length`] or [`crate::Error::Value`] for the noise.
+            pub fn backward_with_exponentials<B: $crate::Backend>(
+                &self,
+                backend: &B,
+                inputs: $crate::GradientInputs<'_>,
+                noise: &[f32],
+                grad: &mut [f32],
+            ) -> $crate::Result<()> {
+                use $crate::estimator::conditional::{AddGiven, check_given};
+                $crate::Estimator::check(self)?;
+                check_given(&inputs, noise, self.draws, grad.len())?;
+                backend.run(AddGiven { formula: self.formula(()), inputs, noise, grad });
+                Ok(())
+            }
         }
 
-        /// The draw's key.
-        fn saved_per_draw(&self, _k: usize) -> usize {
-            conditional::SAVED
-        }
+        impl $crate::Estimator for $estimator {
+            const NAME: &'static str = $name;
 
-        fn draw<B: Backend>(
-            &self,
-            backend: &B,
-            inputs: DrawInputs<'_>,
-            index: &mut [u32],
-            saved: &mut [f32],
-        ) -> Result<()> {
-            conditional::draw(backend, inputs, index, saved)
-        }
+            fn check(&self) -> $crate::Result<()> {
+                $crate::error::check_tau(self.tau)?;
+                $crate::estimator::conditional::check_draws(self.draws)
+            }
 
-        fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
-            self.check()?;
-            inputs.check(conditional::SAVED, grad.len())?;
-            backend.run_rows(AddGradient { formula: self.formula(Seeded), inputs, grad });
-            Ok(())
+            fn to_config(self) -> [f32; 4] {
+                [self.tau, self.draws as f32, 0.0, 0.0]
+            }
+
+            fn from_config([tau, draws, ..]: [f32; 4]) -> Self {
+                Self { tau, draws: draws as u32 }
+            }
+
+            /// The draw's key.
+            fn saved_per_draw(&self, _k: usize) -> usize {
+                $crate::estimator::conditional::SAVED
+            }
+
+            fn draw<B: $crate::Backend>(
+                &self,
+                backend: &B,
+                inputs: $crate::DrawInputs<'_>,
+                index: &mut [u32],
+                saved: &mut [f32],
+            ) -> $crate::Result<()> {
+                $crate::estimator::conditional::draw(backend, inputs, index, saved)
+            }
+
+            fn backward<B: $crate::Backend>(
+                &self,
+                backend: &B,
+                inputs: $crate::GradientInputs<'_>,
+                grad: &mut [f32],
+            ) -> $crate::Result<()> {
+                use $crate::estimator::conditional::{SAVED, Seeded};
+                self.check()?;
+                inputs.check(SAVED, grad.len())?;
+                backend.run_rows($crate::kernel::draws::AddGradient { formula: self.formula(Seeded), inputs, grad });
+                Ok(())
+            }
         }
     };
 }
@@ -84,7 +126,7 @@ pub(super) fn draw<B: Backend>(
     saved: &mut [f32],
 ) -> Result<()> {
     let DrawInputs { probs, k, draws, noise, .. } = inputs;
-    let count = check_rows(probs.len(), k)?.checked_mul(draws).ok_or(Error::TooLarge)?;
+    let count = check_rows(Argument::Probs, probs.len(), k)?.checked_mul(draws).ok_or(Error::TooLarge)?;
     check_len(Argument::Scratch, saved.len(), count.checked_mul(SAVED).ok_or(Error::TooLarge)?)?;
     categorical::draw(backend, probs, k, draws, noise, index)?;
     let (base, first) = match noise {

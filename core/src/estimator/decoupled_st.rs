@@ -42,7 +42,7 @@ impl Estimator for DecoupledSt {
         saved: &mut [f32],
     ) -> Result<()> {
         let DrawInputs { logits, probs, k, draws, noise } = inputs;
-        let rows = check_rows(logits.len(), k)?;
+        let rows = check_rows(Argument::Logits, logits.len(), k)?;
         if draws == 0 {
             return Err(Error::Value { argument: Argument::Repeats, at: 0 });
         }

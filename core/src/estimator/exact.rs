@@ -27,7 +27,7 @@ pub fn enumerate(
     grad: &mut [f64],
     mut loss: impl FnMut(&[u32]) -> f64,
 ) -> Result<f64> {
-    let variables = check_rows(probs.len(), k)?;
+    let variables = check_rows(Argument::Probs, probs.len(), k)?;
     check_len(Argument::Scratch, state.len(), variables)?;
     check_len(Argument::Grad, grad.len(), probs.len())?;
     let mut states = 1_u32;

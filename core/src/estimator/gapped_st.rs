@@ -9,6 +9,7 @@
 //! (arXiv 2206.07235). Bias: first order and more, it depends on the gap. Variance: below that of Gumbel-Softmax, as
 //! there is no noise besides the draw. Cost: O(k), two exponentials an element. Useful tau: 0.5 to 1.
 
+use super::straight_through::keep;
 use super::{Estimator, GradientInputs};
 use crate::categorical::check_rows;
 use crate::error::{check_len, check_tau};
@@ -88,7 +89,7 @@ impl GappedSt {
     pub fn relaxed<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, out: &mut [f32]) -> Result<()> {
         self.check()?;
         let GradientInputs { logits, probs, index, k, draws, .. } = inputs;
-        let rows = check_rows(logits.len(), k)?;
+        let rows = check_rows(Argument::Logits, logits.len(), k)?;
         check_len(Argument::Probs, probs.len(), logits.len())?;
         check_len(Argument::Index, index.len(), rows.checked_mul(draws).ok_or(Error::TooLarge)?)?;
         check_len(Argument::Output, out.len(), index.len().checked_mul(k).ok_or(Error::TooLarge)?)?;
@@ -205,9 +206,7 @@ impl Formula for Gapped {
             let w = weights.at::<D>(x, step);
             D::add(&mut sum, step, w);
             D::add(&mut weighted, step, w * L::load(g));
-            let (slot, tail) = core::mem::take(&mut rest).split_at_mut_checked(x.len()).unwrap_or_default();
-            w.store(slot);
-            rest = tail;
+            keep(&mut rest, x.len(), w);
         }
         let inverse_sum = D::reciprocal(D::total(sum));
         let mean = D::total(weighted) * inverse_sum;

@@ -12,11 +12,7 @@
 //!
 //! The noise is not stored: see [`super::conditional`].
 
-use super::conditional::{self, AddGiven, Conditional, Seeded, conditional_estimator};
-use super::{DrawInputs, Estimator, GradientInputs};
-use crate::error::check_tau;
-use crate::kernel::draws::AddGradient;
-use crate::{Backend, Result};
+use super::conditional::{Conditional, conditional_estimator};
 
 /// The Gumbel-Rao estimator.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,44 +23,11 @@ pub struct GumbelRao {
     pub draws: u32,
 }
 
-impl Default for GumbelRao {
-    fn default() -> Self {
-        GumbelRao { tau: 1.0, draws: 100 }
-    }
-}
-
 impl GumbelRao {
     fn formula<S>(&self, source: S) -> Conditional<S> {
         let weight = 1.0 / (self.draws as f32 * self.tau);
         Conditional { source, draws: self.draws, inverse_tau: 1.0 / self.tau, weight, second_order: false }
     }
-
-    /// [`Estimator::backward`] with exponential noise of the caller's: (rows * draws) x k x R numbers above 0, those of a
-    /// category side by side. The draws of a row are added one after the other.
-    ///
-    /// # Errors
-    /// As [`Estimator::backward`]; [`crate::Error::Length`] or [`crate::Error::Value`] for the noise.
-    pub fn backward_with_exponentials<B: Backend>(
-        &self,
-        backend: &B,
-        inputs: GradientInputs<'_>,
-        noise: &[f32],
-        grad: &mut [f32],
-    ) -> Result<()> {
-        self.check()?;
-        conditional::check_given(&inputs, noise, self.draws, grad.len())?;
-        backend.run(AddGiven { formula: self.formula(()), inputs, noise, grad });
-        Ok(())
-    }
 }
 
-impl Estimator for GumbelRao {
-    const NAME: &'static str = "gumbel_rao";
-
-    fn check(&self) -> Result<()> {
-        check_tau(self.tau)?;
-        conditional::check_draws(self.draws)
-    }
-
-    conditional_estimator!();
-}
+conditional_estimator!(GumbelRao, "gumbel_rao");

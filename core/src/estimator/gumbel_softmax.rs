@@ -17,9 +17,9 @@ use crate::error::check_len;
 use crate::kernel::LANES;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
-use crate::kernel::lanes::Lanes;
-use crate::kernel::perturb::{argmax, perturb};
-use crate::kernel::rows::{Direction, rows, rows_mut};
+use crate::kernel::lanes::{Lanes, Scalar};
+use crate::kernel::perturb::perturb;
+use crate::kernel::rows::{Direction, rows_mut};
 use crate::kernel::sample::check_uniforms;
 use crate::random::{Uniforms, gumbel};
 use crate::{Argument, Backend, Error, Kernel, Result};
@@ -90,6 +90,9 @@ impl GumbelSoftmax {
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::NoCategories`], [`Error::Logits`].
+    // Compiled where it is called: an instance of the kernel's parts in this crate would keep `draw` from having its own, and
+    // those have no panic in them.
+    #[inline]
     pub fn draw_with_gumbel(
         &self,
         logits: &[f32],
@@ -103,15 +106,9 @@ impl GumbelSoftmax {
         let inputs = DrawInputs { logits, probs: logits, k, draws, noise: Noise::stream(&stream, 0) };
         check_lengths(&inputs, index, saved)?;
         check_len(Argument::Gumbel, noise.len(), saved.len())?;
-        for (draw, ((saved, noise), index)) in rows_mut(saved, k).zip(rows(noise, k)).zip(index).enumerate() {
-            let row = row_of(logits, k, draws, draw);
-            let max = greatest(row);
-            for ((saved, noise), x) in saved.iter_mut().zip(noise).zip(row) {
-                *saved = (x - max) + noise;
-            }
-            *index = argmax(saved).ok_or(Error::Logits { row: draw.checked_div(draws).unwrap_or(0) })?;
-        }
-        Ok(())
+        // Not a copy of slices, which could panic.
+        saved.iter_mut().zip(noise).for_each(|(saved, noise)| *saved = *noise);
+        perturb::<Scalar>(logits, k, draws, saved, index).map_err(|row| Error::Logits { row })
     }
 }
 
@@ -120,7 +117,7 @@ fn check_lengths(inputs: &DrawInputs<'_>, index: &[u32], saved: &[f32]) -> Resul
         return Err(Error::Value { argument: Argument::Repeats, at: 0 });
     }
     let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
-    let draws = size(check_rows(inputs.logits.len(), inputs.k)?, inputs.draws)?;
+    let draws = size(check_rows(Argument::Logits, inputs.logits.len(), inputs.k)?, inputs.draws)?;
     check_len(Argument::Probs, inputs.probs.len(), inputs.logits.len())?;
     check_len(Argument::Index, index.len(), draws)?;
     check_len(Argument::Scratch, saved.len(), size(draws, inputs.k)?)
@@ -131,11 +128,6 @@ fn check_lengths(inputs: &DrawInputs<'_>, index: &[u32], saved: &[f32]) -> Resul
 fn row_of(x: &[f32], k: usize, draws: usize, draw: usize) -> &[f32] {
     let row = draw.checked_div(draws).unwrap_or(0);
     x.get(row * k..(row + 1) * k).unwrap_or(&[])
-}
-
-#[inline(always)]
-fn greatest(row: &[f32]) -> f32 {
-    row.iter().fold(f32::NEG_INFINITY, |max, x| if max < *x { *x } else { max })
 }
 
 /// Writes perturbed logits and, unless it is forced, their argmax. Lengths have been checked.

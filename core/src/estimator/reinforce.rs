@@ -38,7 +38,7 @@ impl ScoreEstimator for Reinforce {
 
 /// Compares lengths, and looks at indices. Whether all rows share the losses of `draws` samples.
 pub(super) fn check_scores(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool> {
-    let rows = check_rows(inputs.probs.len(), inputs.k)?;
+    let rows = check_rows(Argument::Probs, inputs.probs.len(), inputs.k)?;
     let draws = rows.checked_mul(inputs.draws).ok_or(Error::TooLarge)?;
     check_len(Argument::Index, inputs.index.len(), draws)?;
     check_len(Argument::Grad, grad, inputs.probs.len())?;

@@ -9,11 +9,7 @@
 //! midpoint. Bias: between ReinMax and Gumbel-Rao, it depends on tau. Variance: below ReinMax. Cost: O(k R) as
 //! [`super::GumbelRao`]; two floats saved for each draw. Useful tau: 0.1 to 1.
 
-use super::conditional::{self, AddGiven, Conditional, Seeded, conditional_estimator};
-use super::{DrawInputs, Estimator, GradientInputs};
-use crate::error::check_tau;
-use crate::kernel::draws::AddGradient;
-use crate::{Backend, Result};
+use super::conditional::{Conditional, conditional_estimator};
 
 /// The Rao-Blackwellised ReinMax estimator.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,43 +20,11 @@ pub struct ReinMaxRao {
     pub draws: u32,
 }
 
-impl Default for ReinMaxRao {
-    fn default() -> Self {
-        ReinMaxRao { tau: 1.0, draws: 100 }
-    }
-}
-
 impl ReinMaxRao {
     fn formula<S>(&self, source: S) -> Conditional<S> {
         let weight = 2.0 / (self.draws as f32 * self.tau);
         Conditional { source, draws: self.draws, inverse_tau: 1.0 / self.tau, weight, second_order: true }
     }
-
-    /// [`Estimator::backward`] with noise of the caller's, as [`super::GumbelRao::backward_with_exponentials`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn backward_with_exponentials<B: Backend>(
-        &self,
-        backend: &B,
-        inputs: GradientInputs<'_>,
-        noise: &[f32],
-        grad: &mut [f32],
-    ) -> Result<()> {
-        self.check()?;
-        conditional::check_given(&inputs, noise, self.draws, grad.len())?;
-        backend.run(AddGiven { formula: self.formula(()), inputs, noise, grad });
-        Ok(())
-    }
 }
 
-impl Estimator for ReinMaxRao {
-    const NAME: &'static str = "reinmax_rao";
-
-    fn check(&self) -> Result<()> {
-        check_tau(self.tau)?;
-        conditional::check_draws(self.draws)
-    }
-
-    conditional_estimator!();
-}
+conditional_estimator!(ReinMaxRao, "reinmax_rao");

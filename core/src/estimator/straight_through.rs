@@ -92,6 +92,14 @@ pub(super) struct TemperedSoftmax<'a, L> {
     kept: &'a [f32],
 }
 
+/// Keeps the next `len` numbers for a second pass in the memory that is left, where there is some.
+#[inline(always)]
+pub(super) fn keep<L: Lanes>(left: &mut &mut [f32], len: usize, x: L) {
+    let (slot, tail) = core::mem::take(left).split_at_mut_checked(len).unwrap_or_default();
+    x.store(slot);
+    *left = tail;
+}
+
 impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
     /// `scratch` is as long as `logits`, or empty.
     #[inline(always)]
@@ -109,9 +117,7 @@ impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
             let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * inverse_tau);
             D::add(&mut sum, step, e);
             D::add(&mut weighted, step, e * L::load(g));
-            let (slot, tail) = core::mem::take(&mut rest).split_at_mut_checked(x.len()).unwrap_or_default();
-            e.store(slot);
-            rest = tail;
+            keep(&mut rest, x.len(), e);
         }
         let inverse_sum = D::reciprocal(D::total(sum));
         let mean_upstream = D::total(weighted) * inverse_sum;

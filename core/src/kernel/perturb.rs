@@ -10,6 +10,7 @@
 
 use super::lanes::Lanes;
 use super::rows::{self, Across, Along, Direction, Tile, rows, rows_mut};
+use super::sample::broadcast;
 use super::softmax::row_max;
 use super::{LANES, SHORT};
 
@@ -118,9 +119,7 @@ fn draws_across<L: Lanes>(
     let mut shifted = [[0.0; LANES]; SHORT];
     let of_rows = rows_mut(perturbed, k * draws).zip(index.chunks_mut(draws.max(1)));
     for (row, ((perturbed, index), logits)) in of_rows.zip(rows(logits, k)).enumerate() {
-        for (column, x) in shifted.iter_mut().zip(logits) {
-            *column = [*x; LANES];
-        }
+        broadcast(logits, &mut shifted);
         if !shift::<L>(&mut shifted, k) {
             return Err(row);
         }

@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
 
 use super::double::Double;
-use super::{Optimizer, check, check_coefficient, correction, update_moments};
+use super::{Optimizer, at_least_zero, check, check_coefficient, correction, update_moments};
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 
@@ -45,7 +45,9 @@ impl Optimizer for Adam {
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
-        check_coefficient(in_unit(self.beta1) && in_unit(self.beta2) && self.eps >= 0.0 && self.weight_decay >= 0.0)?;
+        check_coefficient(
+            in_unit(self.beta1) && in_unit(self.beta2) && at_least_zero(self.eps) && at_least_zero(self.weight_decay),
+        )?;
         let step_size = Double::new(self.lr).over(correction(self.beta1, step)).round();
         let root = correction(self.beta2, step).sqrt().round();
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();

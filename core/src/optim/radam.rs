@@ -3,7 +3,7 @@
 
 use super::adam::in_unit;
 use super::double::Double;
-use super::{Optimizer, check, check_coefficient, correction, update_moments};
+use super::{Optimizer, at_least_zero, check, check_coefficient, correction, update_moments};
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 
@@ -47,7 +47,9 @@ impl Optimizer for RAdam {
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
-        check_coefficient(in_unit(self.beta1) && in_unit(self.beta2) && self.eps >= 0.0 && self.weight_decay >= 0.0)?;
+        check_coefficient(
+            in_unit(self.beta1) && in_unit(self.beta2) && at_least_zero(self.eps) && at_least_zero(self.weight_decay),
+        )?;
         let [two, four, five] = [2.0, 4.0, 5.0].map(Double::new);
         let beta2 = Double::new(self.beta2);
         let (correction1, correction2) = (correction(self.beta1, step).round(), correction(self.beta2, step));

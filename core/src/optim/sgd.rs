@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum: `v = momentum v + g`, `params -= lr v`.
 
-use super::{Optimizer, check, check_coefficient};
+use super::{Optimizer, at_least_zero, check, check_coefficient};
 use crate::{Argument, Result};
 
 /// Gradient descent; one float of state for each parameter (the velocity, unused without momentum).
@@ -39,7 +39,7 @@ impl Optimizer for Sgd {
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), n)])?;
-        check_coefficient(self.momentum >= 0.0 && self.momentum < 1.0 && self.weight_decay >= 0.0)?;
+        check_coefficient(self.momentum >= 0.0 && self.momentum < 1.0 && at_least_zero(self.weight_decay))?;
         for ((p, g), v) in params.iter_mut().zip(grads).zip(state) {
             let g = g + self.weight_decay * *p;
             *v = self.momentum * *v + g;

@@ -19,7 +19,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn k(&self) -> usize {
+    pub(crate) fn k(&self) -> usize {
         self.logits.len()
     }
 
@@ -30,7 +30,7 @@ impl Row {
     }
 
     /// max |upstream| * max(1, 1 / tau) * sqrt(k).
-    fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         let greatest = self.upstream.iter().fold(1.0_f32, |greatest, g| greatest.max(g.abs()));
         f64::from(greatest) * f64::from(1.0 / self.tau).max(1.0) * (self.k() as f64).sqrt()
     }

@@ -1,58 +1,15 @@
 //! Identities of the estimators (sources in their files) as properties of random problems, masks and extremes included.
 
+use crate::family::Row;
 use proptest::prelude::*;
-use reinmax::categorical::softmax;
 use reinmax::{
-    Estimator, GradientInputs, Host, OneLane, Portable, ReinMax, Reinforce, ScoreEstimator, ScoreInputs,
-    StraightThrough,
+    Estimator, GradientInputs, OneLane, Portable, ReinMax, Reinforce, ScoreEstimator, ScoreInputs, StraightThrough,
 };
 use reinmax_tests::{assert_close, assert_same_bits, tolerance, twin};
 
-/// One row and what happens to it.
-#[derive(Clone, Debug)]
-struct Row {
-    logits: Vec<f32>,
-    upstream: Vec<f32>,
-    tau: f32,
-    drawn: usize,
-}
-
-impl Row {
-    fn k(&self) -> usize {
-        self.logits.len()
-    }
-
-    fn probs(&self) -> Vec<f32> {
-        let mut probs = vec![0.0; self.k()];
-        softmax(&Portable, &self.logits, self.k(), 1.0, &mut probs).expect("a softmax");
-        probs
-    }
-
-    /// max |upstream| * max(1, 1 / tau) * sqrt(k).
-    fn scale(&self) -> f64 {
-        let greatest = self.upstream.iter().fold(1.0_f32, |greatest, g| greatest.max(g.abs()));
-        f64::from(greatest) * f64::from(1.0 / self.tau).max(1.0) * (self.k() as f64).sqrt()
-    }
-
-    fn gradient(&self, estimator: impl Estimator) -> Vec<f32> {
-        let (probs, index) = (self.probs(), [self.drawn as u32]);
-        let (logits, upstream, k) = (&self.logits, &self.upstream, self.k());
-        let inputs =
-            GradientInputs { logits, probs: &probs, index: &index, saved: &[], upstream, k, draws: 1, column: None };
-        let mut grad = vec![0.0; k];
-        estimator.backward(&Portable, inputs, &mut grad).expect("a valid row");
-        let mut one_lane = vec![0.0; k];
-        estimator.backward(&OneLane, inputs, &mut one_lane).expect("a valid row");
-        assert_same_bits(&grad, &one_lane, "one lane");
-        let mut wide = vec![0.0; k];
-        estimator.backward(&Host::detect(), inputs, &mut wide).expect("a valid row");
-        assert_same_bits(&grad, &wide, "widest lanes");
-        grad
-    }
-
-    fn both(&self) -> [Vec<f32>; 2] {
-        [self.gradient(StraightThrough { tau: self.tau }), self.gradient(ReinMax { tau: self.tau })]
-    }
+/// Straight-Through's and ReinMax's gradients of a row.
+fn both(row: &Row) -> [Vec<f32>; 2] {
+    [row.gradient(StraightThrough { tau: row.tau }), row.gradient(ReinMax { tau: row.tau })]
 }
 
 /// Ordinary logits, wide ones, huge ones, and masks; category 0 is never masked.
@@ -87,7 +44,7 @@ proptest! {
     fn gradients_match_their_twins(row in row(40)) {
         let (logits, upstream) = (twin::wide(&row.logits), twin::wide(&row.upstream));
         let tau = f64::from(row.tau);
-        let [st, reinmax] = row.both();
+        let [st, reinmax] = both(&row);
         let tolerance = tolerance::IDENTITY * row.scale();
         assert_close(&st, &twin::straight_through(&logits, &upstream, tau), tolerance, "straight_through");
         assert_close(&reinmax, &twin::reinmax(&logits, row.drawn, &upstream, tau), tolerance, "reinmax");
@@ -95,7 +52,7 @@ proptest! {
 
     #[test]
     fn a_gradient_sums_to_zero(row in row(40)) {
-        for grad in row.both() {
+        for grad in both(&row) {
             let sum: f64 = twin::wide(&grad).iter().sum();
             prop_assert!(sum.abs() <= tolerance::IDENTITY * row.scale(), "{}", sum);
         }
@@ -105,7 +62,7 @@ proptest! {
     fn a_constant_added_to_the_upstream_gradient_changes_nothing(row in row(40), constant in -3.0_f32..3.0) {
         let mut moved = row.clone();
         moved.upstream.iter_mut().for_each(|g| *g += constant);
-        for (a, b) in row.both().iter().zip(&moved.both()) {
+        for (a, b) in both(&row).iter().zip(&both(&moved)) {
             close(a, b, 4.0 * tolerance::IDENTITY * row.scale());
         }
     }
@@ -115,7 +72,7 @@ proptest! {
         prop_assume!(row.logits.iter().all(|x| *x < 100.0));
         let mut moved = row.clone();
         moved.logits.iter_mut().for_each(|x| *x += shift);
-        for (a, b) in row.both().iter().zip(&moved.both()) {
+        for (a, b) in both(&row).iter().zip(&both(&moved)) {
             close(a, b, tolerance::SHIFT * row.scale());
         }
     }
@@ -124,7 +81,7 @@ proptest! {
     fn a_gradient_is_linear_in_the_upstream_gradient(row in row(40), factor in -3.0_f32..3.0) {
         let mut scaled = row.clone();
         scaled.upstream.iter_mut().for_each(|g| *g *= factor);
-        for (a, b) in row.both().iter().zip(&scaled.both()) {
+        for (a, b) in both(&row).iter().zip(&both(&scaled)) {
             let a: Vec<f32> = a.iter().map(|a| a * factor).collect();
             close(&a, b, 4.0 * tolerance::IDENTITY * row.scale());
         }
@@ -136,7 +93,7 @@ proptest! {
         turned.logits.rotate_left(1);
         turned.upstream.rotate_left(1);
         turned.drawn = (row.drawn + row.k() - 1) % row.k();
-        for (a, b) in row.both().iter().zip(&turned.both()) {
+        for (a, b) in both(&row).iter().zip(&both(&turned)) {
             let mut a = a.clone();
             a.rotate_left(1);
             close(&a, b, tolerance::IDENTITY * row.scale());
@@ -230,13 +187,13 @@ proptest! {
 #[test]
 fn one_category_has_no_gradient() {
     let row = Row { logits: vec![3.0], upstream: vec![-7.0], tau: 0.7, drawn: 0 };
-    assert_eq!(row.both(), [vec![0.0], vec![0.0]]);
+    assert_eq!(both(&row), [vec![0.0], vec![0.0]]);
 }
 
 #[test]
 fn a_certain_row_has_no_gradient() {
     let row = Row { logits: vec![0.0, 200.0, 1.0], upstream: vec![3.0, -2.0, 1.0], tau: 1.0, drawn: 1 };
-    for grad in row.both() {
+    for grad in both(&row) {
         assert_eq!(grad, vec![0.0; 3]);
     }
 }

@@ -119,7 +119,7 @@ fn bad_coefficients_change_nothing() {
         refuses(RAdam { beta1: bad, ..RAdam::new(0.1) }, 1, fits, coefficient);
         refuses(RAdam { beta2: bad, ..RAdam::new(0.1) }, 1, fits, coefficient);
     }
-    for bad in [-0.1, f32::NAN] {
+    for bad in [-0.1, f32::NAN, f32::INFINITY] {
         refuses(Sgd { weight_decay: bad, ..Sgd::new(0.1) }, 1, (N, N), coefficient);
         refuses(Adam { weight_decay: bad, ..Adam::new(0.1) }, 1, fits, coefficient);
         refuses(RAdam { weight_decay: bad, ..RAdam::new(0.1) }, 1, fits, coefficient);

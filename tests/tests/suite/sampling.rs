@@ -2,7 +2,7 @@
 
 use reinmax::categorical::{draw, one_hot, softmax};
 use reinmax::{
-    Argument, Draws, Error, Estimator, GumbelSoftmax, Host, Memory, Noise, ReinMax, Shape, Stream, Tape,
+    Argument, Draws, Error, Estimator, GumbelSoftmax, Host, Memory, Noise, Portable, ReinMax, Shape, Stream, Tape,
     UntemperedReinMax,
 };
 use reinmax_tests::hosts;
@@ -287,4 +287,12 @@ fn one_hot_rows() {
     one_hot(&[2, 0], 3, &mut out).expect("valid indices");
     assert_eq!(out, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
     assert_eq!(one_hot(&[2, 3], 3, &mut out), Err(Error::Value { argument: Argument::Index, at: 1 }));
+}
+
+#[test]
+fn a_slice_that_ends_within_a_row_is_named() {
+    let length = |argument| Err(Error::Length { argument, expected: 6, got: 7 });
+    assert_eq!(softmax(&Portable, &[0.0; 7], 3, 1.0, &mut [0.0; 7]), length(Argument::Logits));
+    assert_eq!(draw(&Portable, &[0.5; 7], 3, 1, Noise::Uniforms(&[]), &mut []), length(Argument::Probs));
+    assert_eq!(one_hot(&[0; 2], 3, &mut [0.0; 7]), length(Argument::Output));
 }
