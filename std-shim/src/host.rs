@@ -216,8 +216,21 @@ impl Host {
             return self.run(kernel);
         }
         let (a, b) = kernel.split(row);
-        let (a, b) = rayon::join(|| self.run_parts(a, first), || self.run_parts(b, parts - first));
-        K::join(a, b, row)
+        let run_b = || self.run_parts(b, parts - first);
+        if rayon::current_thread_index().is_some() {
+            let (a, b) = rayon::join(|| self.run_parts(a, first), run_b);
+            return K::join(a, b, row);
+        }
+        // A thread outside of the pool would only wait in `join`; here it begins at once.
+        let mut of_b = None;
+        let of_a = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| of_b = Some(run_b()));
+            self.run_parts(a, first)
+        });
+        match of_b {
+            Some(of_b) => K::join(of_a, of_b, row),
+            None => unreachable!("the scope has waited for it"),
+        }
     }
 }
 
