@@ -15,6 +15,12 @@ pub trait Kernel {
     /// Whether a backend that may give up equal bits for speed should do so here: there is enough arithmetic for
     /// [`Lanes::mul_add`] to pay.
     const FUSES: bool = false;
+    /// Where the number of categories in a row is kept, for a backend that has code of its own for some numbers: it writes the
+    /// number that it finds there as a constant. `None` for kernels to which it makes no difference.
+    #[inline(always)]
+    fn categories(&mut self) -> Option<&mut usize> {
+        None
+    }
     /// Runs the computation. Implementations are `#[inline(always)]`, so that a backend's entry point takes them in
     /// whole and compiles them for its instruction set.
     fn run<L: Lanes>(self) -> Self::Out;

@@ -10,7 +10,7 @@ use reinmax_core::kernel::linear::Contraction;
 use reinmax_core::{Backend, Kernel, Portable, Result, RowKernel};
 
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::{avx2::Avx2, avx512::Avx512};
+use crate::entry;
 
 /// A set of instructions. All of them compute the same bits; they differ in speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -244,26 +244,6 @@ fn has_fma() -> bool {
     false
 }
 
-/// An entry point: everything the kernel is made of inlines here and is compiled for these features.
-#[cfg(target_arch = "x86_64")]
-macro_rules! entry {
-    ($name:ident, $lanes:ty, $features:literal) => {
-        #[target_feature(enable = $features)]
-        fn $name<K: Kernel>(kernel: K) -> K::Out {
-            kernel.run::<$lanes>()
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-entry!(run_avx2, Avx2<false>, "avx2,bmi1,bmi2");
-#[cfg(target_arch = "x86_64")]
-entry!(run_avx2_fused, Avx2<true>, "avx2,bmi1,bmi2,fma");
-#[cfg(target_arch = "x86_64")]
-entry!(run_avx512_fused, Avx512<true>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma");
-#[cfg(target_arch = "x86_64")]
-entry!(run_avx512, Avx512<false>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2");
-
 impl Backend for Host {
     #[inline]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
@@ -271,19 +251,19 @@ impl Backend for Host {
         if K::FUSES && self.fused {
             return match self.level {
                 // SAFETY: `fused` says that the CPU has FMA besides the level.
-                Level::Avx512 => unsafe { run_avx512_fused(kernel) },
+                Level::Avx512 => unsafe { entry::run_avx512_fused(kernel) },
                 // SAFETY: as above; the level is AVX2 at least.
-                _ => unsafe { run_avx2_fused(kernel) },
+                _ => unsafe { entry::run_avx2_fused(kernel) },
             };
         }
         match self.level {
             Level::Scalar => kernel.run::<Scalar>(),
             // SAFETY: `level` is one that `Level::is_available` found.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { run_avx2(kernel) },
+            Level::Avx2 => unsafe { entry::run_avx2(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { run_avx512(kernel) },
+            Level::Avx512 => unsafe { entry::run_avx512(kernel) },
             _ => Portable.run(kernel),
         }
     }

@@ -24,6 +24,8 @@
 //! ```
 
 mod entropy;
+#[cfg(target_arch = "x86_64")]
+mod entry;
 mod host;
 #[cfg(target_arch = "x86_64")]
 mod lanes;

@@ -90,6 +90,10 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     // Formulas that keep exponentials compute them.
     const FUSES: bool = F::SCRATCH;
     #[inline(always)]
+    fn categories(&mut self) -> Option<&mut usize> {
+        if F::SCRATCH { Some(&mut self.inputs.k) } else { None }
+    }
+    #[inline(always)]
     fn run<L: Lanes>(self) {
         let AddGradient { formula, inputs, grad } = self;
         if L::N == 1 && F::ONE_BODY {

@@ -280,26 +280,44 @@ fn tiled<L: Lanes, B: RowBody<IN>, const IN: usize>(
     inputs: [&[f32]; IN],
     out: &mut [f32],
 ) -> Result<(), usize> {
-    let mut tiles = [[[0.0; LANES]; SHORT]; IN];
-    let mut out_tile: Tile = [[0.0; LANES]; SHORT];
+    let size = LANES * k.max(1);
     let mut rest = inputs;
-    for (group, out) in out.chunks_mut(LANES * k.max(1)).enumerate() {
-        for (tile, rest) in tiles.iter_mut().zip(&mut rest) {
-            let (head, tail) = rest.split_at_checked(out.len()).unwrap_or((rest, &[]));
-            transpose_in::<L>(head, k, tile);
-            *rest = tail;
-        }
+    // Shuffles of the next tiles fill the time in which a group waits for its sum and the division by it.
+    let mut pair = [[[[0.0; LANES]; SHORT]; IN]; 2];
+    let [this, next] = &mut pair;
+    let (mut this, mut next) = (this, next);
+    let mut out_tile: Tile = [[0.0; LANES]; SHORT];
+    if L::SHUFFLES {
+        take_tiles::<L, IN>(&mut rest, size, k, this);
+    }
+    for (group, out) in out.chunks_mut(size).enumerate() {
+        take_tiles::<L, IN>(&mut rest, size, k, if L::SHUFFLES { &mut *next } else { &mut *this });
         if B::ADDS {
             transpose_in::<L>(out, k, &mut out_tile);
         }
-        let inputs = tiles.each_ref().map(|tile| tile_rows(tile, k));
+        let inputs = this.each_ref().map(|tile| tile_rows(tile, k));
         let ok = body.group::<L, Across>(inputs, tile_rows_mut(&mut out_tile, k));
         transpose_out::<L>(&out_tile, k, out);
         if !ok {
             return Err(group * LANES);
         }
+        if L::SHUFFLES {
+            core::mem::swap(&mut this, &mut next);
+        }
     }
     Ok(())
+}
+
+/// Takes the next tile, `size` elements or what is left, from each input. Nothing left leaves the tile as it is.
+#[inline(always)]
+fn take_tiles<L: Lanes, const IN: usize>(rest: &mut [&[f32]; IN], size: usize, k: usize, tiles: &mut [Tile; IN]) {
+    for (tile, rest) in tiles.iter_mut().zip(rest) {
+        let (head, tail) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+        if !head.is_empty() {
+            transpose_in::<L>(head, k, tile);
+        }
+        *rest = tail;
+    }
 }
 
 /// The first `k` vectors of a tile, as one slice.

@@ -31,6 +31,10 @@ pub struct DrawIndex<'a> {
 impl Kernel for DrawIndex<'_> {
     type Out = ();
     #[inline(always)]
+    fn categories(&mut self) -> Option<&mut usize> {
+        Some(&mut self.k)
+    }
+    #[inline(always)]
     fn run<L: Lanes>(self) {
         let mut uniforms = match self.noise {
             Noise::Stream { stream, index } => Uniforms::stream(&stream, index, L::N),

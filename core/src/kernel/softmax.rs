@@ -111,6 +111,10 @@ impl Kernel for Softmax<'_> {
     type Out = Result<()>;
     const FUSES: bool = true;
     #[inline(always)]
+    fn categories(&mut self) -> Option<&mut usize> {
+        Some(&mut self.k)
+    }
+    #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         let mut body = SoftmaxBody { scale: self.scale };
         for_rows::<L, _, 1>(&mut body, self.k, [self.logits], self.out)

@@ -92,6 +92,7 @@ impl<const FUSED: bool> Lanes for Avx2<FUSED> {
     const N: usize = LANES;
     const FUSED: bool = FUSED;
     const REGISTERS: usize = 8;
+    const SHUFFLES: bool = true;
     type Sums = Self;
 
     #[inline(always)]

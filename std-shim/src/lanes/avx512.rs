@@ -45,6 +45,7 @@ impl<const FUSED: bool> Lanes for Avx512<FUSED> {
     const N: usize = LANES;
     const FUSED: bool = FUSED;
     const REGISTERS: usize = 32;
+    const SHUFFLES: bool = true;
     type Sums = Self;
 
     #[inline(always)]

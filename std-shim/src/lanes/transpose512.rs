@@ -1,7 +1,8 @@
 //! Sixteen rows of up to sixteen floats to columns and back, in 512-bit registers.
 //!
 //! As in [`super::transpose`], with rows r and r + 8 in the two halves of a register: 24 shuffles transpose both 8 x 8
-//! blocks. A column is written whole: two halves could not be forwarded to the load that follows.
+//! blocks. A column is written whole: two halves could not be forwarded to the load that follows. Where a block would be half
+//! empty, `flat512` (up to five columns) and `few512` (up to four beyond eight) take fewer shuffles.
 
 use core::arch::x86_64::*;
 
@@ -9,6 +10,7 @@ use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::rows::Tile;
 
 use super::transpose::{HALF, each};
+use super::{few512, flat512};
 
 /// Transposes an 8 x 8 block in each half of eight registers.
 ///
@@ -63,18 +65,23 @@ pub(super) unsafe fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
     if k == 0 || k > LANES || rows.len() < LANES * k {
         return;
     }
-    if k == 2 {
-        // SAFETY: there are 32 floats.
-        return unsafe {
-            let (low, high) = (_mm512_loadu_ps(rows.as_ptr()), _mm512_loadu_ps(rows.as_ptr().add(LANES)));
-            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            let odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-            _mm512_storeu_ps(tile[0].as_mut_ptr(), _mm512_permutex2var_ps(low, even, high));
-            _mm512_storeu_ps(tile[1].as_mut_ptr(), _mm512_permutex2var_ps(low, odd, high));
-        };
+    // SAFETY: there are 16 k floats.
+    unsafe {
+        match k {
+            1 => return flat512::load_columns::<1>(rows, tile),
+            2 => return flat512::load_columns::<2>(rows, tile),
+            3 => return flat512::load_columns::<3>(rows, tile),
+            4 => return flat512::load_columns::<4>(rows, tile),
+            5 => return flat512::load_columns::<5>(rows, tile),
+            _ => {}
+        }
     }
     for column in (0..k).step_by(HALF) {
         let width = (k - column).min(HALF);
+        if width <= few512::MOST {
+            // SAFETY: the last `width` of `k` columns.
+            return unsafe { few512::load_columns(rows, k, width, tile) };
+        }
         // SAFETY: row i begins at i * k, and `width` elements of it lie from `column` on.
         let block = unsafe {
             let (low, high) = (rows.as_ptr().add(column), rows.as_ptr().add(HALF * k + column));
@@ -104,18 +111,23 @@ pub(super) unsafe fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
     if k == 0 || k > LANES || rows.len() < LANES * k {
         return;
     }
-    if k == 2 {
-        // SAFETY: there are 32 floats.
-        return unsafe {
-            let (even, odd) = (_mm512_loadu_ps(tile[0].as_ptr()), _mm512_loadu_ps(tile[1].as_ptr()));
-            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-            let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-            _mm512_storeu_ps(rows.as_mut_ptr(), _mm512_permutex2var_ps(even, low, odd));
-            _mm512_storeu_ps(rows.as_mut_ptr().add(LANES), _mm512_permutex2var_ps(even, high, odd));
-        };
+    // SAFETY: there are 16 k floats.
+    unsafe {
+        match k {
+            1 => return flat512::store_columns::<1>(tile, rows),
+            2 => return flat512::store_columns::<2>(tile, rows),
+            3 => return flat512::store_columns::<3>(tile, rows),
+            4 => return flat512::store_columns::<4>(tile, rows),
+            5 => return flat512::store_columns::<5>(tile, rows),
+            _ => {}
+        }
     }
     for column in (0..k).step_by(HALF) {
         let width = (k - column).min(HALF);
+        if width <= few512::MOST {
+            // SAFETY: the last `width` of `k` columns.
+            return unsafe { few512::store_columns(tile, k, width, rows) };
+        }
         // SAFETY: a tile has sixteen columns of sixteen floats.
         let block = unsafe { transpose(each!(|j| _mm512_loadu_ps(tile[(column + j) % LANES].as_ptr()))) };
         let mask = 0xff >> (HALF - width);

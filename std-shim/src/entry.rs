@@ -1,0 +1,62 @@
+//! Entry points: functions compiled for instructions beyond x86-64's baseline, into which a kernel inlines whole.
+//!
+//! Rows of 4, 8, 10 and 16 categories are common, and with the number known the loops over a tile's columns unroll and stay in
+//! registers: sampling and ReinMax's backward pass take a fifth to a quarter less time with AVX-512, softmax a tenth. Each number
+//! has functions of its own, as one function with all of them is slower for every one.
+
+use reinmax_core::Kernel;
+
+use crate::lanes::{avx2::Avx2, avx512::Avx512};
+
+/// A function for any kernel.
+macro_rules! entry {
+    ($name:ident, $lanes:ty, $features:literal) => {
+        #[target_feature(enable = $features)]
+        pub(crate) fn $name<K: Kernel>(kernel: K) -> K::Out {
+            kernel.run::<$lanes>()
+        }
+    };
+}
+
+/// The same with functions for common numbers of categories beside it. The one that chooses has no instructions of its own:
+/// were they the same as theirs, the compiler would make one function of them all.
+macro_rules! entry_by_categories {
+    ($name:ident, $any:ident, $known:ident, $lanes:ty, $features:literal) => {
+        entry!($any, $lanes, $features);
+
+        #[target_feature(enable = $features)]
+        fn $known<K: Kernel, const CATEGORIES: usize>(mut kernel: K) -> K::Out {
+            if let Some(categories) = kernel.categories() {
+                *categories = CATEGORIES;
+            }
+            kernel.run::<$lanes>()
+        }
+
+        /// # Safety
+        /// The CPU has the instructions.
+        #[inline]
+        pub(crate) unsafe fn $name<K: Kernel>(mut kernel: K) -> K::Out {
+            // SAFETY: the caller's promise.
+            unsafe {
+                match kernel.categories() {
+                    Some(4) => $known::<K, 4>(kernel),
+                    Some(8) => $known::<K, 8>(kernel),
+                    Some(10) => $known::<K, 10>(kernel),
+                    Some(16) => $known::<K, 16>(kernel),
+                    _ => $any(kernel),
+                }
+            }
+        }
+    };
+}
+
+entry_by_categories!(run_avx2, avx2_any, avx2_known, Avx2<false>, "avx2,bmi1,bmi2");
+entry_by_categories!(
+    run_avx512,
+    avx512_any,
+    avx512_known,
+    Avx512<false>,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2"
+);
+entry!(run_avx2_fused, Avx2<true>, "avx2,bmi1,bmi2,fma");
+entry!(run_avx512_fused, Avx512<true>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma");
