@@ -94,7 +94,9 @@ typedef struct reinmax_tape {
   uint64_t opaque_longs[6];
 } reinmax_tape;
 
-// Where draws come from. NULL in place of a pointer to this: the tape's stream.
+// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories take none of it: estimators
+// that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
+// reinmax_tape_set_cursor moves on.
 typedef struct reinmax_draws {
   // Numbers in [0, 1), in the order in which draws use them; or NULL.
   const float *uniforms;
@@ -1173,11 +1175,11 @@ reinmax_status reinmax_sgd_default(float lr, struct reinmax_sgd *out);
 // How many floats of state len parameters need; zeros to begin with.
 size_t reinmax_sgd_state_len(size_t len);
 
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above. step
-// counts from 1.
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above (NULL
+// for reinmax_sgd without momentum, which needs none). step counts from 1.
 //
-// Errors: VALUE for a coefficient out of its range or step 0, TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been
-// changed then.
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed, TOO_LARGE,
+// OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
 reinmax_status reinmax_sgd_step(const struct reinmax_sgd *config,
                                 uint32_t step,
                                 float *params,
@@ -1193,11 +1195,11 @@ reinmax_status reinmax_adam_default(float lr, struct reinmax_adam *out);
 // How many floats of state len parameters need; zeros to begin with.
 size_t reinmax_adam_state_len(size_t len);
 
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above. step
-// counts from 1.
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above (NULL
+// for reinmax_sgd without momentum, which needs none). step counts from 1.
 //
-// Errors: VALUE for a coefficient out of its range or step 0, TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been
-// changed then.
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed, TOO_LARGE,
+// OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
 reinmax_status reinmax_adam_step(const struct reinmax_adam *config,
                                  uint32_t step,
                                  float *params,
@@ -1213,11 +1215,11 @@ reinmax_status reinmax_radam_default(float lr, struct reinmax_radam *out);
 // How many floats of state len parameters need; zeros to begin with.
 size_t reinmax_radam_state_len(size_t len);
 
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above. step
-// counts from 1.
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above (NULL
+// for reinmax_sgd without momentum, which needs none). step counts from 1.
 //
-// Errors: VALUE for a coefficient out of its range or step 0, TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been
-// changed then.
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed, TOO_LARGE,
+// OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
 reinmax_status reinmax_radam_step(const struct reinmax_radam *config,
                                   uint32_t step,
                                   float *params,
@@ -1257,7 +1259,7 @@ size_t reinmax_node_align(void);
 // There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it are
 // refused then.
 //
-// Errors: NULL, MISALIGNED, OVERLAP (slabs that share memory).
+// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written then.
 reinmax_status reinmax_tape_init(struct reinmax_tape *tape,
                                  const struct reinmax_slabs *slabs,
                                  uint32_t number);

@@ -3,8 +3,8 @@
 use reinmax_core::estimator::draw_antithetic;
 use reinmax_core::{
     Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
-    GumbelSoftmax, Mve, ReinMax, ReinMaxRao, Reinforce, Rloo, ScoreEstimator, ScoreInputs, StraightThrough,
-    UntemperedReinMax, Var,
+    GumbelSoftmax, Mve, ReinMax, ReinMaxRao, ReinMaxTau1, Reinforce, Rloo, ScoreEstimator, ScoreInputs,
+    StraightThrough, Var,
 };
 
 use crate::engine;
@@ -243,14 +243,14 @@ mod table {
     use super::*;
 
     estimator!("ReinMax", (tau: f32) ReinMax { tau }, reinmax_tape_sample_reinmax, reinmax_tape_sample_column_reinmax, reinmax_sizes_reinmax, reinmax_draw_reinmax, reinmax_backward_reinmax);
-    estimator!("ReinMax at temperature 1 (less code than ReinMax, the same bits)", () UntemperedReinMax, reinmax_tape_sample_reinmax_tau1, reinmax_tape_sample_column_reinmax_tau1, reinmax_sizes_reinmax_tau1, reinmax_draw_reinmax_tau1, reinmax_backward_reinmax_tau1);
+    estimator!("ReinMax at temperature 1 (less code than ReinMax, the same bits)", () ReinMaxTau1, reinmax_tape_sample_reinmax_tau1, reinmax_tape_sample_column_reinmax_tau1, reinmax_sizes_reinmax_tau1, reinmax_draw_reinmax_tau1, reinmax_backward_reinmax_tau1);
     estimator!("Straight-Through", (tau: f32) StraightThrough { tau }, reinmax_tape_sample_straight_through, reinmax_tape_sample_column_straight_through, reinmax_sizes_straight_through, reinmax_draw_straight_through, reinmax_backward_straight_through);
     estimator!("Gumbel-Softmax", (tau: f32) GumbelSoftmax { tau }, reinmax_tape_sample_gumbel_softmax, reinmax_tape_sample_column_gumbel_softmax, reinmax_sizes_gumbel_softmax, reinmax_draw_gumbel_softmax, reinmax_backward_gumbel_softmax);
     estimator!("Decoupled Gumbel-Softmax", (tau_forward: f32, tau_backward: f32) DecoupledGumbel { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_gumbel, reinmax_tape_sample_column_decoupled_gumbel, reinmax_sizes_decoupled_gumbel, reinmax_draw_decoupled_gumbel, reinmax_backward_decoupled_gumbel);
     estimator!("Decoupled Straight-Through", (tau_forward: f32, tau_backward: f32) DecoupledSt { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_st, reinmax_tape_sample_column_decoupled_st, reinmax_sizes_decoupled_st, reinmax_draw_decoupled_st, reinmax_backward_decoupled_st);
     estimator!("Gapped Straight-Through (a negative gap is the adaptive one)", (tau: f32, gap: f32) GappedSt { tau, gap: self::gap(gap) }, reinmax_tape_sample_gapped_st, reinmax_tape_sample_column_gapped_st, reinmax_sizes_gapped_st, reinmax_draw_gapped_st, reinmax_backward_gapped_st);
-    estimator!("Gumbel-Rao", (tau: f32, relaxed_samples: u32) GumbelRao { tau, draws: relaxed_samples }, reinmax_tape_sample_gumbel_rao, reinmax_tape_sample_column_gumbel_rao, reinmax_sizes_gumbel_rao, reinmax_draw_gumbel_rao, reinmax_backward_gumbel_rao);
-    estimator!("Rao-Blackwellised ReinMax", (tau: f32, relaxed_samples: u32) ReinMaxRao { tau, draws: relaxed_samples }, reinmax_tape_sample_reinmax_rao, reinmax_tape_sample_column_reinmax_rao, reinmax_sizes_reinmax_rao, reinmax_draw_reinmax_rao, reinmax_backward_reinmax_rao);
+    estimator!("Gumbel-Rao", (tau: f32, relaxed_samples: u32) GumbelRao { tau, relaxed_samples }, reinmax_tape_sample_gumbel_rao, reinmax_tape_sample_column_gumbel_rao, reinmax_sizes_gumbel_rao, reinmax_draw_gumbel_rao, reinmax_backward_gumbel_rao);
+    estimator!("Rao-Blackwellised ReinMax", (tau: f32, relaxed_samples: u32) ReinMaxRao { tau, relaxed_samples }, reinmax_tape_sample_reinmax_rao, reinmax_tape_sample_column_reinmax_rao, reinmax_sizes_reinmax_rao, reinmax_draw_reinmax_rao, reinmax_backward_reinmax_rao);
     estimator!("DARN", () Darn, reinmax_tape_sample_darn, reinmax_tape_sample_column_darn, reinmax_sizes_darn, reinmax_draw_darn, reinmax_backward_darn);
     estimator!("Minimum-variance estimation (k up to 32)", () Mve, reinmax_tape_sample_mve, reinmax_tape_sample_column_mve, reinmax_sizes_mve, reinmax_draw_mve, reinmax_backward_mve);
     score_estimator!("REINFORCE", (baseline: f32) Reinforce { baseline }, reinmax_gradient_reinforce);

@@ -62,6 +62,25 @@ pub(crate) unsafe fn write<'a, T>(pointer: *mut T, len: usize, others: &[Range<u
     Ok(unsafe { core::slice::from_raw_parts_mut(pointer, len) })
 }
 
+/// The addresses of `len` elements that are lent for longer than a call; an empty range for 0 of them.
+pub(crate) fn place<T>(pointer: *const T, len: usize) -> Result<Range<usize>> {
+    if len == 0 {
+        return Ok(0..0);
+    }
+    check_pointer(pointer)?;
+    span(pointer, len)
+}
+
+/// Refuses places that share memory.
+pub(crate) fn apart(places: &[Range<usize>]) -> Result<()> {
+    for (i, a) in places.iter().enumerate() {
+        if places.iter().skip(i + 1).any(|b| a.start < b.end && b.start < a.end) {
+            return Err(CError::of(Status::Overlap));
+        }
+    }
+    Ok(())
+}
+
 /// The addresses of a slice.
 pub(crate) fn range<T>(slice: &[T]) -> Range<usize> {
     let range = slice.as_ptr_range();

@@ -10,7 +10,7 @@ use core::ops::Range;
 use reinmax_core::tape::Suspended;
 use reinmax_core::{Draws, Mark, Node, Slabs, Tape, Var};
 
-use crate::memory::{check_pointer, get, product, put, range, read, write};
+use crate::memory::{apart, check_pointer, get, place, put, range, read, write};
 use crate::status::{CError, Result, Status};
 use crate::{Engine, engine};
 
@@ -78,7 +78,9 @@ pub struct CFootprint {
     pub saved: usize,
 }
 
-/// Where draws come from. NULL in place of a pointer to this: the tape's stream.
+/// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories take none of it: estimators
+/// that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
+/// reinmax_tape_set_cursor moves on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CDraws {
@@ -218,11 +220,13 @@ pub(crate) unsafe fn on_tape(tape: *mut CTape, f: impl FnOnce(&mut Open<'_>) -> 
 /// # Safety
 /// As [`on_tape`]; `out` must lead to memory that may be written.
 pub(crate) unsafe fn record(tape: *mut CTape, out: *mut u64, f: impl FnOnce(&mut Open<'_>) -> Result<Var>) -> Status {
-    if let Err(error) = check_pointer(out) {
-        return error.status;
+    // SAFETY: the caller's promise; `out` is looked at before anything is recorded.
+    unsafe {
+        on_tape(tape, |open| {
+            check_pointer(out)?;
+            put(out, f(open)?.to_bits())
+        })
     }
-    // SAFETY: the caller's promise; `out` was looked at before anything is recorded.
-    unsafe { on_tape(tape, |open| put(out, f(open)?.to_bits())) }
 }
 
 // ---- lifetime ----------------------------------------------------------------------------------------------------
@@ -255,7 +259,7 @@ pub extern "C" fn reinmax_node_align() -> usize {
 /// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it are
 /// refused then.
 ///
-/// Errors: NULL, MISALIGNED, OVERLAP (slabs that share memory).
+/// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_tape_init(tape: *mut CTape, slabs: *const CSlabs, number: u32) -> Status {
     // SAFETY: the caller's promise.
@@ -279,22 +283,25 @@ pub unsafe extern "C" fn reinmax_tape_init_measuring(tape: *mut CTape, nodes: *m
 /// # Safety
 /// As [`reinmax_tape_init`].
 unsafe fn init(tape: *mut CTape, slabs: CSlabs, number: u32, measuring: bool) -> Result<()> {
-    check_pointer(tape)?;
+    // All of it is looked at before anything is written.
+    apart(&[
+        place(tape, 1)?,
+        place(slabs.nodes, slabs.nodes_len)?,
+        place(slabs.values, slabs.values_len)?,
+        place(slabs.grads, slabs.grads_len)?,
+        place(slabs.saved, slabs.saved_len)?,
+    ])?;
     let nodes: *mut Node<Engine> = slabs.nodes.cast();
-    if slabs.nodes_len > 0 {
-        check_pointer(slabs.nodes)?;
-        product(slabs.nodes_len, size_of::<CNode>())?;
-    }
     for i in 0..slabs.nodes_len {
         // SAFETY: the slab has room for `nodes_len` nodes: a `CNode` is as large as a `Node`, or larger.
         unsafe { nodes.add(i).write(Node::numbered(number)) };
     }
-    // SAFETY: nodes have been written; floats may hold anything.
+    // SAFETY: nodes have been written; floats may hold anything; no two slabs share memory.
     let suspended = unsafe {
         let values = write(slabs.values, slabs.values_len, &[])?;
-        let grads = write(slabs.grads, slabs.grads_len, &[range(values)])?;
-        let saved = write(slabs.saved, slabs.saved_len, &[range(values), range(grads)])?;
-        let nodes = write(nodes, slabs.nodes_len, &[range(values), range(grads), range(saved)])?;
+        let grads = write(slabs.grads, slabs.grads_len, &[])?;
+        let saved = write(slabs.saved, slabs.saved_len, &[])?;
+        let nodes = write(nodes, slabs.nodes_len, &[])?;
         if measuring {
             Tape::measuring(nodes, engine()).suspend()
         } else {

@@ -148,11 +148,13 @@ impl Case {
             "gst_gapp" => GappedSt { tau: self.tau()?, gap: Gap::Adaptive }.backward(&host, inputs, grad),
             "gr_mck" => {
                 let (draws, noise) = self.exponentials()?;
-                GumbelRao { tau: self.tau()?, draws }.backward_with_exponentials(&host, inputs, noise, grad)
+                GumbelRao { tau: self.tau()?, relaxed_samples: draws }
+                    .backward_with_exponentials(&host, inputs, noise, grad)
             }
             "reinmax_rao" => {
                 let (draws, noise) = self.exponentials()?;
-                ReinMaxRao { tau: self.tau()?, draws }.backward_with_exponentials(&host, inputs, noise, grad)
+                ReinMaxRao { tau: self.tau()?, relaxed_samples: draws }
+                    .backward_with_exponentials(&host, inputs, noise, grad)
             }
             "darn" => Darn.backward(&host, inputs, grad),
             "mve" => Mve.backward(&host, inputs, grad),

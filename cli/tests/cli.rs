@@ -303,7 +303,7 @@ fn gradients_of_a_file() {
         ("decoupled_st", "\"tau\"", "\"tau_forward\":1,\"tau\"", ["tau_backward", "missing"]),
         ("gr_mck", "\"tau\"", "\"exponential\":[1,1],\"tau\"", ["repeats", "missing"]),
         ("gr_mck", "\"tau\"", "\"repeats\":1,\"exponential\":[1],\"tau\"", ["exponential has 1", "2 are needed"]),
-        ("reinmax_rao", "\"tau\"", "\"repeats\":1,\"exponential\":[1,0],\"tau\"", ["Exponentials [1]", "positive"]),
+        ("reinmax_rao", "\"tau\"", "\"repeats\":1,\"exponential\":[1,0],\"tau\"", ["Exponentials[1]", "positive"]),
     ] {
         file(&format!(r#"{{"estimator":"{estimator}","cases":[{{{}}}]}}"#, case.replace(from, to)));
         refused(&run(), 1, &[&["v.json", "case 'a'"], &words[..]].concat());

@@ -15,7 +15,7 @@
 //! ```
 
 use crate::error::{check_len, check_tau};
-use crate::kernel::sample::{DrawIndex, OneHot, check_indices, check_uniforms};
+use crate::kernel::sample::{DrawIndex, OneHot, bad_probs, check_indices, check_uniforms};
 use crate::kernel::softmax::{LogSoftmax, Softmax};
 use crate::random::Stream;
 use crate::{Argument, Backend, Error, Portable, Result};
@@ -101,8 +101,8 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 /// One uniform a draw. A category of probability 0 is never drawn, unless its row has no other: that gives index 0.
 ///
 /// # Errors
-/// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1) or a forced index
-/// beyond k.
+/// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1), a forced index beyond k, or
+/// [`Argument::Probs`] of which a row's sum is NaN or infinite; `index` means nothing then. Negative ones are not looked for.
 pub fn draw<B: Backend>(
     backend: &B,
     probs: &[f32],
@@ -117,18 +117,14 @@ pub fn draw<B: Backend>(
     }
     check_len(Argument::Index, index.len(), rows.checked_mul(draws).ok_or(Error::TooLarge)?)?;
     match noise {
-        Noise::Forced { index: forced, .. } => force(forced, k, index),
+        Noise::Forced { index: forced, .. } => return force(forced, k, index),
         Noise::Uniforms(uniforms) => {
             check_len(Argument::Uniforms, uniforms.len(), index.len())?;
             check_uniforms(uniforms)?;
-            backend.run_rows(DrawIndex { probs, k, draws, noise, index });
-            Ok(())
         }
-        Noise::Stream { .. } => {
-            backend.run_rows(DrawIndex { probs, k, draws, noise, index });
-            Ok(())
-        }
+        Noise::Stream { .. } => {}
     }
+    if backend.run_rows(DrawIndex { probs, k, draws, noise, index }) { Ok(()) } else { Err(bad_probs(probs)) }
 }
 
 /// Copies forced categories after looking at each.

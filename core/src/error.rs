@@ -78,6 +78,12 @@ pub enum Argument {
     Categories,
     /// Exponential noise.
     Exponentials,
+    /// What an estimator keeps between its forward and its backward pass.
+    Saved,
+    /// An optimiser's step, counted from 1.
+    Step,
+    /// The number of relaxed samples that a gradient averages over.
+    RelaxedSamples,
 }
 
 /// An error. The enum may grow; its variants do not change meaning.
@@ -112,11 +118,12 @@ pub enum Error {
         got: Shape,
     },
     /// A number is not what its role allows: a temperature that is not positive and finite, a uniform outside
-    /// [0, 1), an index beyond the last category. `at` is its position (0 for a single number).
+    /// [0, 1), an index beyond the last category.
     Value {
         /// Which number.
         argument: Argument,
-        /// Its position in its slice.
+        /// Its position in its slice. 0 where the argument is a single float; a count or a column (repeats, relaxed samples,
+        /// categories, columns, step) is itself here.
         at: usize,
     },
     /// A row of logits holds NaN or +inf, or nothing but -inf: it has no softmax.
@@ -180,7 +187,19 @@ impl fmt::Display for Error {
             Error::Shape { argument, expected, got } => {
                 write!(f, "{argument:?} has shape {got} where {expected} is needed")
             }
-            Error::Value { argument, at } => write!(f, "{argument:?} [{at}] is {}", requirement(argument)),
+            Error::Value { argument, at } => {
+                use Argument::{
+                    Categories, Coefficient, Columns, Gap, LearningRate, Power, RelaxedSamples, Repeats, Step, Tau,
+                };
+                let requirement = requirement(argument);
+                match argument {
+                    Tau | LearningRate | Power | Coefficient | Gap => write!(f, "{argument:?} is {requirement}"),
+                    Repeats | RelaxedSamples | Categories | Columns | Step => {
+                        write!(f, "{argument:?} = {at} is {requirement}")
+                    }
+                    _ => write!(f, "{argument:?}[{at}] is {requirement}"),
+                }
+            }
             Error::Logits { row } => write!(f, "row {row} of the logits holds NaN or +inf, or only -inf"),
             Error::NoCategories => f.write_str("a row needs at least one category"),
             Error::TooLarge => f.write_str("the size does not fit in 32 bits"),
@@ -203,11 +222,14 @@ fn requirement(argument: Argument) -> &'static str {
         Argument::Index => "not the index of a category",
         Argument::LearningRate => "not a finite learning rate of at least 0",
         Argument::Power => "not a positive finite exponent",
-        Argument::Repeats => "not at least 1",
+        Argument::Probs => "not finite, or the sum of its row is not",
+        Argument::Repeats => "not a number of draws that is possible here",
+        Argument::RelaxedSamples => "not in 1 ..= 65536",
+        Argument::Step => "not at least 1",
         Argument::Exponentials => "not positive and finite",
         Argument::Gap => "not finite and at least 0",
         Argument::Categories => "not a number of categories that this estimator takes",
-        Argument::Columns => "not inside the matrix",
+        Argument::Columns => "not a column that can be asked for here",
         _ => "out of its range",
     }
 }
@@ -218,6 +240,12 @@ impl core::error::Error for Error {}
 #[inline]
 pub(crate) fn check_len(argument: Argument, got: usize, expected: usize) -> Result<()> {
     if got == expected { Ok(()) } else { Err(Error::Length { argument, expected, got }) }
+}
+
+/// The number of elements that `rows` times `cols` are.
+#[inline]
+pub(crate) fn product(rows: usize, cols: usize) -> Result<usize> {
+    rows.checked_mul(cols).ok_or(Error::TooLarge)
 }
 
 /// Refuses a temperature that is not positive and finite (NaN included: no comparison holds for it), or whose reciprocal

@@ -89,13 +89,13 @@ pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
 pub use mve::{MAX_MVE_CATEGORIES, Mve};
 pub use reinforce::Reinforce;
-pub use reinmax::{ReinMax, UntemperedReinMax};
+pub use reinmax::{ReinMax, ReinMaxTau1};
 pub use reinmax_rao::ReinMaxRao;
 pub use rloo::Rloo;
 pub use straight_through::StraightThrough;
 
 use crate::categorical::{self, Noise, check_rows};
-use crate::error::check_len;
+use crate::error::{check_len, product};
 pub use crate::kernel::draws::GradientInputs;
 use crate::kernel::sample::check_indices;
 use crate::{Argument, Backend, Error, Result};
@@ -198,25 +198,27 @@ impl GradientInputs<'_> {
     /// Compares all lengths; `saved_per_draw` is the estimator's. For use in [`Estimator::backward`].
     ///
     /// # Errors
-    /// [`Error::Length`] for the first slice that does not fit, [`Error::Value`] for an index beyond k,
-    /// [`Error::NoCategories`] for k = 0.
+    /// [`Error::Length`] for the first slice that does not fit, [`Error::Value`] for an index beyond k, a column that is not
+    /// possible or more than [`MAX_CATEGORIES`], [`Error::NoCategories`] for k = 0, [`Error::TooLarge`] for a size beyond `usize`.
     pub fn check(&self, saved_per_draw: usize, grad: usize) -> Result<()> {
         let rows = check_rows(Argument::Probs, self.probs.len(), self.k)?;
-        if self.k > MAX_CATEGORIES {
-            return Err(Error::TooLarge);
-        }
-        let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
-        let draws = size(rows, self.draws)?;
+        check_categories(self.k)?;
+        let draws = product(rows, self.draws)?;
         check_len(Argument::Logits, self.logits.len(), self.probs.len())?;
         check_len(Argument::Index, self.index.len(), draws)?;
         let upstream = match self.column {
-            None => size(draws, self.k)?,
+            None => product(draws, self.k)?,
             Some(column) if (column as usize) < self.k && self.k <= crate::kernel::SHORT => draws,
             Some(column) => return Err(Error::Value { argument: Argument::Columns, at: column as usize }),
         };
         check_len(Argument::Upstream, self.upstream.len(), upstream)?;
-        check_len(Argument::Scratch, self.saved.len(), size(draws, saved_per_draw)?)?;
+        check_len(Argument::Saved, self.saved.len(), product(draws, saved_per_draw)?)?;
         check_len(Argument::Grad, grad, self.probs.len())?;
         check_indices(self.index, self.k)
     }
+}
+
+/// Refuses more categories than a gradient takes.
+pub(crate) fn check_categories(k: usize) -> Result<()> {
+    if k <= MAX_CATEGORIES { Ok(()) } else { Err(Error::Value { argument: Argument::Categories, at: k }) }
 }

@@ -68,8 +68,8 @@ pub use categorical::Noise;
 pub use error::{Argument, Error, Result, Slab};
 pub use estimator::{
     Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
-    GumbelSoftmax, Mve, ReinMax, ReinMaxRao, Reinforce, Rloo, ScoreEstimator, ScoreInputs, StraightThrough,
-    UntemperedReinMax,
+    GumbelSoftmax, Mve, ReinMax, ReinMaxRao, ReinMaxTau1, Reinforce, Rloo, ScoreEstimator, ScoreInputs,
+    StraightThrough,
 };
 pub use op::Draws;
 pub use random::Stream;

@@ -138,7 +138,9 @@ pub enum Draws<'a> {
     Stream,
     /// Numbers in [0, 1), in the order in which sample nodes use them. All of them must be used.
     Uniforms(&'a [f32]),
-    /// Categories, in the order of the sample nodes' draws, even such of probability 0. All must be used.
+    /// Categories, in the order of the sample nodes' draws, even such of probability 0. All must be used. They leave the cursor
+    /// where it is, so an estimator that needs noise besides the category (Gumbel-Softmax, Gumbel-Rao) gets the same noise each
+    /// time: [`crate::Tape::set_cursor`] gives it other.
     Forced(&'a [u32]),
 }
 

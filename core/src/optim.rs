@@ -1,7 +1,7 @@
 //! Optimisers: configuration in `self`, state in slices of the caller's, arithmetic as PyTorch defines it.
 //!
 //! Parameters are one slab, so a step is one loop. `step` counts from 1 and belongs to the caller, with the state a part
-//! of a checkpoint. A learning-rate schedule is a function of the step: see [`Schedule`].
+//! of a checkpoint. A learning-rate schedule is a function of the same step: see [`Schedule`].
 //!
 //! ```
 //! use reinmax_core::optim::{Adam, Optimizer};
@@ -55,7 +55,9 @@ fn check(lr: f32, step: u32, lengths: [(Argument, usize, usize); 2]) -> Result<(
     if !(0.0..f32::INFINITY).contains(&lr) {
         return Err(Error::Value { argument: Argument::LearningRate, at: 0 });
     }
-    check_coefficient(step > 0)?;
+    if step == 0 {
+        return Err(Error::Value { argument: Argument::Step, at: 0 });
+    }
     for (argument, got, expected) in lengths {
         check_len(argument, got, expected)?;
     }

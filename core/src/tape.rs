@@ -174,14 +174,16 @@ impl<'m, B: Backend> Tape<'m, B> {
     /// Gives a leaf or a parameter new values, for the next [`Tape::replay`].
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::NotALeaf`], [`Error::Length`], [`Error::Measuring`].
+    /// [`Error::Stale`], [`Error::NotALeaf`], [`Error::Length`].
     pub fn set(&mut self, var: Var, values: &[f32]) -> Result<()> {
         let node = self.lookup(var)?;
         if node.kind != Kind::Leaf {
             return Err(Error::NotALeaf);
         }
-        self.refuse_measuring()?;
         check_len(Argument::Input, values.len(), node.len())?;
+        if self.measuring {
+            return Ok(());
+        }
         let start = node.value;
         span_mut(self.slabs.values, start, values.len())?.copy_from_slice(values);
         Ok(())
@@ -219,7 +221,8 @@ impl<'m, B: Backend> Tape<'m, B> {
     /// from outside. On an error nothing has been recorded.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Stale`], and whatever the operation's forward function returns.
+    /// [`Error::Full`], [`Error::Stale`], [`Error::Length`] for more than three inputs, [`Error::TooLarge`], and whatever the
+    /// operation's forward function returns.
     pub fn record(&mut self, op: &'static Op<B>, inputs: &[Var], spec: Spec) -> Result<Var> {
         self.record_with(op, inputs, spec, Draws::Stream)
     }
@@ -344,7 +347,8 @@ impl<'m, B: Backend> Tape<'m, B> {
         span(self.slabs.values, node.value, node.len())
     }
 
-    /// The gradient of a tensor, row-major.
+    /// The gradient of a tensor, row-major. That of a computed tensor is what the last backward pass left there; before the
+    /// first it is whatever the slab held.
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NoGrad`], [`Error::Measuring`].

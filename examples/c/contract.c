@@ -43,10 +43,26 @@ static void pointers(void) {
     IS(OVERLAP, reinmax_tape_init(&tape, &slabs, 0));
     slabs.grads = NULL;
     IS(NULL, reinmax_tape_init(&tape, &slabs, 0));
+    {
+        /* A tape that an arena has put inside a slab; and nothing is written before a refusal. */
+        static uint64_t arena[sizeof(reinmax_tape) / 8 + 64];
+        reinmax_slabs inside = {nodes, 20, (float *)arena, sizeof arena / 4, grads, 96, saved, 24};
+        unsigned char before[sizeof nodes];
+        memset(nodes, 0xa5, sizeof nodes);
+        memcpy(before, nodes, sizeof nodes);
+        IS(OVERLAP, reinmax_tape_init((reinmax_tape *)arena, &inside, 0));
+        EXPECT(memcmp(before, nodes, sizeof nodes) == 0);
+    }
     IS(NOT_INITIALISED, reinmax_tape_zero_grad(&zeroed));
     fresh_tape(0);
     IS(NULL, reinmax_tape_param(&tape, 2, 3, NULL, &var));
+    IS(TOO_LARGE, reinmax_tape_param(&tape, 65536, 65536, LOGITS, &var));
     IS(NULL, reinmax_tape_param(&tape, 2, 3, LOGITS, NULL));
+    {
+        reinmax_error last;
+        IS(OK, reinmax_tape_error(&tape, &last));
+        EXPECT(last.status == REINMAX_STATUS_NULL);
+    }
     IS(MISALIGNED, reinmax_tape_param(&tape, 1, 3, (const float *)((const char *)LOGITS + 1), &var));
     IS(OVERLAP, reinmax_tape_param(&tape, 2, 3, values, &var));
     IS(TOO_LARGE, reinmax_tape_param(&tape, 65536, 65536, LOGITS, &var));
@@ -177,6 +193,11 @@ static void optimisers(void) {
     EXPECT(reinmax_sgd_state_len(2) == 2 && reinmax_adam_state_len(2) == 4 && reinmax_radam_state_len(2) == 4);
     IS(OK, reinmax_sgd_step(&sgd, 1, x, g, 2, state));
     EXPECT(x[0] == -0.5f && x[1] == -3.0f);
+    x[0] = 1.0f, x[1] = -1.0f;
+    IS(OK, reinmax_sgd_step(&sgd, 1, x, g, 2, NULL));
+    EXPECT(x[0] == -0.5f && x[1] == -3.0f);
+    sgd.momentum = 0.9f;
+    IS(LENGTH, reinmax_sgd_step(&sgd, 1, x, g, 2, NULL));
     IS(VALUE, reinmax_sgd_step(&sgd, 0, x, g, 2, state));
     IS(OVERLAP, reinmax_sgd_step(&sgd, 1, x, x, 2, state));
     IS(OK, reinmax_clip_norm(clipped, 2, 1.0f, &norm));

@@ -3,6 +3,8 @@
 //! Rows of 4, 8, 10 and 16 categories are common, and with the number known the loops over a tile's columns unroll and stay in
 //! registers: sampling and ReinMax's backward pass take a fifth to a quarter less time with AVX-512, softmax a tenth. Each number
 //! has functions of its own, as one function with all of them is slower for every one.
+//!
+//! The features named here are those that `Level::is_available` and, for fused ones, `has_fma` look for.
 
 use reinmax_core::Kernel;
 

@@ -50,7 +50,10 @@ impl Level {
         match self {
             Level::Scalar => true,
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => is_x86_feature_detected!("avx2"),
+            Level::Avx2 => {
+                let bits = is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2");
+                is_x86_feature_detected!("avx2") && bits
+            }
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => {
                 let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq");

@@ -8,7 +8,7 @@ use reinmax_core::{Backend, Error, Footprint, Node, Portable, Result, Slab, Slab
 static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// The four slabs of a tape, owned. Handles of a tape on memory that is gone are refused by all others.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Memory<B: Backend = Portable> {
     nodes: Vec<Node<B>>,
     values: Vec<f32>,
@@ -16,12 +16,28 @@ pub struct Memory<B: Backend = Portable> {
     saved: Vec<f32>,
 }
 
+/// The same values and gradients, with nothing recorded: handles of a tape on the one are refused by tapes on the other.
+impl<B: Backend> Clone for Memory<B> {
+    fn clone(&self) -> Self {
+        Memory {
+            nodes: fresh_nodes(self.nodes.len()),
+            values: self.values.clone(),
+            grads: self.grads.clone(),
+            saved: self.saved.clone(),
+        }
+    }
+}
+
+/// Nodes under a number that none before them had.
+fn fresh_nodes<B: Backend>(len: usize) -> Vec<Node<B>> {
+    vec![Node::numbered(MADE.fetch_add(1, Ordering::Relaxed)); len]
+}
+
 impl<B: Backend> Memory<B> {
     /// As much as `footprint` says.
     pub fn new(footprint: &Footprint) -> Self {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
         Memory {
-            nodes: vec![Node::numbered(number); footprint.nodes],
+            nodes: fresh_nodes(footprint.nodes),
             values: vec![0.0; footprint.values],
             grads: vec![0.0; footprint.grads],
             saved: vec![0.0; footprint.saved],
@@ -39,7 +55,8 @@ impl<B: Backend> Memory<B> {
     }
 }
 
-/// What `record` needs, found by running it on a measuring tape: no values are computed, so `record` must not read any.
+/// What `record` needs, found by running it on a measuring tape: no values are computed, so `record` must not read any. It may run
+/// several times, until there are nodes enough.
 ///
 /// # Errors
 /// Whatever `record` returns.

@@ -44,8 +44,8 @@ impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
     /// sum of the losses, both added in the order of the blocks.
     ///
     /// # Errors
-    /// The error of the first block (in their order) that failed; [`Error::Length`] where there are more gradients than a
-    /// block has.
+    /// The error of the first block (in their order) that failed; [`Error::Length`] where `grads` is not as long as the
+    /// parameters of a block. What is in `grads` then means nothing.
     pub fn step<F>(&mut self, grads: &mut [f32], block: F) -> Result<f32>
     where
         F: Fn(usize, &mut Tape<'_, B>) -> Result<f32> + Sync,

@@ -57,7 +57,7 @@ pub(super) fn check_binary(probs: usize, k: usize) -> Result<usize> {
 pub(super) fn check_pairs(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool> {
     check_binary(inputs.probs.len(), inputs.k)?;
     if inputs.draws == 0 || !inputs.draws.is_multiple_of(2) {
-        return Err(Error::Value { argument: Argument::Repeats, at: 0 });
+        return Err(Error::Value { argument: Argument::Repeats, at: inputs.draws });
     }
     super::reinforce::check_scores(inputs, grad)
 }

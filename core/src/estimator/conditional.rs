@@ -7,7 +7,7 @@
 
 use super::{DrawInputs, GradientInputs};
 use crate::categorical::{self, Noise, check_rows};
-use crate::error::check_len;
+use crate::error::{check_len, product};
 use crate::kernel::draws::{Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::lanes::{Lanes, Scalar};
@@ -23,12 +23,12 @@ pub(super) const SAVED: usize = 2;
 /// So many bits of a half that it is never NaN or infinite, and copies as a float keep it.
 const HALF: u64 = 30;
 
-/// All of an estimator whose noise is made again from keys but its fields `tau` and `draws` and its `formula`.
+/// All of an estimator whose noise is made again from keys but its fields `tau` and `relaxed_samples` and its `formula`.
 macro_rules! conditional_estimator {
     ($estimator:ident, $name:literal) => {
         impl Default for $estimator {
             fn default() -> Self {
-                Self { tau: 1.0, draws: 100 }
+                Self { tau: 1.0, relaxed_samples: 100 }
             }
         }
 
@@ -47,7 +47,7 @@ macro_rules! conditional_estimator {
             ) -> $crate::Result<()> {
                 use $crate::estimator::conditional::{AddGiven, check_given};
                 $crate::Estimator::check(self)?;
-                check_given(&inputs, noise, self.draws, grad.len())?;
+                check_given(&inputs, noise, self.relaxed_samples, grad.len())?;
                 backend.run(AddGiven { formula: self.formula(()), inputs, noise, grad });
                 Ok(())
             }
@@ -58,15 +58,15 @@ macro_rules! conditional_estimator {
 
             fn check(&self) -> $crate::Result<()> {
                 $crate::error::check_tau(self.tau)?;
-                $crate::estimator::conditional::check_draws(self.draws)
+                $crate::estimator::conditional::check_relaxed_samples(self.relaxed_samples)
             }
 
             fn to_config(self) -> [f32; 4] {
-                [self.tau, self.draws as f32, 0.0, 0.0]
+                [self.tau, self.relaxed_samples as f32, 0.0, 0.0]
             }
 
-            fn from_config([tau, draws, ..]: [f32; 4]) -> Self {
-                Self { tau, draws: draws as u32 }
+            fn from_config([tau, relaxed_samples, ..]: [f32; 4]) -> Self {
+                Self { tau, relaxed_samples: relaxed_samples as u32 }
             }
 
             /// The draw's key.
@@ -102,15 +102,16 @@ macro_rules! conditional_estimator {
 pub(super) use conditional_estimator;
 
 /// Refuses a number of relaxed samples that a configuration could not hold.
-pub(super) fn check_draws(draws: u32) -> Result<()> {
-    if (1..=1 << 16).contains(&draws) { Ok(()) } else { Err(Error::Value { argument: Argument::Repeats, at: 0 }) }
+pub(super) fn check_relaxed_samples(count: u32) -> Result<()> {
+    let fine = (1..=1 << 16).contains(&count);
+    if fine { Ok(()) } else { Err(Error::Value { argument: Argument::RelaxedSamples, at: count as usize }) }
 }
 
 /// Compares lengths, and looks at the caller's noise.
-pub(super) fn check_given(inputs: &GradientInputs<'_>, noise: &[f32], draws: u32, grad: usize) -> Result<()> {
+pub(super) fn check_given(inputs: &GradientInputs<'_>, noise: &[f32], relaxed_samples: u32, grad: usize) -> Result<()> {
     GradientInputs { saved: &[], ..*inputs }.check(0, grad)?;
-    let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
-    check_len(Argument::Exponentials, noise.len(), size(size(inputs.index.len(), inputs.k)?, draws as usize)?)?;
+    let per_sample = product(inputs.index.len(), inputs.k)?;
+    check_len(Argument::Exponentials, noise.len(), product(per_sample, relaxed_samples as usize)?)?;
     match noise.iter().position(|e| !(*e > 0.0 && *e < f32::INFINITY)) {
         Some(at) => Err(Error::Value { argument: Argument::Exponentials, at }),
         None => Ok(()),
@@ -126,8 +127,8 @@ pub(super) fn draw<B: Backend>(
     saved: &mut [f32],
 ) -> Result<()> {
     let DrawInputs { probs, k, draws, noise, .. } = inputs;
-    let count = check_rows(Argument::Probs, probs.len(), k)?.checked_mul(draws).ok_or(Error::TooLarge)?;
-    check_len(Argument::Scratch, saved.len(), count.checked_mul(SAVED).ok_or(Error::TooLarge)?)?;
+    let count = product(check_rows(Argument::Probs, probs.len(), k)?, draws)?;
+    check_len(Argument::Saved, saved.len(), product(count, SAVED)?)?;
     categorical::draw(backend, probs, k, draws, noise, index)?;
     let (base, first) = match noise {
         Noise::Stream { stream, index } => (stream.key(), index),
@@ -207,7 +208,7 @@ impl Source for Seeded {
 #[derive(Clone, Copy)]
 struct Given<'a> {
     noise: &'a [f32],
-    draws: usize,
+    relaxed_samples: usize,
 }
 
 impl<'a> Source for Given<'a> {
@@ -222,7 +223,7 @@ impl<'a> Source for Given<'a> {
     fn next<L: Lanes, D: Direction<L>>(numbers: &mut Self, r: usize, step: usize, _count: usize) -> L {
         let mut lanes = [1.0; LANES];
         for (lane, slot) in lanes.iter_mut().take(L::N).enumerate() {
-            let at = (step * L::N + lane) * numbers.draws + r;
+            let at = (step * L::N + lane) * numbers.relaxed_samples + r;
             *slot = numbers.noise.get(at).copied().unwrap_or(1.0);
         }
         L::load(&lanes)
@@ -233,7 +234,7 @@ impl<'a> Source for Given<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Conditional<S> {
     pub(super) source: S,
-    pub(super) draws: u32,
+    pub(super) relaxed_samples: u32,
     pub(super) inverse_tau: f32,
     pub(super) weight: f32,
     pub(super) second_order: bool,
@@ -295,7 +296,7 @@ impl<S: Source> Conditional<S> {
             *inverse_p = self.inverse_probability(L::load(p));
             *slot = L::load(g);
         }
-        for r in 0..self.draws as usize {
+        for r in 0..self.relaxed_samples as usize {
             let mut weights = [zero; SHORT];
             let mut of_winner = one;
             for (step, w) in weights.iter_mut().take(k).enumerate() {
@@ -325,7 +326,7 @@ impl<S: Source> Conditional<S> {
     fn add_along<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32]) {
         let weight = L::splat(self.weight);
         let k = group.probs.len();
-        for r in 0..self.draws as usize {
+        for r in 0..self.relaxed_samples as usize {
             let mut search = numbers.clone();
             let mut of_winner = L::splat(0.0);
             for step in 0..group.probs.chunks(L::N).len() {
@@ -375,12 +376,12 @@ impl Kernel for AddGiven<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let AddGiven { formula, inputs, noise, grad } = self;
-        let Conditional { draws, inverse_tau, weight, second_order, .. } = formula;
-        let mut noise = rows(noise, inputs.k * draws as usize);
+        let Conditional { relaxed_samples, inverse_tau, weight, second_order, .. } = formula;
+        let mut noise = rows(noise, inputs.k * relaxed_samples as usize);
         for (row, grad) in rows_mut(grad, inputs.k).enumerate() {
             for draw in row * inputs.draws..(row + 1) * inputs.draws {
-                let source = Given { noise: noise.next().unwrap_or(&[]), draws: draws as usize };
-                let formula = Conditional { source, draws, inverse_tau, weight, second_order };
+                let source = Given { noise: noise.next().unwrap_or(&[]), relaxed_samples: relaxed_samples as usize };
+                let formula = Conditional { source, relaxed_samples, inverse_tau, weight, second_order };
                 let mut buffer = [0.0; SHORT];
                 if inputs.k > SHORT {
                     formula.add::<L, Along>(inputs.single(row, draw, SAVED, &mut buffer), grad);

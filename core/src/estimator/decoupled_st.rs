@@ -4,13 +4,13 @@
 //! D ~ softmax(l / tau_forward),   grad = J(q) g / tau_backward,   q = softmax(l / tau_backward)
 //! ```
 //!
-//! Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator" (arXiv 2410.13331). Bias: first
-//! order, and that of drawing from a tempered distribution. Cost: O(k); where tau_forward is not 1, an exponential an
-//! element and k floats saved for each draw. Useful tau: 0.1 to 1 forward, 1 and above backward.
+//! Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator" (arXiv 2410.13331). Bias: that of
+//! Straight-Through, and that of drawing from a tempered distribution. Cost: O(k); where tau_forward is not 1, an exponential an
+//! element and k floats saved for each draw, of which the first draw's hold the tempered probabilities. Useful tau: 0.1 to 1 forward, 1 and above backward.
 
 use super::{DrawInputs, Estimator, GradientInputs, StraightThrough};
 use crate::categorical::{self, check_rows};
-use crate::error::check_len;
+use crate::error::{check_len, product};
 use crate::{Argument, Backend, Error, Result};
 
 /// The decoupled Straight-Through estimator.
@@ -49,8 +49,7 @@ impl Estimator for DecoupledSt {
         if self.tau_forward == 1.0 {
             return categorical::draw(backend, probs, k, draws, noise, index);
         }
-        let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
-        check_len(Argument::Scratch, saved.len(), size(size(rows, draws)?, k)?)?;
+        check_len(Argument::Saved, saved.len(), product(product(rows, draws)?, k)?)?;
         let tempered = saved.get_mut(..logits.len()).unwrap_or_default();
         categorical::softmax(backend, logits, k, self.tau_forward, tempered)?;
         categorical::draw(backend, tempered, k, draws, noise, index)

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via Gapped Straight-Through Estimator"
-//! (arXiv 2206.07235). Bias: first order and more, it depends on the gap. Variance: below that of Gumbel-Softmax, as
+//! (arXiv 2206.07235). Bias: it depends on the gap. Variance: below that of Gumbel-Softmax, as
 //! there is no noise besides the draw. Cost: O(k), two exponentials an element. Useful tau: 0.5 to 1.
 
 use super::straight_through::keep;

@@ -20,13 +20,19 @@ pub struct GumbelRao {
     /// Temperature of the relaxed samples.
     pub tau: f32,
     /// How many relaxed samples a gradient averages over (R): 1 to 65,536.
-    pub draws: u32,
+    pub relaxed_samples: u32,
 }
 
 impl GumbelRao {
     fn formula<S>(&self, source: S) -> Conditional<S> {
-        let weight = 1.0 / (self.draws as f32 * self.tau);
-        Conditional { source, draws: self.draws, inverse_tau: 1.0 / self.tau, weight, second_order: false }
+        let weight = 1.0 / (self.relaxed_samples as f32 * self.tau);
+        Conditional {
+            source,
+            relaxed_samples: self.relaxed_samples,
+            inverse_tau: 1.0 / self.tau,
+            weight,
+            second_order: false,
+        }
     }
 }
 

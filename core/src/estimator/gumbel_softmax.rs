@@ -11,9 +11,10 @@
 //! A forced index D has noise of its own: Gumbel noise given that D wins. With E exponential,
 //! `v_D = -ln E_D` and `v_i = -ln(E_i / p_i + E_D)` up to a common shift (Paulus, Maddison and Krause, arXiv 2010.04838).
 
+use super::straight_through::add_tempered;
 use super::{DrawInputs, Estimator, GradientInputs};
 use crate::categorical::{Noise, check_rows, force};
-use crate::error::check_len;
+use crate::error::{check_len, product};
 use crate::kernel::LANES;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
@@ -116,11 +117,10 @@ fn check_lengths(inputs: &DrawInputs<'_>, index: &[u32], saved: &[f32]) -> Resul
     if inputs.draws == 0 {
         return Err(Error::Value { argument: Argument::Repeats, at: 0 });
     }
-    let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
-    let draws = size(check_rows(Argument::Logits, inputs.logits.len(), inputs.k)?, inputs.draws)?;
+    let draws = product(check_rows(Argument::Logits, inputs.logits.len(), inputs.k)?, inputs.draws)?;
     check_len(Argument::Probs, inputs.probs.len(), inputs.logits.len())?;
     check_len(Argument::Index, index.len(), draws)?;
-    check_len(Argument::Scratch, saved.len(), size(draws, inputs.k)?)
+    check_len(Argument::Saved, saved.len(), product(draws, inputs.k)?)
 }
 
 /// The row of logits that a draw belongs to.
@@ -202,13 +202,6 @@ impl Formula for Relaxed {
     }
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
-        let y =
-            super::straight_through::TemperedSoftmax::new::<D>(group.saved, group.upstream, self.inverse_tau, scratch);
-        let scale = L::splat(self.inverse_tau);
-        let operands = group.saved.chunks(L::N).zip(group.upstream.chunks(L::N));
-        for (step, ((v, g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
-            let product = y.probs(v, step) * (L::load(g) - y.mean_upstream) * scale;
-            (L::load(grad) + product).store(grad);
-        }
+        add_tempered::<L, D>(group.saved, group.upstream, self.inverse_tau, scratch, grad);
     }
 }

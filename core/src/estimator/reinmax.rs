@@ -7,7 +7,7 @@
 //!
 //! e is the one-hot sample, D its category, J(p) g = p * (g - <p, g>). Liu, Dong, Liu, Yu and Gao, "Bridging Discrete
 //! and Backpropagation: Straight-Through and Beyond" (arXiv 2304.08612): Heun's method where Straight-Through is
-//! Euler's. Bias: second order; exact for losses of degree up to 2 in each sample at tau = 1. It is not always less biased than
+//! Euler's. Bias: from third derivatives of the loss on; none where it is of degree up to 2 in each sample, at tau = 1. It is not always less biased than
 //! Straight-Through. Cost: O(k), no exponential at tau = 1. Useful tau: 1 and above; a higher one trades bias for
 //! variance. There is no factor 1 / tau, as in the authors' definition.
 
@@ -47,9 +47,9 @@ impl Estimator for ReinMax {
 /// [`ReinMax`] at temperature 1, as a type of its own: a tape's backward pass learns a temperature only as it runs, and so
 /// links what others need. The bits are those of `ReinMax { tau: 1.0 }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UntemperedReinMax;
+pub struct ReinMaxTau1;
 
-impl Estimator for UntemperedReinMax {
+impl Estimator for ReinMaxTau1 {
     const NAME: &'static str = "reinmax";
 
     fn check(&self) -> Result<()> {
@@ -61,7 +61,7 @@ impl Estimator for UntemperedReinMax {
     }
 
     fn from_config(_: [f32; 4]) -> Self {
-        UntemperedReinMax
+        ReinMaxTau1
     }
 
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {

@@ -5,8 +5,7 @@
 //! y_r = softmax(v_r / tau), v_r the perturbed logits of Gumbel-Rao at l_D = ln((p + e) / 2), given D
 //! ```
 //!
-//! Wang and Bui (arXiv 2603.08257); with tau = 1 and y replaced by its mean's limit it is ReinMax with a tempered
-//! midpoint. Bias: between ReinMax and Gumbel-Rao, it depends on tau. Variance: below ReinMax. Cost: O(k R) as
+//! Wang and Bui (arXiv 2603.08257). With J((p + e) / 2) in place of the mean of J(y_r) / tau it is ReinMax at tau = 1. Bias: between ReinMax and Gumbel-Rao, it depends on tau. Variance: below ReinMax. Cost: O(k R) as
 //! [`super::GumbelRao`]; two floats saved for each draw. Useful tau: 0.1 to 1.
 
 use super::conditional::{Conditional, conditional_estimator};
@@ -17,13 +16,19 @@ pub struct ReinMaxRao {
     /// Temperature of the relaxed samples.
     pub tau: f32,
     /// How many relaxed samples a gradient averages over (R): 1 to 65,536.
-    pub draws: u32,
+    pub relaxed_samples: u32,
 }
 
 impl ReinMaxRao {
     fn formula<S>(&self, source: S) -> Conditional<S> {
-        let weight = 2.0 / (self.draws as f32 * self.tau);
-        Conditional { source, draws: self.draws, inverse_tau: 1.0 / self.tau, weight, second_order: true }
+        let weight = 2.0 / (self.relaxed_samples as f32 * self.tau);
+        Conditional {
+            source,
+            relaxed_samples: self.relaxed_samples,
+            inverse_tau: 1.0 / self.tau,
+            weight,
+            second_order: true,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ impl ScoreEstimator for Rloo {
     /// Those of the trait, and [`Error::Value`] for less than two draws.
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
         if inputs.draws < 2 {
-            return Err(Error::Value { argument: Argument::Repeats, at: 0 });
+            return Err(Error::Value { argument: Argument::Repeats, at: inputs.draws });
         }
         let shared = check_scores(&inputs, grad.len())?;
         backend.run(AddScores { inputs, baseline: Baseline::LeaveOneOut, shared, grad });

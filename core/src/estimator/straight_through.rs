@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Bengio, Leonard and Courville, "Estimating or Propagating Gradients Through Stochastic Neurons for Conditional
-//! Computation" (arXiv 1308.3432). Bias: first order; exact for losses linear in each sample at tau = 1. Cost: O(k), no
+//! Computation" (arXiv 1308.3432). Bias: from second derivatives of the loss on; none where it is linear in each sample, at tau = 1. Cost: O(k), no
 //! exponential at tau = 1. The gradient does not depend on the draw except through g. Useful tau: 1 and above.
 
 use super::{Estimator, GradientInputs};
@@ -70,13 +70,25 @@ impl Formula for Tempered {
     }
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
-        let tempered = TemperedSoftmax::new::<D>(group.logits, group.upstream, self.inverse_tau, scratch);
-        let scale = L::splat(self.inverse_tau);
-        let operands = group.logits.chunks(L::N).zip(group.upstream.chunks(L::N));
-        for (step, ((x, g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
-            let q = tempered.probs(x, step);
-            (L::load(grad) + q * (L::load(g) - tempered.mean_upstream) * scale).store(grad);
-        }
+        add_tempered::<L, D>(group.logits, group.upstream, self.inverse_tau, scratch, grad);
+    }
+}
+
+/// `grad += J(q) g / tau`, q = softmax(values / tau), for each lane's row. `scratch` is as long as `values`, or empty.
+#[inline(always)]
+pub(super) fn add_tempered<L: Lanes, D: Direction<L>>(
+    values: &[f32],
+    upstream: &[f32],
+    inverse_tau: f32,
+    scratch: &mut [f32],
+    grad: &mut [f32],
+) {
+    let tempered = TemperedSoftmax::new::<D>(values, upstream, inverse_tau, scratch);
+    let scale = L::splat(inverse_tau);
+    let operands = values.chunks(L::N).zip(upstream.chunks(L::N));
+    for (step, ((x, g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
+        let q = tempered.probs(x, step);
+        (L::load(grad) + q * (L::load(g) - tempered.mean_upstream) * scale).store(grad);
     }
 }
 

@@ -110,9 +110,10 @@ pub trait Sums<L>: Copy {
     fn fold(&self) -> f32;
 }
 
-/// Adds sixteen numbers in the order that every backend uses: the upper half onto the lower one, four times.
+/// Adds sixteen numbers, or vectors lane by lane, in the order that every backend uses: the upper half onto the lower one, four
+/// times.
 #[inline(always)]
-pub fn fold(x: [f32; LANES]) -> f32 {
+pub fn fold<T: Copy + Add<Output = T>>(x: [T; LANES]) -> T {
     let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15] = x;
     let (b0, b1, b2, b3) = (a0 + a8, a1 + a9, a2 + a10, a3 + a11);
     let (b4, b5, b6, b7) = (a4 + a12, a5 + a13, a6 + a14, a7 + a15);

@@ -9,8 +9,8 @@ mod dots;
 
 use super::lanes::Lanes;
 use super::rows::{cut, cut_mut};
-use crate::error::check_len;
-use crate::{Argument, Error, Kernel, Result, RowKernel};
+use crate::error::{check_len, product};
+use crate::{Argument, Kernel, Result, RowKernel};
 
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.
 ///
@@ -18,7 +18,7 @@ use crate::{Argument, Error, Kernel, Result, RowKernel};
 /// bias is added last. Cost: rows * inner * cols multiplications and additions.
 ///
 /// # Errors
-/// [`Error::Length`] where a slice does not have the size that `rows`, `inner` and `cols` give it.
+/// [`crate::Error::Length`] where a slice does not have the size that `rows`, `inner` and `cols` give it.
 #[derive(Debug)]
 pub struct Contraction<'a> {
     /// rows x inner, or inner x rows where transposed.
@@ -64,12 +64,11 @@ impl Contraction<'_> {
     /// Compares the lengths of all slices with the sizes.
     ///
     /// # Errors
-    /// [`Error::Length`] for the first that differs, [`Error::TooLarge`] for a size beyond `usize`.
+    /// [`crate::Error::Length`] for the first that differs, [`crate::Error::TooLarge`] for a size beyond `usize`.
     pub fn check(&self) -> Result<()> {
-        let size = |x: usize, y: usize| x.checked_mul(y).ok_or(Error::TooLarge);
-        check_len(Argument::Input, self.a.values.len(), size(self.rows, self.inner)?)?;
-        check_len(Argument::Weight, self.b.values.len(), size(self.inner, self.cols)?)?;
-        check_len(Argument::Output, self.out.len(), size(self.rows, self.cols)?)?;
+        check_len(Argument::Input, self.a.values.len(), product(self.rows, self.inner)?)?;
+        check_len(Argument::Weight, self.b.values.len(), product(self.inner, self.cols)?)?;
+        check_len(Argument::Output, self.out.len(), product(self.rows, self.cols)?)?;
         if self.bias.is_empty() { Ok(()) } else { check_len(Argument::Bias, self.bias.len(), self.cols) }
     }
 }

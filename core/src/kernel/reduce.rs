@@ -1,6 +1,6 @@
 //! Sums over a whole slice, in the order that `kernel` defines for rows.
 
-use super::lanes::{Lanes, Sums};
+use super::lanes::{Lanes, Sums, fold};
 use super::pointwise::Function;
 use super::serial::sum_of_products;
 use super::{LANES, SHORT};
@@ -26,14 +26,16 @@ impl Kernel for Dot<'_> {
     type Out = f32;
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
+        let len = self.a.len().min(self.b.len());
+        let (a, b) = (self.a.get(..len).unwrap_or(&[]), self.b.get(..len).unwrap_or(&[]));
         if L::N == 1 {
-            return sum_of_products(self.a, self.b);
+            return if len == 0 { 0.0 } else { sum_of_products(a, b) };
         }
-        if self.a.len() <= SHORT {
-            return self.a.iter().zip(self.b).fold(0.0, |sum, (a, b)| sum + a * b);
+        if len <= SHORT {
+            return a.iter().zip(b).fold(0.0, |sum, (a, b)| sum + a * b);
         }
         let mut sums = L::Sums::zero();
-        for (step, (a, b)) in self.a.chunks(L::N).zip(self.b.chunks(L::N)).enumerate() {
+        for (step, (a, b)) in a.chunks(L::N).zip(b.chunks(L::N)).enumerate() {
             sums.add(step, L::load(a) * L::load(b));
         }
         sums.fold()
@@ -125,17 +127,7 @@ impl Kernel for AddColumnSums<'_> {
                 rest = rest.get(cols..).unwrap_or(&[]);
                 row += 1;
             }
-            (L::load(out) + fold_lanes(sums)).store(out);
+            (L::load(out) + fold(sums)).store(out);
         }
     }
-}
-
-/// Folds sixteen vectors lane by lane, in the order of [`super::lanes::fold`].
-#[inline(always)]
-pub fn fold_lanes<L: Lanes>(x: [L; LANES]) -> L {
-    let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15] = x;
-    let (b0, b1, b2, b3) = (a0 + a8, a1 + a9, a2 + a10, a3 + a11);
-    let (b4, b5, b6, b7) = (a4 + a12, a5 + a13, a6 + a14, a7 + a15);
-    let (c0, c1, c2, c3) = (b0 + b4, b1 + b5, b2 + b6, b3 + b7);
-    (c0 + c2) + (c1 + c3)
 }

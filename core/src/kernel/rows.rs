@@ -41,7 +41,7 @@ pub trait Direction<L: Lanes> {
     fn reciprocal(x: L) -> L;
     /// The category that each lane holds in step `step`.
     fn category(step: usize) -> L;
-    /// The element of each lane's row that `index` names; 0 where it names none.
+    /// The element of each lane's row that `index` names, 0 in place of -0; 0 where it names none.
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
         let mut sum = L::splat(0.0);
@@ -119,8 +119,8 @@ impl<L: Lanes> Direction<L> for Along {
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
-        // All lanes hold the same index.
-        L::splat(row.get(index.first() as usize).copied().unwrap_or(0.0))
+        // All lanes hold the same index. The sum that finds an element of a short row makes 0 of -0, and so does this one.
+        L::splat(row.get(index.first() as usize).copied().unwrap_or(0.0) + 0.0)
     }
 }
 

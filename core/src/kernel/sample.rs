@@ -13,7 +13,8 @@ use crate::categorical::Noise;
 use crate::random::Uniforms;
 use crate::{Argument, Error, Kernel, Result, RowKernel};
 
-/// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked.
+/// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked. Returns
+/// whether every row's total was finite: the indices of other rows mean nothing.
 #[derive(Debug)]
 pub struct DrawIndex<'a> {
     /// rows x k.
@@ -29,26 +30,26 @@ pub struct DrawIndex<'a> {
 }
 
 impl Kernel for DrawIndex<'_> {
-    type Out = ();
+    type Out = bool;
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
         Some(&mut self.k)
     }
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<L: Lanes>(self) -> bool {
         let mut uniforms = match self.noise {
             Noise::Stream { stream, index } => Uniforms::stream(&stream, index, L::N),
             Noise::Uniforms(slice) => Uniforms::Slice(slice),
-            Noise::Forced { .. } => return,
+            Noise::Forced { .. } => return true,
         };
         if L::N == 1 {
-            one_by_one::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
+            one_by_one::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index)
         } else if self.k > SHORT {
-            long_rows::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index);
+            long_rows::<L>(self.probs, self.k, self.draws, &mut uniforms, self.index)
         } else if self.draws == 1 {
-            with_known_k!(self.k, |k| rows_across::<L>(self.probs, k, &mut uniforms, self.index));
+            with_known_k!(self.k, |k| rows_across::<L>(self.probs, k, &mut uniforms, self.index))
         } else {
-            with_known_k!(self.k, |k| draws_across::<L>(self.probs, k, self.draws, &mut uniforms, self.index));
+            with_known_k!(self.k, |k| draws_across::<L>(self.probs, k, self.draws, &mut uniforms, self.index))
         }
     }
 }
@@ -69,12 +70,40 @@ impl RowKernel for DrawIndex<'_> {
             DrawIndex { probs: b, index: index_b, noise: noise_b, ..self },
         )
     }
-    fn join((): (), (): (), _row: usize) {}
+    fn join(first: bool, second: bool, _row: usize) -> bool {
+        first && second
+    }
+}
+
+/// Whether all totals so far were finite: their sum times 0, as 0 times infinity or NaN is NaN.
+#[derive(Clone, Copy)]
+pub(super) struct Finite<L>(L);
+
+impl<L: Lanes> Finite<L> {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Finite(L::splat(0.0))
+    }
+    #[inline(always)]
+    pub(super) fn see(&mut self, total: L) {
+        self.0 = self.0 + total * L::splat(0.0);
+    }
+    #[inline(always)]
+    pub(super) fn all(self) -> bool {
+        (self.0 + L::splat(1.0)).all_positive_finite()
+    }
+}
+
+/// The first probability that is NaN or infinite; the first of all where only a sum is.
+#[cold]
+pub(crate) fn bad_probs(probs: &[f32]) -> Error {
+    let at = probs.iter().position(|p| !p.is_finite()).unwrap_or(0);
+    Error::Value { argument: Argument::Probs, at }
 }
 
 /// One lane: rows of any length and any number of draws, by the definition.
 #[inline(always)]
-fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
+fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) -> bool {
     let mut index = index;
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
@@ -83,31 +112,39 @@ fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Un
         for index in mine {
             let (mut hit, _) = find(row, uniforms.lanes::<L>(1).first() * total);
             if hit == row.len() {
-                // Rounding has left none.
+                // Rounding has left none, or NaN and infinity exceed nothing.
+                if !total.is_finite() {
+                    return false;
+                }
                 hit = row.iter().rposition(|p| *p > 0.0).unwrap_or(0);
             }
             *index = hit as u32;
         }
     }
+    true
 }
 
 /// The first category of positive probability whose prefix sum exceeds `threshold`, k where there is none; and the last prefix
 /// sum on the way.
 fn find(row: &[f32], threshold: f32) -> (usize, f32) {
     let (mut rest, mut start, mut base) = (row, 0, 0.0);
-    while let Some((block, tail)) = rest.split_first_chunk::<LANES>().filter(|(_, tail)| !tail.is_empty()) {
-        let end = base + fold_in_one_place(block);
-        // Otherwise no prefix sum of the block exceeds the threshold.
-        if end * SAFE > threshold {
+    loop {
+        let (mut block, mut next) = (rest, None);
+        if let Some((whole, tail)) = rest.split_first_chunk::<LANES>().filter(|(_, tail)| !tail.is_empty()) {
+            (block, next) = (whole, Some((base + fold_in_one_place(whole), tail)));
+        }
+        // No prefix sum of a block exceeds the threshold while its end is safely below.
+        let beyond = next.is_none_or(|(end, _)| end * SAFE > threshold);
+        if beyond {
             let (hit, sum) = find_in_block(block, base, threshold);
-            if hit < LANES {
+            if hit < block.len() || next.is_none() {
                 return (start + hit, sum);
             }
         }
-        (rest, start, base) = (tail, start + LANES, end);
+        if let Some((end, tail)) = next {
+            (rest, start, base) = (tail, start + LANES, end);
+        }
     }
-    let (hit, total) = find_in_block(rest, base, threshold);
-    (start + hit, total)
 }
 
 /// [`find`] in one block, before which the prefix sum is `base`.
@@ -125,29 +162,37 @@ fn find_in_block(block: &[f32], base: f32, threshold: f32) -> (usize, f32) {
 
 /// One draw for each row, k <= 16: lanes, of which there are many, hold rows.
 #[inline(always)]
-fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
-    let mut tile: Tile = [[0.0; LANES]; SHORT];
+fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) -> bool {
+    let (mut tile, mut finite): (Tile, _) = ([[0.0; LANES]; SHORT], Finite::new());
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
         let u = uniforms.lanes::<L>(index.len());
         rows::transpose_in::<L>(probs, k, &mut tile);
-        invert::<L>(rows::tile_rows(&tile, k), u, index);
+        finite.see(invert::<L>(rows::tile_rows(&tile, k), u, index));
     }
+    finite.all()
 }
 
 /// Many draws for each row, k <= 16: lanes hold draws of one row.
 #[inline(always)]
-fn draws_across<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
+fn draws_across<L: Lanes>(
+    probs: &[f32],
+    k: usize,
+    draws: usize,
+    uniforms: &mut Uniforms<'_>,
+    index: &mut [u32],
+) -> bool {
     let mut tile: Tile = [[0.0; LANES]; SHORT];
-    let mut index = index;
+    let (mut index, mut finite) = (index, Finite::new());
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
         index = rest;
         broadcast(row, &mut tile);
         for index in mine.chunks_mut(L::N) {
             let u = uniforms.lanes::<L>(index.len());
-            invert::<L>(rows::tile_rows(&tile, k), u, index);
+            finite.see(invert::<L>(rows::tile_rows(&tile, k), u, index));
         }
     }
+    finite.all()
 }
 
 /// Every lane of a tile holds the same row.
@@ -158,9 +203,9 @@ pub(crate) fn broadcast(row: &[f32], tile: &mut Tile) {
     }
 }
 
-/// Inverts the cumulative sum of each lane's row of at most 16 probabilities.
+/// Inverts the cumulative sum of each lane's row of at most 16 probabilities. Returns their totals.
 #[inline(always)]
-fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
+fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) -> L {
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
     let mut total = zero;
     for p in probs.chunks(L::N) {
@@ -188,6 +233,7 @@ fn invert<L: Lanes>(probs: &[f32], u: L, index: &mut [u32]) {
             }
         }
     }
+    total
 }
 
 /// Writes a one-hot row for each index.

@@ -6,6 +6,7 @@
 use super::LANES;
 use super::lanes::{Lanes, Sums, fold};
 use super::rows::{self, Tile};
+use super::sample::Finite;
 use crate::random::Uniforms;
 
 /// How many prefix sums of a row are kept: one for each whole block up to k = 1024, else one for each few of them.
@@ -23,17 +24,18 @@ pub(super) fn long_rows<L: Lanes>(
     draws: usize,
     uniforms: &mut Uniforms<'_>,
     index: &mut [u32],
-) {
+) -> bool {
     if draws == 1 {
         return side_by_side::<L>(probs, k, uniforms, index);
     }
-    let mut index = index;
+    let (mut index, mut finite) = (index, Finite::<L>::new());
     let mut ends = [0.0; GROUPS];
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
         index = rest;
         let ends = Ends::new::<L>(row, &mut ends);
         let total = sequential(ends.last_block) + ends.base;
+        finite.see(L::splat(total));
         for index in mine {
             let threshold = uniforms.next() * total;
             let block = ends.block(row, threshold);
@@ -44,11 +46,13 @@ pub(super) fn long_rows<L: Lanes>(
             *index = block.finish(row, block.values.len() - above, threshold);
         }
     }
+    finite.all()
 }
 
 /// One draw for each row, sixteen rows at a time.
 #[inline(always)]
-fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) {
+fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) -> bool {
+    let mut finite = Finite::new();
     let mut ends = [[0.0; GROUPS]; LANES];
     // One block of each row, and its transpose.
     let (mut blocks, mut columns): (Tile, Tile) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
@@ -64,6 +68,7 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
         }
         L::load_columns(blocks.as_flattened(), LANES, &mut columns);
         let total = columns.iter().fold(L::splat(0.0), |sum, p| sum + L::load(p)) + L::load(&bases);
+        finite.see(total);
         let threshold = uniforms.lanes::<L>(index.len()) * total;
         let mut thresholds = [0.0; LANES];
         threshold.store(&mut thresholds);
@@ -90,6 +95,7 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
             *index = block.finish(row, below as usize, threshold);
         }
     }
+    finite.all()
 }
 
 /// A block with zeros behind it: they change no sum.

@@ -55,9 +55,7 @@ impl<L: Lanes> Direction<L> for Serial {
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
-        let x = row.get(index.first() as usize).copied().unwrap_or(0.0);
-        // In a short row a sum that begins with 0 finds the element: -0 becomes 0.
-        L::splat(x + if row.len() > SHORT { -0.0 } else { 0.0 })
+        L::splat(row.get(index.first() as usize).copied().unwrap_or(0.0) + 0.0)
     }
 }
 
@@ -81,7 +79,7 @@ pub(super) fn one_by_one<L: Lanes, B: RowBody<IN>, const IN: usize>(
     Ok(())
 }
 
-/// The sum of a[j] * b[j], where `b` ends that of a[j], in the order that the length of `a` asks for. All dot products and
+/// The sum of a[j] * b[j], with 1 for elements that `b` lacks (so that of `a` where `b` is empty), in the order that the length of `a` asks for. All dot products and
 /// sums of rows that are at hand as a whole.
 #[inline(never)]
 pub(super) fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
@@ -108,7 +106,7 @@ fn strided(a: &[f32], b: &[f32], first: usize, stride: usize) -> f32 {
 }
 
 /// 0, 8, 4, 12, 2, ..: which running sum is computed in turn 0, 1, 2, ..
-pub(super) fn bit_reversed(turn: usize) -> usize {
+pub(crate) fn bit_reversed(turn: usize) -> usize {
     turn.reverse_bits() >> (usize::BITS - LANES.ilog2())
 }
 

@@ -2,6 +2,7 @@
 
 use super::layout::{add_to, copy_from};
 use super::{Forward, Op, Operation, Spec, Vjp};
+use crate::kernel::perturb::argmax;
 use crate::kernel::rows::{rows, rows_mut};
 use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 
@@ -23,7 +24,7 @@ impl<B: Backend> Tape<'_, B> {
     /// gradient flows through it.
     ///
     /// # Errors
-    /// [`Error::NoCategories`] and those of [`Tape::record`].
+    /// [`Error::NoCategories`], [`Error::Logits`] for a row with NaN or with nothing but -inf, and those of [`Tape::record`].
     pub fn argmax_one_hot(&mut self, x: Var) -> Result<Var> {
         let shape = self.shape(x)?;
         if shape.cols == 0 {
@@ -72,15 +73,10 @@ impl<B: Backend> Operation<B> for ArgmaxOneHot {
         name: "argmax_one_hot",
         forward: |f: Forward<'_, '_, B>| {
             let [x, ..] = f.inputs;
-            for (x, out) in rows(x.values, x.cols()).zip(rows_mut(f.out, x.cols())) {
-                let (mut best, mut at) = (f32::NEG_INFINITY, 0);
-                for (j, x) in x.iter().enumerate() {
-                    if best < *x {
-                        (best, at) = (*x, j);
-                    }
-                }
+            for (row, (x, out)) in rows(x.values, x.cols()).zip(rows_mut(f.out, x.cols())).enumerate() {
+                let at = argmax(x).ok_or(Error::Logits { row })?;
                 out.fill(0.0);
-                if let Some(out) = out.get_mut(at) {
+                if let Some(out) = out.get_mut(at as usize) {
                     *out = 1.0;
                 }
             }

@@ -86,6 +86,10 @@ impl<T: Term> Kernel for RowSums<'_, T> {
     type Out = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        if self.cols == 0 {
+            // Rows without elements are none to `rows`.
+            return self.out.fill(self.shift);
+        }
         let operands = rows(self.a, self.cols).zip(rows(self.b, self.cols));
         for ((a, b), out) in operands.zip(self.out) {
             let mut sums = L::Sums::zero();

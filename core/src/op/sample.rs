@@ -19,8 +19,9 @@ impl<B: Backend> Tape<'_, B> {
     /// keeps, for each row.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::Value`] for the estimator's configuration or the draws, [`Error::Length`] where `draws`
-    /// holds more or less than needed, and those of [`Tape::record`].
+    /// [`Error::Shape`], [`Error::Value`] for the estimator's configuration, the draws, the probabilities or more categories than
+    /// [`crate::estimator::MAX_CATEGORIES`], [`Error::NoCategories`], [`Error::Length`] where `draws` holds more or less than
+    /// needed, [`Error::Logits`] from estimators that draw from logits, and those of [`Tape::record`].
     pub fn sample<E: Estimator>(&mut self, estimator: E, logits: Var, probs: Var, draws: Draws<'_>) -> Result<Var> {
         self.sample_many(estimator, logits, probs, 1, draws)
     }
@@ -106,9 +107,7 @@ impl<B: Backend> Tape<'_, B> {
         if shape.cols == 0 {
             return Err(Error::NoCategories);
         }
-        if shape.cols as usize > crate::estimator::MAX_CATEGORIES {
-            return Err(Error::TooLarge);
-        }
+        crate::estimator::check_categories(shape.cols as usize)?;
         if repeats == 0 {
             return Err(Error::Value { argument: Argument::Repeats, at: 0 });
         }

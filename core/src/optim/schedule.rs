@@ -5,12 +5,17 @@ use super::double::Double;
 /// A factor for the learning rate. Any `Fn(u32) -> f32` is one.
 ///
 /// ```
-/// use reinmax_core::optim::{Adam, Optimizer, Schedule, StepDecay};
-/// let (base, schedule) = (Adam::new(1e-3), StepDecay { every: 1000, factor: 0.5 });
-/// assert_eq!(base.with_lr(base.lr() * schedule.factor(1000)).lr, 0.5e-3);
+/// use reinmax_core::optim::{Optimizer, Schedule, Sgd, StepDecay};
+/// let (base, schedule) = (Sgd::new(0.5), StepDecay { every: 2, factor: 0.5 });
+/// let mut params = [0.0_f32];
+/// for step in 1..=3 {
+///     base.with_lr(base.lr() * schedule.factor(step)).step(step, &mut params, &[-1.0], &mut [])?;
+/// }
+/// assert_eq!(params, [0.5 + 0.5 + 0.25]);
+/// # Ok::<(), reinmax_core::Error>(())
 /// ```
 pub trait Schedule {
-    /// The factor in step `step`, counted from 0.
+    /// The factor in step `step`, counted from 1 as in [`super::Optimizer::step`].
     fn factor(&self, step: u32) -> f32;
 }
 
@@ -20,7 +25,7 @@ impl<F: Fn(u32) -> f32> Schedule for F {
     }
 }
 
-/// Multiplies by `factor` every `every` steps.
+/// Multiplies by `factor` after every `every` steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepDecay {
     /// Steps between two decays; 0 never decays.
@@ -31,11 +36,11 @@ pub struct StepDecay {
 
 impl Schedule for StepDecay {
     fn factor(&self, step: u32) -> f32 {
-        Double::new(self.factor).power(step.checked_div(self.every).unwrap_or(0)).round()
+        Double::new(self.factor).power(step.saturating_sub(1).checked_div(self.every).unwrap_or(0)).round()
     }
 }
 
-/// Rises in a straight line over the first `steps` steps, then stays at 1.
+/// Rises in a straight line over the first `steps` steps, reaches 1 in the last of them and stays there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Warmup {
     /// Steps until the full learning rate.
@@ -44,6 +49,6 @@ pub struct Warmup {
 
 impl Schedule for Warmup {
     fn factor(&self, step: u32) -> f32 {
-        if step >= self.steps { 1.0 } else { (step + 1) as f32 / self.steps as f32 }
+        if step >= self.steps { 1.0 } else { step.max(1) as f32 / self.steps as f32 }
     }
 }

@@ -3,7 +3,8 @@
 use super::{Optimizer, at_least_zero, check, check_coefficient};
 use crate::{Argument, Result};
 
-/// Gradient descent; one float of state for each parameter (the velocity, unused without momentum).
+/// Gradient descent. One float of state for each parameter, the velocity; without momentum `state` may be empty, and is neither
+/// read nor written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// Learning rate.
@@ -38,8 +39,16 @@ impl Optimizer for Sgd {
 
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
         let n = params.len();
-        check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), n)])?;
+        let plain = self.momentum == 0.0;
+        let floats = if plain && state.is_empty() { 0 } else { n };
+        check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), floats)])?;
         check_coefficient(self.momentum >= 0.0 && self.momentum < 1.0 && at_least_zero(self.weight_decay))?;
+        if plain {
+            for (p, g) in params.iter_mut().zip(grads) {
+                *p -= self.lr * (g + self.weight_decay * *p);
+            }
+            return Ok(());
+        }
         for ((p, g), v) in params.iter_mut().zip(grads).zip(state) {
             let g = g + self.weight_decay * *p;
             *v = self.momentum * *v + g;

@@ -82,7 +82,8 @@ impl<B: Backend> Clone for Node<B> {
 }
 impl<B: Backend> Copy for Node<B> {}
 
-/// The four slabs. Their content does not matter; a tape writes before it reads.
+/// The four slabs. What floats hold does not matter, a tape writes them before it reads them; nodes are [`Node::EMPTY`],
+/// [`Node::numbered`], or what an earlier tape left there.
 #[derive(Debug)]
 pub struct Slabs<'m, B: Backend = Portable> {
     /// One for each recorded operation.
@@ -109,9 +110,10 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// All four slabs in bytes, on the target this is compiled for.
+    /// All four slabs in bytes, on the target this is compiled for; `usize::MAX` where that does not fit.
     pub const fn bytes<B: Backend>(&self) -> usize {
-        self.nodes * size_of::<Node<B>>() + (self.values + self.grads + self.saved) * size_of::<f32>()
+        let floats = self.values.saturating_add(self.grads).saturating_add(self.saved);
+        self.nodes.saturating_mul(size_of::<Node<B>>()).saturating_add(floats.saturating_mul(size_of::<f32>()))
     }
 
     pub(super) fn raise(&mut self, other: &Footprint) {

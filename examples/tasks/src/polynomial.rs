@@ -5,7 +5,7 @@
 //! the C interface, operation by operation.
 
 use reinmax_core::optim::{Adam, Optimizer};
-use reinmax_core::{Backend, Draws, Mark, Result, Shape, Stream, Tape, UntemperedReinMax, Var};
+use reinmax_core::{Backend, Draws, Mark, ReinMaxTau1, Result, Shape, Stream, Tape, Var};
 
 /// What the variables are to come near to.
 pub const CENTRE: f32 = 0.45;
@@ -102,7 +102,7 @@ pub fn train<B: Backend>(
     mut report: impl FnMut(f32),
 ) -> Result<()> {
     let mut run = Run::record(tape, latents, 2.0, state, |tape, logits, probs| {
-        tape.sample_short_column(UntemperedReinMax, logits, probs, 1, 0, Draws::Stream)
+        tape.sample_short_column(ReinMaxTau1, logits, probs, 1, 0, Draws::Stream)
     })?;
     for _ in 0..steps {
         report(run.step(tape, state)?);

@@ -89,8 +89,8 @@ fn family<B: Backend + Copy>(backend: &B, report: &mut dyn FnMut(f32)) -> Result
         gradient(backend, DecoupledSt { tau_forward: 0.5, tau_backward: 0.9 }, rows, k, draws, report)?;
         gradient(backend, GappedSt { tau: 0.8, gap: Gap::Constant(1.0) }, rows, k, draws, report)?;
         gradient(backend, GappedSt { tau: 0.8, gap: Gap::Adaptive }, rows, k, draws, report)?;
-        gradient(backend, GumbelRao { tau: 0.7, draws: 3 }, rows, k, draws, report)?;
-        gradient(backend, ReinMaxRao { tau: 0.7, draws: 3 }, rows, k, draws, report)?;
+        gradient(backend, GumbelRao { tau: 0.7, relaxed_samples: 3 }, rows, k, draws, report)?;
+        gradient(backend, ReinMaxRao { tau: 0.7, relaxed_samples: 3 }, rows, k, draws, report)?;
         gradient(backend, Darn, rows, k, draws, report)?;
         if k <= reinmax_core::estimator::MAX_MVE_CATEGORIES {
             gradient(backend, Mve, rows, k, draws, report)?;

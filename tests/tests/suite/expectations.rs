@@ -205,7 +205,7 @@ fn gumbel_rao_has_the_mean_of_gumbel_softmax() {
     for (k, tau) in [(2, 1.0), (5, 0.5), (20, 1.0)] {
         let row = example(k, tau);
         let plain = drawn(GumbelSoftmax { tau }, &row, 100_000, None);
-        let averaged = drawn(GumbelRao { tau, draws: 8 }, &row, 100_000, None);
+        let averaged = drawn(GumbelRao { tau, relaxed_samples: 8 }, &row, 100_000, None);
         for ((a, of_a), (b, of_b)) in plain.iter().zip(&averaged) {
             assert!((a - b).abs() <= tolerance::SIGMAS * of_a.hypot(*of_b), "k = {k}: {a} +- {of_a}, {b} +- {of_b}");
             assert!(of_b < of_a, "k = {k}: {of_a} and {of_b}");
@@ -220,7 +220,7 @@ fn reinmax_is_the_limit_of_gumbel_rao() {
     for (k, forced) in [(2, 0), (3, 1), (3, 2)] {
         let row = Row { drawn: forced, ..example(k, 1.0) };
         let limit = row.gradient(ReinMax { tau: 1.0 });
-        let mean = |tau| drawn(GumbelRao { tau, draws: 4_096 }, &row, 2_000, Some(forced as u32));
+        let mean = |tau| drawn(GumbelRao { tau, relaxed_samples: 4_096 }, &row, 2_000, Some(forced as u32));
         for (((cold, of_cold), (warm, of_warm)), limit) in mean(0.02).iter().zip(&mean(0.04)).zip(&limit) {
             let (end, error) = (2.0 * cold - warm, (2.0 * of_cold).hypot(*of_warm));
             let distance = (end - f64::from(*limit)).abs();

@@ -82,8 +82,8 @@ impl Row {
         all.extend([
             ("gumbel_softmax", self.gradient(GumbelSoftmax { tau })),
             ("decoupled_gumbel", self.gradient(DecoupledGumbel { tau_forward: 0.5, tau_backward: tau })),
-            ("gumbel_rao", self.gradient(GumbelRao { tau, draws: 3 })),
-            ("reinmax_rao", self.gradient(ReinMaxRao { tau, draws: 3 })),
+            ("gumbel_rao", self.gradient(GumbelRao { tau, relaxed_samples: 3 })),
+            ("reinmax_rao", self.gradient(ReinMaxRao { tau, relaxed_samples: 3 })),
         ]);
         all
     }

@@ -213,7 +213,7 @@ fn relaxed_samples_averaged() {
                 averaged(&twin::softmax(logits, 1.0), drawn, g, tau, of_draw(draw), REPEATS)
             });
             let draws = REPEATS as u32;
-            let estimator = GumbelRao { tau: tau as f32, draws };
+            let estimator = GumbelRao { tau: tau as f32, relaxed_samples: draws };
             check(&case, "gumbel_rao", Any::GumbelRao(estimator, &noise), &[], &expected);
             let expected = case.twin(|logits, drawn, g, draw| {
                 let p = twin::softmax(logits, 1.0);
@@ -223,7 +223,7 @@ fn relaxed_samples_averaged() {
                 let second = twin::jacobian_product(&p, g);
                 first.iter().zip(&second).map(|(a, b)| 2.0 * a - 0.5 * b).collect()
             });
-            let estimator = ReinMaxRao { tau: tau as f32, draws };
+            let estimator = ReinMaxRao { tau: tau as f32, relaxed_samples: draws };
             check(&case, "reinmax_rao", Any::ReinMaxRao(estimator, &noise), &[], &expected);
         }
     }
@@ -236,7 +236,7 @@ fn noise_made_again_is_that_of_the_key() {
     const REPEATS: usize = 3;
     for case in cases() {
         let (k, count) = (case.k, case.index.len());
-        let estimator = GumbelRao { tau: 1.0, draws: REPEATS as u32 };
+        let estimator = GumbelRao { tau: 1.0, relaxed_samples: REPEATS as u32 };
         let (mut index, mut saved) = (vec![0; count], vec![0.0; 2 * count]);
         let noise = Noise::Forced { index: &case.index, stream: Stream::new(5, 6), position: 7 };
         let inputs = DrawInputs { logits: &case.logits, probs: &case.probs, k, draws: case.draws, noise };
@@ -296,11 +296,11 @@ fn misuse_is_refused() {
     let decoupled = |tau_forward, tau_backward| Any::DecoupledSt(DecoupledSt { tau_forward, tau_backward });
     says(refused(decoupled(f32::INFINITY, 1.0), &[]), "Tau");
     says(refused(decoupled(1.0, -1.0), &[]), "Tau");
-    says(refused(decoupled(0.5, 1.0), &[]), "Scratch");
+    says(refused(decoupled(0.5, 1.0), &[]), "Saved");
     let noise = [1.0; 12 * 2];
-    says(refused(Any::GumbelRao(GumbelRao { tau: 1.0, draws: 0 }, &[]), &[]), "Repeats");
-    says(refused(Any::GumbelRao(GumbelRao { tau: 1.0, draws: 1 }, &noise), &[]), "Exponentials");
-    says(refused(Any::GumbelRao(GumbelRao { tau: 1.0, draws: 2 }, &[0.0; 24]), &[]), "Exponentials");
-    says(refused(Any::ReinMaxRao(ReinMaxRao { tau: f32::NAN, draws: 2 }, &noise), &[]), "Tau");
-    says(refused(Any::Seeded(GumbelRao { tau: 1.0, draws: 2 }), &[]), "Scratch");
+    says(refused(Any::GumbelRao(GumbelRao { tau: 1.0, relaxed_samples: 0 }, &[]), &[]), "RelaxedSamples");
+    says(refused(Any::GumbelRao(GumbelRao { tau: 1.0, relaxed_samples: 1 }, &noise), &[]), "Exponentials");
+    says(refused(Any::GumbelRao(GumbelRao { tau: 1.0, relaxed_samples: 2 }, &[0.0; 24]), &[]), "Exponentials");
+    says(refused(Any::ReinMaxRao(ReinMaxRao { tau: f32::NAN, relaxed_samples: 2 }, &noise), &[]), "Tau");
+    says(refused(Any::Seeded(GumbelRao { tau: 1.0, relaxed_samples: 2 }), &[]), "Saved");
 }

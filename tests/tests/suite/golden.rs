@@ -180,7 +180,7 @@ fn decoupled_st() {
 #[test]
 fn gumbel_rao() {
     check("gr_mck", |host, case, probs| {
-        let estimator = GumbelRao { tau: case.tau, draws: case.repeats };
+        let estimator = GumbelRao { tau: case.tau, relaxed_samples: case.repeats };
         let mut grad = vec![0.0; probs.len()];
         let inputs = inputs(case, probs, &[]);
         estimator.backward_with_exponentials(&host, inputs, &case.exponential, &mut grad).expect("a valid case");
@@ -191,7 +191,7 @@ fn gumbel_rao() {
 #[test]
 fn reinmax_rao() {
     check("reinmax_rao", |host, case, probs| {
-        let estimator = ReinMaxRao { tau: case.tau, draws: case.repeats };
+        let estimator = ReinMaxRao { tau: case.tau, relaxed_samples: case.repeats };
         let mut grad = vec![0.0; probs.len()];
         let inputs = inputs(case, probs, &[]);
         estimator.backward_with_exponentials(&host, inputs, &case.exponential, &mut grad).expect("a valid case");

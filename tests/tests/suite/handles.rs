@@ -40,6 +40,20 @@ fn handles_do_not_outlive_a_heap_that_is_used_again() {
 }
 
 /// Many tapes alive at the same time; no handle of one is taken by another, even where shapes and positions agree.
+/// A copy of used memory begins like its original: handles of the one must not fit the other.
+#[test]
+fn handles_do_not_pass_to_a_copy_of_the_memory() {
+    let footprint = Footprint { nodes: 4, values: 8, grads: 8, saved: 1 };
+    let mut memory: Memory = Memory::new(&footprint);
+    Tape::new(memory.slabs()).input(Shape::SCALAR, &[1.0]).expect("room");
+    let mut copy = memory.clone();
+    let (mut first, mut second) = (Tape::new(memory.slabs()), Tape::new(copy.slabs()));
+    let of_first = first.input(Shape::SCALAR, &[2.0]).expect("room");
+    let of_second = second.input(Shape::SCALAR, &[3.0]).expect("room");
+    assert_eq!(second.value(of_first), Err(Error::Stale));
+    assert_eq!(first.value(of_second), Err(Error::Stale));
+}
+
 #[test]
 fn no_tape_of_many_takes_the_handle_of_another() {
     let mut memories: Vec<_> = (0..64).map(|_| TapeMem::<4, 8, 8, 1>::new()).collect();

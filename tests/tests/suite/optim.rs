@@ -55,7 +55,7 @@ fn a_refused_step_changes_nothing() {
     let adam = Adam::new(0.1);
     assert_eq!(refused(Adam::new(-0.1), 1, &[0.0; 2], 4), value(Argument::LearningRate));
     assert_eq!(refused(Adam::new(f32::NAN), 1, &[0.0; 2], 4), value(Argument::LearningRate));
-    assert_eq!(refused(adam, 0, &[0.0; 2], 4), value(Argument::Coefficient));
+    assert_eq!(refused(adam, 0, &[0.0; 2], 4), value(Argument::Step));
     assert_eq!(refused(Adam { beta2: 1.0, ..adam }, 1, &[0.0; 2], 4), value(Argument::Coefficient));
     assert!(matches!(refused(adam, 1, &[0.0; 3], 4), Error::Length { argument: Argument::Grad, .. }));
     assert!(matches!(refused(adam, 1, &[0.0; 2], 3), Error::Length { argument: Argument::State, .. }));
@@ -76,12 +76,27 @@ fn clipping() {
     assert_eq!(grads, [-1.0, 0.5, 1.0]);
 }
 
+/// Without momentum there is no velocity: what memory for one holds is neither read nor written.
+#[test]
+fn gradient_descent_without_momentum_needs_no_state() {
+    let step = |state: &mut [f32]| {
+        let mut params = [1.0_f32, -2.0];
+        Sgd { weight_decay: 0.5, ..Sgd::new(0.25) }.step(1, &mut params, &[1.0, 2.0], state).map(|()| params)
+    };
+    let mut rubbish = [f32::NAN, f32::INFINITY];
+    assert_eq!(step(&mut []), Ok([1.0 - 0.25 * 1.5, -2.0 - 0.25 * 1.0]));
+    assert_eq!(step(&mut rubbish), step(&mut []));
+    assert!(rubbish[0].is_nan() && rubbish[1] == f32::INFINITY);
+    assert!(step(&mut [0.0]).is_err());
+    assert!(Sgd { momentum: 0.9, ..Sgd::new(0.1) }.step(1, &mut [0.0], &[0.0], &mut []).is_err());
+}
+
 #[test]
 fn schedules() {
     let decay = StepDecay { every: 10, factor: 0.5 };
-    assert_eq!([0, 9, 10, 25].map(|step| decay.factor(step)), [1.0, 1.0, 0.5, 0.25]);
+    assert_eq!([1, 10, 11, 26].map(|step| decay.factor(step)), [1.0, 1.0, 0.5, 0.25]);
     let warmup = Warmup { steps: 4 };
-    assert_eq!([0, 1, 3, 4, 100].map(|step| warmup.factor(step)), [0.25, 0.5, 1.0, 1.0, 1.0]);
+    assert_eq!([1, 2, 4, 5, 100].map(|step| warmup.factor(step)), [0.25, 0.5, 1.0, 1.0, 1.0]);
     let own = |step: u32| 1.0 / (1.0 + step as f32);
     assert_eq!(Schedule::factor(&own, 3), 0.25);
     assert_eq!(Adam::new(0.5).with_lr(0.1).lr(), 0.1);
@@ -96,7 +111,7 @@ fn powers_and_bias_corrections_are_rounded_from_double_precision() {
         for beta in [0.5, 0.9, 0.95, 0.99, 0.999, 0.9999, 0.999_99] {
             let power = f64::from(beta).powi(step as i32);
             if power > f64::from(f32::MIN_POSITIVE) {
-                let got = StepDecay { every: 1, factor: beta }.factor(step);
+                let got = StepDecay { every: 1, factor: beta }.factor(step + 1);
                 worst = worst.max(ulps(got, power));
             }
             // From a state of zeros, without epsilon and with the second moment's decay at 0, a parameter at 0 steps by

@@ -109,9 +109,9 @@ fn bad_coefficients_change_nothing() {
         refuses(Adam::new(lr), 1, fits, rate);
         refuses(RAdam::new(lr), 1, fits, rate);
     }
-    refuses(Sgd::new(0.1), 0, (N, N), coefficient);
-    refuses(Adam::new(0.1), 0, fits, coefficient);
-    refuses(RAdam::new(0.1), 0, fits, coefficient);
+    refuses(Sgd::new(0.1), 0, (N, N), value(Argument::Step));
+    refuses(Adam::new(0.1), 0, fits, value(Argument::Step));
+    refuses(RAdam::new(0.1), 0, fits, value(Argument::Step));
     for bad in [-0.1, 1.0, f32::NAN] {
         refuses(Sgd { momentum: bad, ..Sgd::new(0.1) }, 1, (N, N), coefficient);
         refuses(Adam { beta1: bad, ..Adam::new(0.1) }, 1, fits, coefficient);

@@ -2,8 +2,8 @@
 
 use reinmax::categorical::{draw, one_hot, softmax};
 use reinmax::{
-    Argument, Draws, Error, Estimator, GumbelSoftmax, Host, Memory, Noise, Portable, ReinMax, Shape, Stream, Tape,
-    UntemperedReinMax,
+    Argument, Draws, Error, Estimator, GumbelSoftmax, Host, Memory, Noise, Portable, ReinMax, ReinMaxTau1, Shape,
+    Stream, Tape,
 };
 use reinmax_tests::hosts;
 use reinmax_tests::tolerance::SIGMAS;
@@ -272,12 +272,12 @@ fn short_columns_and_an_untempered_estimator_have_the_bits_of_the_general_ones()
     }
     for host in hosts() {
         for k in [2, 5, 16] {
-            let small = run(host, UntemperedReinMax, k, true);
+            let small = run(host, ReinMaxTau1, k, true);
             assert_eq!(small, run(host, ReinMax { tau: 1.0 }, k, false), "k = {k}, {}", host.level());
             assert!(small.is_ok());
         }
         let (argument, expected, got) = (Argument::Logits, Shape::new(19, 16), Shape::new(19, 17));
-        assert_eq!(run(host, UntemperedReinMax, 17, true), Err(Error::Shape { argument, expected, got }));
+        assert_eq!(run(host, ReinMaxTau1, 17, true), Err(Error::Shape { argument, expected, got }));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The tape's contracts: exact footprints, handles that cannot lie, replay, gradients that accumulate where they should.
 
 use reinmax::{
-    Draws, Error, Footprint, GumbelSoftmax, Host, Memory, Node, Portable, ReinMax, Result, Shape, Slab,
+    Argument, Draws, Error, Footprint, GumbelSoftmax, Host, Memory, Node, Portable, ReinMax, Result, Shape, Slab,
     StraightThrough, Tape, TapeMem, Var, measure,
 };
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance};
@@ -264,6 +264,10 @@ fn a_measuring_tape_has_shapes_but_no_values() {
     assert_eq!(tape.shape(loss), Ok(Shape::SCALAR));
     assert_eq!(tape.value(loss), Err(Error::Measuring));
     assert_eq!(tape.backward(loss), Ok(()));
+    let leaf = tape.input(Shape::new(1, 2), &[0.0; 2]).expect("enough nodes");
+    assert_eq!(tape.set(leaf, &[1.0, 2.0]), Ok(()));
+    let short = Error::Length { argument: Argument::Input, expected: 2, got: 1 };
+    assert_eq!(tape.set(leaf, &[1.0]), Err(short));
     assert!(tape.params().is_empty());
 }
 

@@ -6,6 +6,7 @@
 
 use super::Contraction;
 use crate::kernel::lanes::Lanes;
+use crate::kernel::serial::bit_reversed;
 use crate::kernel::{LANES, SHORT};
 
 /// R rows of C vectors.
@@ -45,7 +46,7 @@ fn tile<L: Lanes, const R: usize, const C: usize>(c: &Contraction<'_>, row: usiz
         let mut waiting = [[[L::splat(0.0); C]; R]; 4];
         let mut total = [[L::splat(0.0); C]; R];
         for turn in 0..LANES {
-            total = partial::<L, R, C>(c, row, col, turn.reverse_bits() >> (usize::BITS - 4), LANES);
+            total = partial::<L, R, C>(c, row, col, bit_reversed(turn), LANES);
             // As in a binary counter: equal-sized neighbours are added at once.
             for (level, waiting) in waiting.iter_mut().enumerate() {
                 if turn >> level & 1 == 0 {

@@ -9,7 +9,7 @@ use cortex_m_semihosting::hprintln;
 use reinmax_core::{
     Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
     GumbelSoftmax, Mve, Portable, ReinMax, ReinMaxRao, Reinforce, Result, Rloo, ScoreEstimator, ScoreInputs,
-    StraightThrough, UntemperedReinMax,
+    StraightThrough, ReinMaxTau1,
 };
 use reinmax_cortex_m::{Cycles, repaint, stop, with_stack_depth};
 
@@ -68,12 +68,12 @@ fn main() -> ! {
         backward(GappedSt { tau: 0.7, gap: Gap::Constant(1.0) }, k, index, x, grad)
     });
     measure(cycles, "backward_gumbel_rao", |k, index, x, grad| {
-        backward(GumbelRao { tau: 0.7, draws: 2 }, k, index, x, grad)
+        backward(GumbelRao { tau: 0.7, relaxed_samples: 2 }, k, index, x, grad)
     });
     measure(cycles, "backward_reinmax_rao", |k, index, x, grad| {
-        backward(ReinMaxRao { tau: 0.7, draws: 2 }, k, index, x, grad)
+        backward(ReinMaxRao { tau: 0.7, relaxed_samples: 2 }, k, index, x, grad)
     });
-    measure(cycles, "backward_reinmax_tau1", |k, index, x, grad| backward(UntemperedReinMax, k, index, x, grad));
+    measure(cycles, "backward_reinmax_tau1", |k, index, x, grad| backward(ReinMaxTau1, k, index, x, grad));
     // It takes up to 32 categories: 2 rows of 32 in place of 37.
     measure(cycles, "backward_mve", |k, index, x, grad| {
         let (k, len) = (k.min(32), k.min(32) * index.len());

@@ -2,4 +2,4 @@
 #![no_std]
 #![no_main]
 
-size::backward!(|| reinmax_core::UntemperedReinMax);
+size::backward!(|| reinmax_core::ReinMaxTau1);
