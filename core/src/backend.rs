@@ -15,8 +15,10 @@ pub trait Kernel {
     /// Whether a backend that may give up equal bits for speed should do so here: there is enough arithmetic for
     /// [`Lanes::mul_add`] to pay.
     const FUSES: bool = false;
-    /// Where the number of categories in a row is kept, for a backend that has code of its own for some numbers: it writes the
-    /// number that it finds there as a constant. `None` for kernels to which it makes no difference.
+    /// Whether code of its own for a common number of categories makes a difference. Nothing more is compiled where not.
+    const BY_CATEGORIES: bool = false;
+    /// Where the number of categories in a row is kept, for a backend that has such code: it writes the number that it finds there
+    /// as a constant.
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
         None

@@ -23,15 +23,15 @@ macro_rules! entry {
 /// The same with functions for common numbers of categories beside it. The one that chooses has no instructions of its own:
 /// were they the same as theirs, the compiler would make one function of them all.
 macro_rules! entry_by_categories {
-    ($name:ident, $any:ident, $known:ident, $lanes:ty, $features:literal) => {
-        entry!($any, $lanes, $features);
+    ($name:ident, $any:ident, $known:ident, $lanes:ident, $features:literal) => {
+        entry!($any, $lanes<false, false>, $features);
 
         #[target_feature(enable = $features)]
         fn $known<K: Kernel, const CATEGORIES: usize>(mut kernel: K) -> K::Out {
             if let Some(categories) = kernel.categories() {
                 *categories = CATEGORIES;
             }
-            kernel.run::<$lanes>()
+            kernel.run::<$lanes<false, true>>()
         }
 
         /// # Safety
@@ -40,25 +40,23 @@ macro_rules! entry_by_categories {
         pub(crate) unsafe fn $name<K: Kernel>(mut kernel: K) -> K::Out {
             // SAFETY: the caller's promise.
             unsafe {
-                match kernel.categories() {
-                    Some(4) => $known::<K, 4>(kernel),
-                    Some(8) => $known::<K, 8>(kernel),
-                    Some(10) => $known::<K, 10>(kernel),
-                    Some(16) => $known::<K, 16>(kernel),
-                    _ => $any(kernel),
+                // A constant, so that nothing in here is compiled for other kernels.
+                if K::BY_CATEGORIES {
+                    match kernel.categories() {
+                        Some(4) => return $known::<K, 4>(kernel),
+                        Some(8) => return $known::<K, 8>(kernel),
+                        Some(10) => return $known::<K, 10>(kernel),
+                        Some(16) => return $known::<K, 16>(kernel),
+                        _ => {}
+                    }
                 }
+                $any(kernel)
             }
         }
     };
 }
 
-entry_by_categories!(run_avx2, avx2_any, avx2_known, Avx2<false>, "avx2,bmi1,bmi2");
-entry_by_categories!(
-    run_avx512,
-    avx512_any,
-    avx512_known,
-    Avx512<false>,
-    "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2"
-);
-entry!(run_avx2_fused, Avx2<true>, "avx2,bmi1,bmi2,fma");
-entry!(run_avx512_fused, Avx512<true>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma");
+entry_by_categories!(run_avx2, avx2_any, avx2_known, Avx2, "avx2,bmi1,bmi2");
+entry_by_categories!(run_avx512, avx512_any, avx512_known, Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2");
+entry!(run_avx2_fused, Avx2<true, false>, "avx2,bmi1,bmi2,fma");
+entry!(run_avx512_fused, Avx512<true, false>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma");

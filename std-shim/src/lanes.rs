@@ -3,6 +3,7 @@
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
+mod few256;
 mod few512;
 mod flat512;
 mod transpose;

@@ -89,9 +89,10 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     type Out = ();
     // Formulas that keep exponentials compute them.
     const FUSES: bool = F::SCRATCH;
+    const BY_CATEGORIES: bool = F::SCRATCH;
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
-        if F::SCRATCH { Some(&mut self.inputs.k) } else { None }
+        Some(&mut self.inputs.k)
     }
     #[inline(always)]
     fn run<L: Lanes>(self) {

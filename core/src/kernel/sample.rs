@@ -31,6 +31,7 @@ pub struct DrawIndex<'a> {
 
 impl Kernel for DrawIndex<'_> {
     type Out = bool;
+    const BY_CATEGORIES: bool = true;
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
         Some(&mut self.k)

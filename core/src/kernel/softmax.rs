@@ -110,6 +110,7 @@ impl RowBody<1> for SoftmaxBody {
 impl Kernel for Softmax<'_> {
     type Out = Result<()>;
     const FUSES: bool = true;
+    const BY_CATEGORIES: bool = true;
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
         Some(&mut self.k)

@@ -16,15 +16,15 @@ use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::{Lanes, Sums};
 use reinmax_core::kernel::rows::Tile;
 
-use super::transpose::{self, mask};
+use super::transpose::{self, mask, store_part};
 
-/// Lanes 0..8 and 8..16. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX2.
+/// Lanes 0..8 and 8..16. `KNOWN`: the number of categories in a row is a constant. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX2.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2<const FUSED: bool>(__m256, __m256);
+pub(crate) struct Avx2<const FUSED: bool, const KNOWN: bool>(__m256, __m256);
 
 macro_rules! operators {
     ($($operator:ident $method:ident $intrinsic:ident),*) => {
-        $(impl<const FUSED: bool> $operator for Avx2<FUSED> {
+        $(impl<const FUSED: bool, const KNOWN: bool> $operator for Avx2<FUSED, KNOWN> {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -88,7 +88,7 @@ macro_rules! both {
     }};
 }
 
-impl<const FUSED: bool> Lanes for Avx2<FUSED> {
+impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx2<FUSED, KNOWN> {
     const N: usize = LANES;
     const FUSED: bool = FUSED;
     const REGISTERS: usize = 8;
@@ -120,9 +120,13 @@ impl<const FUSED: bool> Lanes for Avx2<FUSED> {
                 _mm256_storeu_ps(full.as_mut_ptr().add(8), self.1);
             },
             None => unsafe {
-                let (low, high) = (out.len().min(8), out.len().saturating_sub(8));
-                _mm256_maskstore_ps(out.as_mut_ptr(), mask(low), self.0);
-                _mm256_maskstore_ps(out.as_mut_ptr().add(low), mask(high), self.1);
+                let (at, len) = (out.as_mut_ptr(), out.len());
+                if len >= 8 {
+                    _mm256_storeu_ps(at, self.0);
+                    store_part(at.add(8), len - 8, self.1);
+                } else {
+                    store_part(at, len, self.0);
+                }
             },
         }
     }
@@ -140,11 +144,20 @@ impl<const FUSED: bool> Lanes for Avx2<FUSED> {
     }
     #[inline(always)]
     fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
-        unsafe { transpose::load_columns(rows, k, tile) }
+        // Most of a kernel would be the transpositions of every k, were they not in one place.
+        if KNOWN || k == 2 {
+            unsafe { transpose::load_columns(rows, k, tile) }
+        } else {
+            unsafe { transpose::load_any_columns(rows, k, tile) }
+        }
     }
     #[inline(always)]
     fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
-        unsafe { transpose::store_columns(tile, k, rows) }
+        if KNOWN || k == 2 {
+            unsafe { transpose::store_columns(tile, k, rows) }
+        } else {
+            unsafe { transpose::store_any_columns(tile, k, rows) }
+        }
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
@@ -207,7 +220,7 @@ impl<const FUSED: bool> Lanes for Avx2<FUSED> {
     }
 }
 
-impl<const FUSED: bool> Sums<Avx2<FUSED>> for Avx2<FUSED> {
+impl<const FUSED: bool, const KNOWN: bool> Sums<Avx2<FUSED, KNOWN>> for Avx2<FUSED, KNOWN> {
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(0.0)

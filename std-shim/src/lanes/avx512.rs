@@ -18,13 +18,13 @@ use reinmax_core::kernel::rows::Tile;
 
 use super::transpose512;
 
-/// One register. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX-512.
+/// One register. `KNOWN`: the number of categories in a row is a constant. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX-512.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512<const FUSED: bool>(__m512);
+pub(crate) struct Avx512<const FUSED: bool, const KNOWN: bool>(__m512);
 
 macro_rules! operators {
     ($($operator:ident $method:ident $intrinsic:ident),*) => {
-        $(impl<const FUSED: bool> $operator for Avx512<FUSED> {
+        $(impl<const FUSED: bool, const KNOWN: bool> $operator for Avx512<FUSED, KNOWN> {
             type Output = Self;
             #[inline(always)]
             fn $method(self, other: Self) -> Self {
@@ -41,7 +41,7 @@ fn mask(len: usize) -> __mmask16 {
     if len >= LANES { 0xffff } else { (1 << len) - 1 }
 }
 
-impl<const FUSED: bool> Lanes for Avx512<FUSED> {
+impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx512<FUSED, KNOWN> {
     const N: usize = LANES;
     const FUSED: bool = FUSED;
     const REGISTERS: usize = 32;
@@ -76,11 +76,20 @@ impl<const FUSED: bool> Lanes for Avx512<FUSED> {
     }
     #[inline(always)]
     fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
-        unsafe { transpose512::load_columns(rows, k, tile) }
+        // Most of a kernel would be the transpositions of every k, were they not in one place.
+        if KNOWN || k == 2 {
+            unsafe { transpose512::load_columns(rows, k, tile) }
+        } else {
+            unsafe { transpose512::load_any_columns(rows, k, tile) }
+        }
     }
     #[inline(always)]
     fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
-        unsafe { transpose512::store_columns(tile, k, rows) }
+        if KNOWN || k == 2 {
+            unsafe { transpose512::store_columns(tile, k, rows) }
+        } else {
+            unsafe { transpose512::store_any_columns(tile, k, rows) }
+        }
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
@@ -137,7 +146,7 @@ impl<const FUSED: bool> Lanes for Avx512<FUSED> {
     }
 }
 
-impl<const FUSED: bool> Sums<Avx512<FUSED>> for Avx512<FUSED> {
+impl<const FUSED: bool, const KNOWN: bool> Sums<Avx512<FUSED, KNOWN>> for Avx512<FUSED, KNOWN> {
     #[inline(always)]
     fn zero() -> Self {
         Self::splat(0.0)

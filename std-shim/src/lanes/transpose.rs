@@ -1,13 +1,15 @@
 //! Sixteen rows of up to sixteen floats to columns and back, by shuffles.
 //!
 //! An 8 x 8 block is transposed in registers, in three layers of eight shuffles; transposing is its own inverse, so
-//! both directions share it. Rows of up to 8 elements take two blocks (rows 0..8 and 8..16), longer ones four. Rows of
-//! other lengths are read and written under a mask: nothing outside the slice is touched.
+//! both directions share it. Rows of up to 8 elements take two blocks (rows 0..8 and 8..16), longer ones four. Up to four columns,
+//! or up to four beyond eight, have smaller blocks ([`few256`]). Nothing outside the slice is touched.
 
 use core::arch::x86_64::*;
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::rows::Tile;
+
+use super::few256;
 
 /// Rows of eight.
 pub(super) const HALF: usize = 8;
@@ -70,6 +72,30 @@ pub(super) unsafe fn mask(len: usize) -> __m256i {
     }
 }
 
+/// Writes the first `len` lanes (fewer than eight) to `out`. A masked store would do, but takes an AMD Zen 3 as long as a dozen
+/// plain ones.
+///
+/// # Safety
+/// The CPU has AVX2, and `len` floats lie at `out`.
+#[inline(always)]
+pub(super) unsafe fn store_part(out: *mut f32, len: usize, x: __m256) {
+    // SAFETY: each piece that is written ends at `len` or before.
+    unsafe {
+        let (mut out, mut four) = (out, _mm256_castps256_ps128(x));
+        if len & 4 != 0 {
+            _mm_storeu_ps(out, four);
+            (out, four) = (out.add(4), _mm256_extractf128_ps::<1>(x));
+        }
+        if len & 2 != 0 {
+            _mm_storel_pd(out.cast(), _mm_castps_pd(four));
+            (out, four) = (out.add(2), _mm_movehl_ps(four, four));
+        }
+        if len & 1 != 0 {
+            _mm_store_ss(out, four);
+        }
+    }
+}
+
 /// Sixteen rows of `k` elements become `k` columns of a tile; see [`reinmax_core::kernel::lanes::Lanes::load_columns`].
 /// Fewer than sixteen rows, or `k` outside 1..=16, leave the tile as it is.
 ///
@@ -80,27 +106,46 @@ pub(super) unsafe fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
     if k == 0 || k > LANES || rows.len() < LANES * k {
         return;
     }
-    if k == 2 {
-        // SAFETY: the CPU has AVX2, and there are 32 floats.
-        return unsafe { load_pairs(rows, tile) };
-    }
-    for first in [0, HALF] {
-        for column in (0..k).step_by(HALF) {
-            let width = (k - column).min(HALF);
-            // SAFETY: row first + i begins at (first + i) * k, and `width` elements of it lie from `column` on.
-            let block = unsafe {
-                let at = rows.as_ptr().add(first * k + column);
-                transpose(if width == HALF {
-                    each!(|i| _mm256_loadu_ps(at.add(i * k)))
+    // SAFETY: the CPU has AVX2, and there are LANES * k floats.
+    unsafe {
+        match k {
+            1 => tile[0].copy_from_slice(&rows[..LANES]),
+            2 => load_pairs(rows, tile),
+            ..=few256::MOST => few256::load_columns(rows, k, 0, tile),
+            ..=HALF => load_eight(rows, k, 0, tile),
+            _ => {
+                load_eight(rows, k, 0, tile);
+                if k <= HALF + few256::MOST {
+                    few256::load_columns(rows, k, HALF, tile);
                 } else {
-                    let mask = mask(width);
-                    each!(|i| _mm256_maskload_ps(at.add(i * k), mask))
-                })
-            };
-            for (out, x) in tile[column..column + width].iter_mut().zip(block) {
-                // SAFETY: a column has sixteen floats, of which these are `first .. first + 8`.
-                unsafe { _mm256_storeu_ps(out.as_mut_ptr().add(first), x) };
+                    load_eight(rows, k, HALF, tile);
+                }
             }
+        }
+    }
+}
+
+/// Eight columns, or as many as there are, from `column` on; columns beyond the last one get anything.
+///
+/// # Safety
+/// The CPU has AVX2, there are `LANES * k` floats, and `column` is 0 or [`HALF`] and below `k`.
+#[inline(always)]
+unsafe fn load_eight(rows: &[f32], k: usize, column: usize, tile: &mut Tile) {
+    // SAFETY: row r begins at r * k. What follows one of the first eight rows belongs to the matrix; what may not, a mask hides.
+    let (upper, lower) = unsafe {
+        let upper = rows.as_ptr().add(column);
+        let lower = upper.add(HALF * k);
+        let hidden = mask(k - column);
+        (
+            transpose(each!(|i| _mm256_loadu_ps(upper.add(i * k)))),
+            transpose(each!(|i| _mm256_maskload_ps(lower.add(i * k), hidden))),
+        )
+    };
+    for ((out, upper), lower) in tile[column..column + HALF].iter_mut().zip(upper).zip(lower) {
+        // SAFETY: a column has sixteen floats.
+        unsafe {
+            _mm256_storeu_ps(out.as_mut_ptr(), upper);
+            _mm256_storeu_ps(out.as_mut_ptr().add(HALF), lower);
         }
     }
 }
@@ -114,25 +159,63 @@ pub(super) unsafe fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
     if k == 0 || k > LANES || rows.len() < LANES * k {
         return;
     }
-    if k == 2 {
-        // SAFETY: the CPU has AVX2, and there are 32 floats.
-        return unsafe { store_pairs(tile, rows) };
+    // SAFETY: the CPU has AVX2, and there are LANES * k floats. Parts of rows are written in order, those from the eighth column on
+    // before the others: so what one part writes beyond its row, another writes over.
+    unsafe {
+        match k {
+            1 => rows[..LANES].copy_from_slice(&tile[0]),
+            2 => store_pairs(tile, rows),
+            ..=few256::MOST => few256::store_columns(tile, k, 0, rows),
+            ..=HALF => store_eight(tile, k, 0, rows),
+            _ => {
+                if k <= HALF + few256::MOST {
+                    few256::store_columns(tile, k, HALF, rows);
+                } else {
+                    store_eight(tile, k, HALF, rows);
+                }
+                store_eight(tile, k, 0, rows);
+            }
+        }
     }
-    for first in [0, HALF] {
-        for column in (0..k).step_by(HALF) {
-            let width = (k - column).min(HALF);
-            // SAFETY: a tile has sixteen columns of sixteen floats.
-            let block =
-                unsafe { transpose(each!(|j| _mm256_loadu_ps(tile[(column + j) % LANES].as_ptr().add(first)))) };
+}
+
+/// Eight columns, or as many as there are, from `column` on. What follows a part of a row is written too, but for the last row's.
+///
+/// # Safety
+/// As for [`load_eight`].
+#[inline(always)]
+unsafe fn store_eight(tile: &Tile, k: usize, column: usize, rows: &mut [f32]) {
+    // SAFETY: row r begins at r * k, so eight floats from `column` on belong to the matrix in all rows but the last; a tile has
+    // sixteen columns of sixteen floats.
+    unsafe {
+        let out = rows.as_mut_ptr().add(column);
+        for first in [0, HALF] {
+            let block = transpose(each!(|j| _mm256_loadu_ps(tile[column + j].as_ptr().add(first))));
             for (i, x) in block.into_iter().enumerate() {
-                // SAFETY: as in `load_columns`.
-                unsafe {
-                    let out = rows.as_mut_ptr().add((first + i) * k + column);
-                    if width == HALF { _mm256_storeu_ps(out, x) } else { _mm256_maskstore_ps(out, mask(width), x) }
+                if first + i < LANES - 1 || k - column >= HALF {
+                    _mm256_storeu_ps(out.add((first + i) * k), x);
+                } else {
+                    store_part(out.add((first + i) * k), k - column, x);
                 }
             }
         }
     }
+}
+
+/// [`load_columns`] as a function of its own.
+#[inline(never)]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) fn load_any_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+    // SAFETY: the CPU has AVX2, as whoever calls this knows.
+    unsafe { load_columns(rows, k, tile) }
+}
+
+/// [`store_columns`] as a function of its own.
+#[inline(never)]
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) fn store_any_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+    // SAFETY: the CPU has AVX2, as whoever calls this knows.
+    unsafe { store_columns(tile, k, rows) }
 }
 
 /// [`load_columns`] for rows of two.

@@ -141,3 +141,19 @@ pub(super) unsafe fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
         }
     }
 }
+
+/// [`load_columns`] as a function of its own.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2")]
+pub(super) fn load_any_columns(rows: &[f32], k: usize, tile: &mut Tile) {
+    // SAFETY: the CPU has AVX-512, as whoever calls this knows.
+    unsafe { load_columns(rows, k, tile) }
+}
+
+/// [`store_columns`] as a function of its own.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2")]
+pub(super) fn store_any_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
+    // SAFETY: the CPU has AVX-512, as whoever calls this knows.
+    unsafe { store_columns(tile, k, rows) }
+}
