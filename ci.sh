@@ -82,15 +82,14 @@ verb_bench() { # slow: criterion benchmarks, with peers
     RAYON_NUM_THREADS=1 cargo bench --locked --manifest-path benches/Cargo.toml
 }
 
-verb_performance() { # slow: measures docs/performance.md anew; PYTHON (python3) has torch and reinmax
-    local program=${CARGO_TARGET_DIR:-$PWD/target}/release/reinmax-cli page
-    page=$(mktemp)
+verb_performance() { # slow: writes docs/performance/LEVEL.md for this machine's widest level; PYTHON (python3) has torch and reinmax
+    local program=${CARGO_TARGET_DIR:-$PWD/target}/release/reinmax-cli tables level
+    tables=$(mktemp)
     cargo build --release --locked -p reinmax-cli
-    sed '/^<!-- The rest of this file is written by/q' docs/performance.md >"$page"
-    echo >>"$page"
-    (cd benches && "${PYTHON:-python3}" peers/performance.py "$program") >>"$page"
-    sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$page" >docs/performance.md
-    rm "$page"
+    (cd benches && "${PYTHON:-python3}" peers/performance.py "$program") >"$tables"
+    level=$(sed -nE '1s/.* ([a-z0-9]+)$/\1/p' "$tables")
+    sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$tables" >"docs/performance/$level.md"
+    rm "$tables"
 }
 
 CBINDGEN=0.29.4

@@ -1,4 +1,4 @@
-"""Measures the tables of docs/performance.md: this project's command line and its peers, in turn, twice.
+"""Measures a page of docs/performance: this project's command line and its peers, in turn, twice.
 
 usage: python performance.py REINMAX_CLI > tables.md       (from benches/; needs torch and reinmax from PyPI, and cargo)
 
@@ -191,20 +191,23 @@ def main(folder):
     mine = lambda kernel, rows, k, numerics="portable", threads=1, cols=None, level=widest: middle[
         kernel, rows, k, cols, "any" if kernel == "memcpy" else level, numerics, threads]
 
-    print(f"{machine['cpu']}, {machine['cores']} cores; PyTorch {torch.__version__}; version {machine['version']}, level {widest}.\n")
-    print("### A training step of the polynomial task\n\nMicroseconds: 128 variables, two categories, batch 64, draws, ReinMax, Adam.\n")
+    print(f"# Measured with {widest}\n")
+    commit = subprocess.run(["git", "log", "-1", "--format=%h of %cs"], check=True, capture_output=True, text=True).stdout.strip()
+    print(f"{machine['cpu']}, {machine['cores']} cores; PyTorch {torch.__version__}; version {machine['version']}, commit {commit}. "
+          "What the tables say and what limits each kernel: [performance.md](../performance.md).\n")
+    print("## A training step of the polynomial task\n\nMicroseconds: 128 variables, two categories, batch 64, draws, ReinMax, Adam.\n")
     table(["p", "reinmax", "straight_through", "PyTorch compiled, k = 2 only", "ratio", "PyTorch compiled, any k", "ratio"],
           [[f"{p}", f"{step['reinmax', p]:.1f}", f"{step['straight_through', p]:.1f}",
             f"{step['k = 2', p]:.1f}", f"{step['k = 2', p] / step['reinmax', p]:.1f}",
             f"{step['any k', p]:.1f}", f"{step['any k', p] / step['reinmax', p]:.1f}"] for p in (1.5, 2.0, 3.0)])
 
-    print("### The tape\n\nNanoseconds an operation on four numbers, the operation's own work included.\n")
+    print("## The tape\n\nNanoseconds an operation on four numbers, the operation's own work included.\n")
     tape = {key[0]: value for key, value in middle.items() if key[0].startswith("tape_")}
     size = {key[0]: key[2] for key in middle}
     names = ["tape_record", "tape_replay", "tape_backward"]
     table(["", *names], [["ns"] + [f"{tape[name] * size[name]:.0f}" for name in names]])
 
-    print("### Sampling and ReinMax's backward pass\n\nNanoseconds an element at tau = 1.3, forward (softmax, draw, one-hot) and backward, beside "
+    print("## Sampling and ReinMax's backward pass\n\nNanoseconds an element at tau = 1.3, forward (softmax, draw, one-hot) and backward, beside "
           "the original package for PyTorch.\n")
     rows_of_table = []
     for rows, k in SHORT:
@@ -214,7 +217,7 @@ def main(folder):
                               f"{peer['backward', rows, k, None]:.1f}", f"{theirs / (forward + backward):.0f}"])
     table(["shape", "forward", "backward", "PyTorch forward", "backward", "ratio of sums"], rows_of_table)
 
-    print("### softmax\n\nNanoseconds an element. PyTorch: `softmax(out=)`; the ratio is that of the fastest other library to the portable "
+    print("## softmax\n\nNanoseconds an element. PyTorch: `softmax(out=)`; the ratio is that of the fastest other library to the portable "
           "lanes up to k = 128, to `Numerics::Fast` beyond.\n")
     rows_of_table = []
     for rows, k in SHORT + LARGE:
@@ -225,24 +228,24 @@ def main(folder):
         rows_of_table.append([f"{rows} x {k}", f"{portable:.3f}", f"{fast:.3f}"] + [f"{x:.3f}" if x else "-" for x in found] + [f"{best:.2f}"])
     table(["shape", "portable", "fast", "PyTorch", "rten-vecmath", "candle-nn", "ratio"], rows_of_table)
 
-    print("### linear\n\nGFLOP/s of x W' + b, rows x inner x cols.\n")
+    print("## linear\n\nGFLOP/s of x W' + b, rows x inner x cols.\n")
     table(["shape", "portable", "fast (`gemm`)", "PyTorch", "fast / PyTorch"],
           [[f"{r} x {i} x {c}", f"{mine('linear', r, i, cols=c):.0f}", f"{mine('linear', r, i, 'fast', cols=c):.0f}",
             f"{peer['linear', r, i, c]:.0f}", f"{mine('linear', r, i, 'fast', cols=c) / peer['linear', r, i, c]:.2f}"] for r, i, c in LAYERS])
 
-    print("### Levels\n\nNanoseconds an element, portable numerics: equal bits on all of them.\n")
+    print("## Levels\n\nNanoseconds an element, portable numerics: equal bits on all of them.\n")
     names = ["uniform", "exp", "softmax", "sample", "reinmax_backward", "reinmax_backward_tau1"]
     table(["kernel", "shape"] + machine["levels"] + ["widest against the next"],
           [[name, f"{rows} x {k}"] + [f"{mine(name, rows, k, level=level):.2f}" for level in machine["levels"]]
            + [f"{mine(name, rows, k, level=machine['levels'][-2]) / mine(name, rows, k):.2f}"] for name in names for rows, k in LEVELS])
 
-    print("### Two threads\n\nNanoseconds an element on large arrays.\n")
+    print("## Two threads\n\nNanoseconds an element on large arrays.\n")
     names = ["softmax", "sample", "reinmax_backward"]
     table(["kernel", "shape", "1 thread", "2 threads", "ratio"],
           [[name, f"{rows} x {k}", f"{mine(name, rows, k):.3f}", f"{mine(name, rows, k, threads=2):.3f}",
             f"{mine(name, rows, k) / mine(name, rows, k, threads=2):.2f}"] for name in names for rows, k in LARGE])
 
-    print("### Out of cache\n\nNanoseconds an element, and how many times the time in which `memcpy` moves as many bytes (it reads and writes 8 an "
+    print("## Out of cache\n\nNanoseconds an element, and how many times the time in which `memcpy` moves as many bytes (it reads and writes 8 an "
           "element; softmax as many, sample 12: it writes probabilities and one-hot vectors).\n")
     rows_of_table = []
     for rows, k in LARGE:

@@ -62,7 +62,7 @@ def _matrix(x, shape=None):
 
 def _indices(index, rows):
     index = np.asarray(index)
-    if index.shape != (rows,) or not np.issubdtype(index.dtype, np.integer) or (index < 0).any():
+    if index.shape != (rows,) or index.dtype.kind not in "iu" or (index.dtype.kind == "i" and (index < 0).any()):
         raise ValueError(f"{rows} categories are needed")
     return np.ascontiguousarray(index, dtype=np.uint32)
 
