@@ -42,7 +42,7 @@ size_summary() {
                 cell("instructions", firmware, n) " |"
         }
         END {
-            print "| bytes on a Cortex-M4 | flash | RAM | stack | instructions |\n|---|---:|---:|---:|---:|"
+            print "| on a Cortex-M4, in bytes | flash | RAM | stack | instructions |\n|---|---:|---:|---:|---:|"
             row("training: polynomial task, 32 variables", "training_polynomial", "polynomial", 1)
             row("training: polynomial task, 128 variables", "training_polynomial", "polynomial", 2)
             row("training: autoencoder, 816 parameters", "training_autoencoder", "autoencoder", 1)

@@ -9,16 +9,25 @@
  * must lead to as many elements as described, of memory outside of the tape's slabs that nothing else writes during the call.
  *
  * Everything is a matrix of floats, row-major: rows x cols, or rows x k for rows of k categories. A handle (uint64_t) names a
- * recorded tensor; one that is out of date is REINMAX_STATUS_STALE, never a wrong answer.
+ * recorded tensor; one that is out of date is REINMAX_STATUS_STALE, never a wrong answer. reinmax_tape_error tells more of a
+ * tape's last error (which argument, what length would do); functions on plain arrays have no place to keep that.
  *
- *     static reinmax_node nodes[8];  static float values[64], grads[64], saved[8];
+ * Stack, measured on a Cortex-M4: 0.2 to 1.3 KiB for a gradient or a training step, 5.8 KiB with mve (docs/size.md).
+ *
+ *     static reinmax_node nodes[8];  static float values[64], grads[64], saved[8], state[12];
  *     static reinmax_tape tape;
  *     reinmax_slabs slabs = {nodes, 8, values, 64, grads, 64, saved, 8};
- *     uint64_t logits, probs, one_hot;
- *     reinmax_tape_init(&tape, &slabs, 0);
- *     reinmax_tape_param(&tape, 2, 3, initial, &logits);
- *     reinmax_tape_softmax(&tape, logits, &probs);
- *     reinmax_tape_sample_reinmax(&tape, 1.0f, logits, probs, 1, NULL, &one_hot);
+ *     reinmax_mark start;  reinmax_adam adam;  float *params, *gradients;  size_t len;
+ *     uint64_t logits, probs, one_hot, loss;
+ *     if (reinmax_tape_init(&tape, &slabs, 0)                                                       // every status is looked at
+ *         || reinmax_tape_param(&tape, 2, 3, initial, &logits) || reinmax_tape_mark(&tape, &start)
+ *         || reinmax_tape_softmax(&tape, logits, &probs)
+ *         || reinmax_tape_sample_reinmax(&tape, 1.0f, logits, probs, 1, NULL, &one_hot)
+ *         || reinmax_tape_mean(&tape, one_hot, &loss)                                               // your loss in its place
+ *         || reinmax_tape_params(&tape, &params, &gradients, &len) || reinmax_adam_default(0.05f, &adam)) return -1;
+ *     for (uint32_t step = 1; step <= 100; step++)
+ *         if (reinmax_tape_replay(&tape, &start, NULL) || reinmax_tape_zero_grad(&tape) || reinmax_tape_backward(&tape, loss)
+ *             || reinmax_adam_step(&adam, step, params, gradients, len, state)) return -1;
  */
 
 #ifndef REINMAX_H
@@ -28,6 +37,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+// The version of the interface that this header describes. It changes when a function or a type does; additions leave it as it is.
+#define REINMAX_ABI_VERSION 1
 
 // What a function returns: 0, or a negative number. Numbers are only ever added.
 enum reinmax_status
@@ -86,6 +98,77 @@ typedef int32_t reinmax_status;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// What an error is about: reinmax_error's argument. Numbers are only ever added.
+enum reinmax_argument
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  // Unnormalised log-probabilities.
+  REINMAX_ARGUMENT_LOGITS = 0,
+  // Probabilities of the categories.
+  REINMAX_ARGUMENT_PROBS = 1,
+  // The gradient of the loss with respect to an output.
+  REINMAX_ARGUMENT_UPSTREAM = 2,
+  // The gradient that a function adds to.
+  REINMAX_ARGUMENT_GRAD = 3,
+  // Category indices, one for each draw.
+  REINMAX_ARGUMENT_INDEX = 4,
+  // Uniform random numbers.
+  REINMAX_ARGUMENT_UNIFORMS = 5,
+  // Gumbel noise.
+  REINMAX_ARGUMENT_GUMBEL = 6,
+  // The loss of each draw.
+  REINMAX_ARGUMENT_LOSSES = 7,
+  // The buffer that receives a result.
+  REINMAX_ARGUMENT_OUTPUT = 8,
+  // An operation's input.
+  REINMAX_ARGUMENT_INPUT = 9,
+  // An operation's weight matrix.
+  REINMAX_ARGUMENT_WEIGHT = 10,
+  // An operation's bias vector.
+  REINMAX_ARGUMENT_BIAS = 11,
+  // The values that a prediction is compared with.
+  REINMAX_ARGUMENT_TARGETS = 12,
+  // Parameters of a model.
+  REINMAX_ARGUMENT_PARAMS = 13,
+  // An optimiser's state.
+  REINMAX_ARGUMENT_STATE = 14,
+  // A softmax temperature.
+  REINMAX_ARGUMENT_TAU = 15,
+  // A learning rate.
+  REINMAX_ARGUMENT_LEARNING_RATE = 16,
+  // The exponent of a power.
+  REINMAX_ARGUMENT_POWER = 17,
+  // The number of draws or repeats of a row.
+  REINMAX_ARGUMENT_REPEATS = 18,
+  // The range of columns asked for.
+  REINMAX_ARGUMENT_COLUMNS = 19,
+  // An optimiser's momentum, decay rate or epsilon.
+  REINMAX_ARGUMENT_COEFFICIENT = 20,
+  // The buffer that a function works in.
+  REINMAX_ARGUMENT_SCRATCH = 21,
+  // The gap of Gapped Straight-Through.
+  REINMAX_ARGUMENT_GAP = 22,
+  // The number of categories in a row.
+  REINMAX_ARGUMENT_CATEGORIES = 23,
+  // Exponential noise.
+  REINMAX_ARGUMENT_EXPONENTIALS = 24,
+  // What an estimator keeps between its forward and its backward pass.
+  REINMAX_ARGUMENT_SAVED = 25,
+  // An optimiser's step, counted from 1.
+  REINMAX_ARGUMENT_STEP = 26,
+  // The number of relaxed samples that a gradient averages over.
+  REINMAX_ARGUMENT_RELAXED_SAMPLES = 27,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum reinmax_argument reinmax_argument;
+#else
+typedef uint32_t reinmax_argument;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
 // A tape. Opaque; zeroed or not, it must be initialised. It may be moved (copied as bytes) between calls, not used twice.
 typedef struct reinmax_tape {
   // Opaque.
@@ -94,8 +177,8 @@ typedef struct reinmax_tape {
   uint64_t opaque_longs[6];
 } reinmax_tape;
 
-// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories take none of it: estimators
-// that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
+// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories do not move its
+// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
 // reinmax_tape_set_cursor moves on.
 typedef struct reinmax_draws {
   // Numbers in [0, 1), in the order in which draws use them; or NULL.
@@ -204,12 +287,12 @@ typedef struct reinmax_footprint {
 typedef struct reinmax_error {
   // The status that was returned.
   reinmax_status status;
-  // FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: the argument, numbered as in the
-  // Rust enum `Argument` (0 logits, 1 probs, 2 upstream, 3 grad, 4 index, 5 uniforms, ...).
+  // FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: a reinmax_argument.
   uint32_t argument;
   // LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
   size_t expected[2];
-  // LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: the first is the position. LOGITS: the first is the row.
+  // LENGTH: the length at hand. SHAPE: the rows and columns at hand. LOGITS: the first is the row. VALUE: the first
+  // is the position in the array; 0 where a single float was refused; where a count or a column was, that number itself.
   size_t got[2];
 } reinmax_error;
 
@@ -218,9 +301,6 @@ typedef struct reinmax_mark {
   // Opaque.
   size_t opaque_words[5];
 } reinmax_mark;
-
-// All of them.
-#define reinmax_status_ALL { reinmax_status_Ok, reinmax_status_Full, reinmax_status_Length, reinmax_status_Shape, reinmax_status_Value, reinmax_status_Logits, reinmax_status_NoCategories, reinmax_status_TooLarge, reinmax_status_Stale, reinmax_status_NotScalar, reinmax_status_NoGrad, reinmax_status_ParamAfterOp, reinmax_status_NotALeaf, reinmax_status_Measuring, reinmax_status_EpochsExhausted, reinmax_status_Null, reinmax_status_Misaligned, reinmax_status_Overlap, reinmax_status_NotInitialised, reinmax_status_BothNoises, reinmax_status_Unknown, }
 
 #ifdef __cplusplus
 extern "C" {
@@ -250,8 +330,9 @@ reinmax_status reinmax_gradient_arm(const float *probs,
                                     size_t pairs,
                                     float *grad);
 
-// ReinMax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// ReinMax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -263,7 +344,7 @@ reinmax_status reinmax_tape_sample_reinmax(struct reinmax_tape *tape,
                                            const struct reinmax_draws *draws,
                                            uint64_t *out);
 
-// ReinMax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// ReinMax: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_reinmax(struct reinmax_tape *tape,
@@ -275,13 +356,26 @@ reinmax_status reinmax_tape_sample_column_reinmax(struct reinmax_tape *tape,
                                                   const struct reinmax_draws *draws,
                                                   uint64_t *out);
 
+// ReinMax: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_reinmax(struct reinmax_tape *tape,
+                                                        float tau,
+                                                        uint64_t logits,
+                                                        uint64_t probs,
+                                                        uint32_t repeats,
+                                                        uint32_t column,
+                                                        const struct reinmax_draws *draws,
+                                                        uint64_t *out);
+
 // ReinMax: how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_reinmax(float tau, size_t k, size_t *uniforms, size_t *saved);
 
-// ReinMax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// ReinMax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -295,9 +389,9 @@ reinmax_status reinmax_draw_reinmax(float tau,
                                     uint32_t *index,
                                     float *saved);
 
-// ReinMax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// ReinMax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_reinmax(float tau,
@@ -311,8 +405,9 @@ reinmax_status reinmax_backward_reinmax(float tau,
                                         size_t draws,
                                         float *grad);
 
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -323,7 +418,7 @@ reinmax_status reinmax_tape_sample_reinmax_tau1(struct reinmax_tape *tape,
                                                 const struct reinmax_draws *draws,
                                                 uint64_t *out);
 
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_reinmax_tau1(struct reinmax_tape *tape,
@@ -334,6 +429,17 @@ reinmax_status reinmax_tape_sample_column_reinmax_tau1(struct reinmax_tape *tape
                                                        const struct reinmax_draws *draws,
                                                        uint64_t *out);
 
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_reinmax_tau1(struct reinmax_tape *tape,
+                                                             uint64_t logits,
+                                                             uint64_t probs,
+                                                             uint32_t repeats,
+                                                             uint32_t column,
+                                                             const struct reinmax_draws *draws,
+                                                             uint64_t *out);
+
 // ReinMax at temperature 1 (less code than ReinMax, the same bits): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
@@ -341,8 +447,9 @@ reinmax_status reinmax_sizes_reinmax_tau1(size_t k,
                                           size_t *uniforms,
                                           size_t *saved);
 
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -355,9 +462,9 @@ reinmax_status reinmax_draw_reinmax_tau1(const float *logits,
                                          uint32_t *index,
                                          float *saved);
 
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_reinmax_tau1(const float *logits,
@@ -370,8 +477,9 @@ reinmax_status reinmax_backward_reinmax_tau1(const float *logits,
                                              size_t draws,
                                              float *grad);
 
-// Straight-Through: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Straight-Through: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -383,7 +491,7 @@ reinmax_status reinmax_tape_sample_straight_through(struct reinmax_tape *tape,
                                                     const struct reinmax_draws *draws,
                                                     uint64_t *out);
 
-// Straight-Through: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Straight-Through: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_straight_through(struct reinmax_tape *tape,
@@ -395,13 +503,26 @@ reinmax_status reinmax_tape_sample_column_straight_through(struct reinmax_tape *
                                                            const struct reinmax_draws *draws,
                                                            uint64_t *out);
 
+// Straight-Through: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_straight_through(struct reinmax_tape *tape,
+                                                                 float tau,
+                                                                 uint64_t logits,
+                                                                 uint64_t probs,
+                                                                 uint32_t repeats,
+                                                                 uint32_t column,
+                                                                 const struct reinmax_draws *draws,
+                                                                 uint64_t *out);
+
 // Straight-Through: how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_straight_through(float tau, size_t k, size_t *uniforms, size_t *saved);
 
-// Straight-Through: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Straight-Through: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -415,9 +536,9 @@ reinmax_status reinmax_draw_straight_through(float tau,
                                              uint32_t *index,
                                              float *saved);
 
-// Straight-Through: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Straight-Through: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_straight_through(float tau,
@@ -431,8 +552,9 @@ reinmax_status reinmax_backward_straight_through(float tau,
                                                  size_t draws,
                                                  float *grad);
 
-// Gumbel-Softmax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Gumbel-Softmax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -444,7 +566,7 @@ reinmax_status reinmax_tape_sample_gumbel_softmax(struct reinmax_tape *tape,
                                                   const struct reinmax_draws *draws,
                                                   uint64_t *out);
 
-// Gumbel-Softmax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Gumbel-Softmax: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_gumbel_softmax(struct reinmax_tape *tape,
@@ -456,13 +578,26 @@ reinmax_status reinmax_tape_sample_column_gumbel_softmax(struct reinmax_tape *ta
                                                          const struct reinmax_draws *draws,
                                                          uint64_t *out);
 
+// Gumbel-Softmax: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_gumbel_softmax(struct reinmax_tape *tape,
+                                                               float tau,
+                                                               uint64_t logits,
+                                                               uint64_t probs,
+                                                               uint32_t repeats,
+                                                               uint32_t column,
+                                                               const struct reinmax_draws *draws,
+                                                               uint64_t *out);
+
 // Gumbel-Softmax: how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_gumbel_softmax(float tau, size_t k, size_t *uniforms, size_t *saved);
 
-// Gumbel-Softmax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Gumbel-Softmax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -476,9 +611,9 @@ reinmax_status reinmax_draw_gumbel_softmax(float tau,
                                            uint32_t *index,
                                            float *saved);
 
-// Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_gumbel_softmax(float tau,
@@ -492,8 +627,9 @@ reinmax_status reinmax_backward_gumbel_softmax(float tau,
                                                size_t draws,
                                                float *grad);
 
-// Decoupled Gumbel-Softmax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -506,7 +642,7 @@ reinmax_status reinmax_tape_sample_decoupled_gumbel(struct reinmax_tape *tape,
                                                     const struct reinmax_draws *draws,
                                                     uint64_t *out);
 
-// Decoupled Gumbel-Softmax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_decoupled_gumbel(struct reinmax_tape *tape,
@@ -519,7 +655,20 @@ reinmax_status reinmax_tape_sample_column_decoupled_gumbel(struct reinmax_tape *
                                                            const struct reinmax_draws *draws,
                                                            uint64_t *out);
 
-// Decoupled Gumbel-Softmax: how many uniforms a draw among k categories takes, and how many floats it saves.
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_decoupled_gumbel(struct reinmax_tape *tape,
+                                                                 float tau_forward,
+                                                                 float tau_backward,
+                                                                 uint64_t logits,
+                                                                 uint64_t probs,
+                                                                 uint32_t repeats,
+                                                                 uint32_t column,
+                                                                 const struct reinmax_draws *draws,
+                                                                 uint64_t *out);
+
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
@@ -528,8 +677,9 @@ reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
                                               size_t *uniforms,
                                               size_t *saved);
 
-// Decoupled Gumbel-Softmax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -544,9 +694,9 @@ reinmax_status reinmax_draw_decoupled_gumbel(float tau_forward,
                                              uint32_t *index,
                                              float *saved);
 
-// Decoupled Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_decoupled_gumbel(float tau_forward,
@@ -561,8 +711,9 @@ reinmax_status reinmax_backward_decoupled_gumbel(float tau_forward,
                                                  size_t draws,
                                                  float *grad);
 
-// Decoupled Straight-Through: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -575,7 +726,7 @@ reinmax_status reinmax_tape_sample_decoupled_st(struct reinmax_tape *tape,
                                                 const struct reinmax_draws *draws,
                                                 uint64_t *out);
 
-// Decoupled Straight-Through: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_decoupled_st(struct reinmax_tape *tape,
@@ -588,7 +739,20 @@ reinmax_status reinmax_tape_sample_column_decoupled_st(struct reinmax_tape *tape
                                                        const struct reinmax_draws *draws,
                                                        uint64_t *out);
 
-// Decoupled Straight-Through: how many uniforms a draw among k categories takes, and how many floats it saves.
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_decoupled_st(struct reinmax_tape *tape,
+                                                             float tau_forward,
+                                                             float tau_backward,
+                                                             uint64_t logits,
+                                                             uint64_t probs,
+                                                             uint32_t repeats,
+                                                             uint32_t column,
+                                                             const struct reinmax_draws *draws,
+                                                             uint64_t *out);
+
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_decoupled_st(float tau_forward,
@@ -597,8 +761,9 @@ reinmax_status reinmax_sizes_decoupled_st(float tau_forward,
                                           size_t *uniforms,
                                           size_t *saved);
 
-// Decoupled Straight-Through: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -613,9 +778,9 @@ reinmax_status reinmax_draw_decoupled_st(float tau_forward,
                                          uint32_t *index,
                                          float *saved);
 
-// Decoupled Straight-Through: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_decoupled_st(float tau_forward,
@@ -630,8 +795,9 @@ reinmax_status reinmax_backward_decoupled_st(float tau_forward,
                                              size_t draws,
                                              float *grad);
 
-// Gapped Straight-Through (a negative gap is the adaptive one): repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -644,7 +810,7 @@ reinmax_status reinmax_tape_sample_gapped_st(struct reinmax_tape *tape,
                                              const struct reinmax_draws *draws,
                                              uint64_t *out);
 
-// Gapped Straight-Through (a negative gap is the adaptive one): one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_gapped_st(struct reinmax_tape *tape,
@@ -657,7 +823,20 @@ reinmax_status reinmax_tape_sample_column_gapped_st(struct reinmax_tape *tape,
                                                     const struct reinmax_draws *draws,
                                                     uint64_t *out);
 
-// Gapped Straight-Through (a negative gap is the adaptive one): how many uniforms a draw among k categories takes, and how many floats it saves.
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_gapped_st(struct reinmax_tape *tape,
+                                                          float tau,
+                                                          float gap,
+                                                          uint64_t logits,
+                                                          uint64_t probs,
+                                                          uint32_t repeats,
+                                                          uint32_t column,
+                                                          const struct reinmax_draws *draws,
+                                                          uint64_t *out);
+
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_gapped_st(float tau,
@@ -666,8 +845,9 @@ reinmax_status reinmax_sizes_gapped_st(float tau,
                                        size_t *uniforms,
                                        size_t *saved);
 
-// Gapped Straight-Through (a negative gap is the adaptive one): draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -682,9 +862,9 @@ reinmax_status reinmax_draw_gapped_st(float tau,
                                       uint32_t *index,
                                       float *saved);
 
-// Gapped Straight-Through (a negative gap is the adaptive one): adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_gapped_st(float tau,
@@ -699,8 +879,9 @@ reinmax_status reinmax_backward_gapped_st(float tau,
                                           size_t draws,
                                           float *grad);
 
-// Gumbel-Rao: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -713,7 +894,7 @@ reinmax_status reinmax_tape_sample_gumbel_rao(struct reinmax_tape *tape,
                                               const struct reinmax_draws *draws,
                                               uint64_t *out);
 
-// Gumbel-Rao: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_gumbel_rao(struct reinmax_tape *tape,
@@ -726,13 +907,31 @@ reinmax_status reinmax_tape_sample_column_gumbel_rao(struct reinmax_tape *tape,
                                                      const struct reinmax_draws *draws,
                                                      uint64_t *out);
 
-// Gumbel-Rao: how many uniforms a draw among k categories takes, and how many floats it saves.
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_gumbel_rao(struct reinmax_tape *tape,
+                                                           float tau,
+                                                           uint32_t relaxed_samples,
+                                                           uint64_t logits,
+                                                           uint64_t probs,
+                                                           uint32_t repeats,
+                                                           uint32_t column,
+                                                           const struct reinmax_draws *draws,
+                                                           uint64_t *out);
+
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_gumbel_rao(float tau, uint32_t relaxed_samples, size_t k, size_t *uniforms, size_t *saved);
+reinmax_status reinmax_sizes_gumbel_rao(float tau,
+                                        uint32_t relaxed_samples,
+                                        size_t k,
+                                        size_t *uniforms,
+                                        size_t *saved);
 
-// Gumbel-Rao: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -747,9 +946,9 @@ reinmax_status reinmax_draw_gumbel_rao(float tau,
                                        uint32_t *index,
                                        float *saved);
 
-// Gumbel-Rao: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_gumbel_rao(float tau,
@@ -764,8 +963,9 @@ reinmax_status reinmax_backward_gumbel_rao(float tau,
                                            size_t draws,
                                            float *grad);
 
-// Rao-Blackwellised ReinMax: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -778,7 +978,7 @@ reinmax_status reinmax_tape_sample_reinmax_rao(struct reinmax_tape *tape,
                                                const struct reinmax_draws *draws,
                                                uint64_t *out);
 
-// Rao-Blackwellised ReinMax: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_reinmax_rao(struct reinmax_tape *tape,
@@ -791,7 +991,20 @@ reinmax_status reinmax_tape_sample_column_reinmax_rao(struct reinmax_tape *tape,
                                                       const struct reinmax_draws *draws,
                                                       uint64_t *out);
 
-// Rao-Blackwellised ReinMax: how many uniforms a draw among k categories takes, and how many floats it saves.
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_reinmax_rao(struct reinmax_tape *tape,
+                                                            float tau,
+                                                            uint32_t relaxed_samples,
+                                                            uint64_t logits,
+                                                            uint64_t probs,
+                                                            uint32_t repeats,
+                                                            uint32_t column,
+                                                            const struct reinmax_draws *draws,
+                                                            uint64_t *out);
+
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_reinmax_rao(float tau,
@@ -800,8 +1013,9 @@ reinmax_status reinmax_sizes_reinmax_rao(float tau,
                                          size_t *uniforms,
                                          size_t *saved);
 
-// Rao-Blackwellised ReinMax: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -816,9 +1030,9 @@ reinmax_status reinmax_draw_reinmax_rao(float tau,
                                         uint32_t *index,
                                         float *saved);
 
-// Rao-Blackwellised ReinMax: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_reinmax_rao(float tau,
@@ -833,8 +1047,9 @@ reinmax_status reinmax_backward_reinmax_rao(float tau,
                                             size_t draws,
                                             float *grad);
 
-// DARN: repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// DARN: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -845,7 +1060,7 @@ reinmax_status reinmax_tape_sample_darn(struct reinmax_tape *tape,
                                         const struct reinmax_draws *draws,
                                         uint64_t *out);
 
-// DARN: one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// DARN: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_darn(struct reinmax_tape *tape,
@@ -856,13 +1071,25 @@ reinmax_status reinmax_tape_sample_column_darn(struct reinmax_tape *tape,
                                                const struct reinmax_draws *draws,
                                                uint64_t *out);
 
+// DARN: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_darn(struct reinmax_tape *tape,
+                                                     uint64_t logits,
+                                                     uint64_t probs,
+                                                     uint32_t repeats,
+                                                     uint32_t column,
+                                                     const struct reinmax_draws *draws,
+                                                     uint64_t *out);
+
 // DARN: how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_darn(size_t k, size_t *uniforms, size_t *saved);
 
-// DARN: draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// DARN: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -875,9 +1102,9 @@ reinmax_status reinmax_draw_darn(const float *logits,
                                  uint32_t *index,
                                  float *saved);
 
-// DARN: adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// DARN: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_darn(const float *logits,
@@ -890,8 +1117,9 @@ reinmax_status reinmax_backward_darn(const float *logits,
                                      size_t draws,
                                      float *grad);
 
-// Minimum-variance estimation (k up to 32): repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.
-// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
 //
 // Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
 // besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -902,7 +1130,7 @@ reinmax_status reinmax_tape_sample_mve(struct reinmax_tape *tape,
                                        const struct reinmax_draws *draws,
                                        uint64_t *out);
 
-// Minimum-variance estimation (k up to 32): one column of the one-hot rows, as rows x repeats; cheaper than the whole.
+// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_mve(struct reinmax_tape *tape,
@@ -913,15 +1141,27 @@ reinmax_status reinmax_tape_sample_column_mve(struct reinmax_tape *tape,
                                               const struct reinmax_draws *draws,
                                               uint64_t *out);
 
-// Minimum-variance estimation (k up to 32): how many uniforms a draw among k categories takes, and how many floats it saves.
+// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; SHAPE for more categories.
+reinmax_status reinmax_tape_sample_short_column_mve(struct reinmax_tape *tape,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    uint32_t column,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_mve(size_t k,
                                  size_t *uniforms,
                                  size_t *saved);
 
-// Minimum-variance estimation (k up to 32): draws draws for each row, on plain arrays. logits and probs are rows x k, index is
-// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+// that is 0).
 //
 // Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
 // BOTH_NOISES, NULL, MISALIGNED.
@@ -934,9 +1174,9 @@ reinmax_status reinmax_draw_mve(const float *logits,
                                 uint32_t *index,
                                 float *saved);
 
-// Minimum-variance estimation (k up to 32): adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are
-// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-// k: the gradient of the loss with respect to each one-hot row.
+// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_mve(const float *logits,
@@ -949,7 +1189,7 @@ reinmax_status reinmax_backward_mve(const float *logits,
                                     size_t draws,
                                     float *grad);
 
-// REINFORCE: adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// REINFORCE (baseline: what is taken from each loss, 0 for none): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
 // index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
 //
 // Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
@@ -999,10 +1239,10 @@ reinmax_status reinmax_softmax(const float *logits, size_t rows, size_t k, float
 // Errors: NO_CATEGORIES, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_log_softmax(const float *logits, size_t rows, size_t k, float *log_probs);
 
-// Draws draws categories for each row of probs (rows x k): rows * draws indices, the draws of a row side by side. One uniform a
-// draw; the index is the smallest whose prefix sum exceeds it.
+// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by side. One
+// uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for 0 draws, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw(const float *probs,
                             size_t rows,
                             size_t k,
@@ -1137,6 +1377,15 @@ reinmax_status reinmax_tape_sum(struct reinmax_tape *tape, uint64_t x, uint64_t 
 // Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_mean(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
 
+// The mean of |x + shift|^power over all elements, for a power above 0, in one node: 1 x 1. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_mean_abs_pow(struct reinmax_tape *tape,
+                                         uint64_t x,
+                                         float shift,
+                                         float power,
+                                         uint64_t *out);
+
 // The same values as rows x cols; shared, not copied. Errors: SHAPE.
 //
 // Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -1237,7 +1486,7 @@ reinmax_status reinmax_clip_norm(float *grads, size_t len, float max_norm, float
 // Errors: VALUE for a limit that is not positive, TOO_LARGE, NULL, MISALIGNED.
 reinmax_status reinmax_clip_by_value(float *grads, size_t len, float limit);
 
-// The version of this interface. It changes when a function or a type does; additions leave it as it is.
+// The version of the interface that the library has: a program compares it with REINMAX_ABI_VERSION.
 uint32_t reinmax_abi_version(void);
 
 // A sentence about a status: static, zero-terminated, never NULL. Any number may be asked about.
@@ -1255,19 +1504,24 @@ size_t reinmax_node_size(void);
 // The alignment of a reinmax_node in bytes.
 size_t reinmax_node_align(void);
 
+// The size of a reinmax_mark in bytes.
+size_t reinmax_mark_size(void);
+
 // Makes an empty tape on slabs of the caller's. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
 // There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it are
 // refused then.
 //
-// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written then.
+// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written
+// then.
 reinmax_status reinmax_tape_init(struct reinmax_tape *tape,
                                  const struct reinmax_slabs *slabs,
                                  uint32_t number);
 
-// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no floats.
-// Run the code that records, then ask for the footprint.
+// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no floats. Run
+// the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its numbers are the same on
+// every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) * sizeof(float).
 //
-// Errors: NULL, MISALIGNED.
+// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP.
 reinmax_status reinmax_tape_init_measuring(struct reinmax_tape *tape,
                                            struct reinmax_node *nodes,
                                            size_t nodes_len);
@@ -1326,7 +1580,7 @@ reinmax_status reinmax_tape_differentiable_input(struct reinmax_tape *tape,
 
 // Gives an input or a parameter len new values, for the next replay.
 //
-// Errors: STALE, NOT_A_LEAF, LENGTH, MEASURING, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: STALE, NOT_A_LEAF, LENGTH, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_set(struct reinmax_tape *tape, uint64_t leaf, const float *values, size_t len);
 
 // Where all parameters, one after the other, and their gradients lie: len floats each, to be read and written between calls.

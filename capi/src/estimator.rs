@@ -13,12 +13,13 @@ use crate::memory::{product, put, range, read, write};
 use crate::status::{Status, status_of};
 use crate::tape::{CDraws, CTape, record};
 
-/// The functions of an estimator that works from the upstream gradient: name, parameters and what is made of them, then five
+/// The functions of an estimator that works from the upstream gradient: name, parameters and what is made of them, then six
 /// names.
 macro_rules! estimator {
-    ($core:literal, ($($field:ident: $type:ty),*) $make:expr, $sample:ident, $column:ident, $sizes:ident, $draw:ident, $backward:ident) => {
-        #[doc = concat!(" ", $core, ": repeats draws for each row of logits (rows x k), as one-hot rows, (rows * repeats) x k.")]
-        /// The gradient of the logits is the estimator's. probs is the softmax of logits. draws: NULL for the tape's stream.
+    ($core:literal, ($($field:ident: $type:ty),*) $make:expr, $sample:ident, $column:ident, $short:ident, $sizes:ident, $draw:ident, $backward:ident) => {
+        #[doc = concat!(" ", $core, ": as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,")]
+        /// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
+        /// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
         ///
         /// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
         /// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
@@ -41,7 +42,7 @@ macro_rules! estimator {
             }
         }
 
-        #[doc = concat!(" ", $core, ": one column of the one-hot rows, as rows x repeats; cheaper than the whole.")]
+        #[doc = concat!(" ", $core, ": one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.")]
         ///
         /// Errors: those of the function above; VALUE for a column beyond k.
         #[unsafe(no_mangle)]
@@ -60,6 +61,29 @@ macro_rules! estimator {
                 record(tape, out, |open| {
                     let (logits, probs, draws) = (Var::from_bits(logits), Var::from_bits(probs), open.draws(draws)?);
                     Ok(open.tape.sample_column($make, logits, probs, repeats, column, draws)?)
+                })
+            }
+        }
+
+        #[doc = concat!(" ", $core, ": the same for k of up to 16 only, from less code.")]
+        ///
+        /// Errors: those of the function above; SHAPE for more categories.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $short(
+            tape: *mut CTape,
+            $($field: $type,)*
+            logits: u64,
+            probs: u64,
+            repeats: u32,
+            column: u32,
+            draws: *const CDraws,
+            out: *mut u64,
+        ) -> Status {
+            // SAFETY: the caller's promise.
+            unsafe {
+                record(tape, out, |open| {
+                    let (logits, probs, draws) = (Var::from_bits(logits), Var::from_bits(probs), open.draws(draws)?);
+                    Ok(open.tape.sample_short_column($make, logits, probs, repeats, column, draws)?)
                 })
             }
         }
@@ -83,8 +107,9 @@ macro_rules! estimator {
             status_of(run())
         }
 
-        #[doc = concat!(" ", $core, ": draws draws for each row, on plain arrays. logits and probs are rows x k, index is")]
-        /// rows * draws, saved is that times the floats that a draw saves (NULL where that is 0).
+        #[doc = concat!(" ", $core, ": as many draws for each row as `draws` says, on plain arrays. logits and probs (their")]
+        /// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
+        /// that is 0).
         ///
         /// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
         /// BOTH_NOISES, NULL, MISALIGNED.
@@ -115,9 +140,9 @@ macro_rules! estimator {
             status_of(run())
         }
 
-        #[doc = concat!(" ", $core, ": adds the gradient of the logits to grad (rows x k), on plain arrays. logits and probs are")]
-        /// rows x k, index is rows * draws, saved is what the draw saved (NULL where that is nothing), upstream is (rows * draws) x
-        /// k: the gradient of the loss with respect to each one-hot row.
+        #[doc = concat!(" ", $core, ": adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain")]
+        /// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
+        /// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
         ///
         /// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
         #[unsafe(no_mangle)]
@@ -242,18 +267,18 @@ pub unsafe extern "C" fn reinmax_gradient_arm(
 mod table {
     use super::*;
 
-    estimator!("ReinMax", (tau: f32) ReinMax { tau }, reinmax_tape_sample_reinmax, reinmax_tape_sample_column_reinmax, reinmax_sizes_reinmax, reinmax_draw_reinmax, reinmax_backward_reinmax);
-    estimator!("ReinMax at temperature 1 (less code than ReinMax, the same bits)", () ReinMaxTau1, reinmax_tape_sample_reinmax_tau1, reinmax_tape_sample_column_reinmax_tau1, reinmax_sizes_reinmax_tau1, reinmax_draw_reinmax_tau1, reinmax_backward_reinmax_tau1);
-    estimator!("Straight-Through", (tau: f32) StraightThrough { tau }, reinmax_tape_sample_straight_through, reinmax_tape_sample_column_straight_through, reinmax_sizes_straight_through, reinmax_draw_straight_through, reinmax_backward_straight_through);
-    estimator!("Gumbel-Softmax", (tau: f32) GumbelSoftmax { tau }, reinmax_tape_sample_gumbel_softmax, reinmax_tape_sample_column_gumbel_softmax, reinmax_sizes_gumbel_softmax, reinmax_draw_gumbel_softmax, reinmax_backward_gumbel_softmax);
-    estimator!("Decoupled Gumbel-Softmax", (tau_forward: f32, tau_backward: f32) DecoupledGumbel { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_gumbel, reinmax_tape_sample_column_decoupled_gumbel, reinmax_sizes_decoupled_gumbel, reinmax_draw_decoupled_gumbel, reinmax_backward_decoupled_gumbel);
-    estimator!("Decoupled Straight-Through", (tau_forward: f32, tau_backward: f32) DecoupledSt { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_st, reinmax_tape_sample_column_decoupled_st, reinmax_sizes_decoupled_st, reinmax_draw_decoupled_st, reinmax_backward_decoupled_st);
-    estimator!("Gapped Straight-Through (a negative gap is the adaptive one)", (tau: f32, gap: f32) GappedSt { tau, gap: self::gap(gap) }, reinmax_tape_sample_gapped_st, reinmax_tape_sample_column_gapped_st, reinmax_sizes_gapped_st, reinmax_draw_gapped_st, reinmax_backward_gapped_st);
-    estimator!("Gumbel-Rao", (tau: f32, relaxed_samples: u32) GumbelRao { tau, relaxed_samples }, reinmax_tape_sample_gumbel_rao, reinmax_tape_sample_column_gumbel_rao, reinmax_sizes_gumbel_rao, reinmax_draw_gumbel_rao, reinmax_backward_gumbel_rao);
-    estimator!("Rao-Blackwellised ReinMax", (tau: f32, relaxed_samples: u32) ReinMaxRao { tau, relaxed_samples }, reinmax_tape_sample_reinmax_rao, reinmax_tape_sample_column_reinmax_rao, reinmax_sizes_reinmax_rao, reinmax_draw_reinmax_rao, reinmax_backward_reinmax_rao);
-    estimator!("DARN", () Darn, reinmax_tape_sample_darn, reinmax_tape_sample_column_darn, reinmax_sizes_darn, reinmax_draw_darn, reinmax_backward_darn);
-    estimator!("Minimum-variance estimation (k up to 32)", () Mve, reinmax_tape_sample_mve, reinmax_tape_sample_column_mve, reinmax_sizes_mve, reinmax_draw_mve, reinmax_backward_mve);
-    score_estimator!("REINFORCE", (baseline: f32) Reinforce { baseline }, reinmax_gradient_reinforce);
+    estimator!("ReinMax", (tau: f32) ReinMax { tau }, reinmax_tape_sample_reinmax, reinmax_tape_sample_column_reinmax, reinmax_tape_sample_short_column_reinmax, reinmax_sizes_reinmax, reinmax_draw_reinmax, reinmax_backward_reinmax);
+    estimator!("ReinMax at temperature 1 (less code than ReinMax, the same bits)", () ReinMaxTau1, reinmax_tape_sample_reinmax_tau1, reinmax_tape_sample_column_reinmax_tau1, reinmax_tape_sample_short_column_reinmax_tau1, reinmax_sizes_reinmax_tau1, reinmax_draw_reinmax_tau1, reinmax_backward_reinmax_tau1);
+    estimator!("Straight-Through", (tau: f32) StraightThrough { tau }, reinmax_tape_sample_straight_through, reinmax_tape_sample_column_straight_through, reinmax_tape_sample_short_column_straight_through, reinmax_sizes_straight_through, reinmax_draw_straight_through, reinmax_backward_straight_through);
+    estimator!("Gumbel-Softmax", (tau: f32) GumbelSoftmax { tau }, reinmax_tape_sample_gumbel_softmax, reinmax_tape_sample_column_gumbel_softmax, reinmax_tape_sample_short_column_gumbel_softmax, reinmax_sizes_gumbel_softmax, reinmax_draw_gumbel_softmax, reinmax_backward_gumbel_softmax);
+    estimator!("Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient)", (tau_forward: f32, tau_backward: f32) DecoupledGumbel { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_gumbel, reinmax_tape_sample_column_decoupled_gumbel, reinmax_tape_sample_short_column_decoupled_gumbel, reinmax_sizes_decoupled_gumbel, reinmax_draw_decoupled_gumbel, reinmax_backward_decoupled_gumbel);
+    estimator!("Decoupled Straight-Through (a temperature for the draw, one for the gradient)", (tau_forward: f32, tau_backward: f32) DecoupledSt { tau_forward, tau_backward }, reinmax_tape_sample_decoupled_st, reinmax_tape_sample_column_decoupled_st, reinmax_tape_sample_short_column_decoupled_st, reinmax_sizes_decoupled_st, reinmax_draw_decoupled_st, reinmax_backward_decoupled_st);
+    estimator!("Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one)", (tau: f32, gap: f32) GappedSt { tau, gap: self::gap(gap) }, reinmax_tape_sample_gapped_st, reinmax_tape_sample_column_gapped_st, reinmax_tape_sample_short_column_gapped_st, reinmax_sizes_gapped_st, reinmax_draw_gapped_st, reinmax_backward_gapped_st);
+    estimator!("Gumbel-Rao (the mean of 1 to 65536 relaxed_samples)", (tau: f32, relaxed_samples: u32) GumbelRao { tau, relaxed_samples }, reinmax_tape_sample_gumbel_rao, reinmax_tape_sample_column_gumbel_rao, reinmax_tape_sample_short_column_gumbel_rao, reinmax_sizes_gumbel_rao, reinmax_draw_gumbel_rao, reinmax_backward_gumbel_rao);
+    estimator!("Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples)", (tau: f32, relaxed_samples: u32) ReinMaxRao { tau, relaxed_samples }, reinmax_tape_sample_reinmax_rao, reinmax_tape_sample_column_reinmax_rao, reinmax_tape_sample_short_column_reinmax_rao, reinmax_sizes_reinmax_rao, reinmax_draw_reinmax_rao, reinmax_backward_reinmax_rao);
+    estimator!("DARN", () Darn, reinmax_tape_sample_darn, reinmax_tape_sample_column_darn, reinmax_tape_sample_short_column_darn, reinmax_sizes_darn, reinmax_draw_darn, reinmax_backward_darn);
+    estimator!("Minimum-variance estimation (k up to 32; 5.8 KiB of stack)", () Mve, reinmax_tape_sample_mve, reinmax_tape_sample_column_mve, reinmax_tape_sample_short_column_mve, reinmax_sizes_mve, reinmax_draw_mve, reinmax_backward_mve);
+    score_estimator!("REINFORCE (baseline: what is taken from each loss, 0 for none)", (baseline: f32) Reinforce { baseline }, reinmax_gradient_reinforce);
     score_estimator!("RLOO (two draws or more)", () Rloo, reinmax_gradient_rloo);
     score_estimator!("DisARM (k = 2, draws in antithetic pairs)", () DisArm, reinmax_gradient_disarm);
 }

@@ -83,10 +83,10 @@ pub unsafe extern "C" fn reinmax_log_softmax(logits: *const f32, rows: usize, k:
     status_of(run())
 }
 
-/// Draws draws categories for each row of probs (rows x k): rows * draws indices, the draws of a row side by side. One uniform a
-/// draw; the index is the smallest whose prefix sum exceeds it.
+/// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by side. One
+/// uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
 ///
-/// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for 0 draws, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+/// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_draw(
     probs: *const f32,

@@ -74,6 +74,8 @@ operations! {
     reinmax_tape_sum(tape, x: u64) => tape.sum(var(x));
     /// The mean of all elements: 1 x 1.
     reinmax_tape_mean(tape, x: u64) => tape.mean(var(x));
+    /// The mean of |x + shift|^power over all elements, for a power above 0, in one node: 1 x 1. Errors: VALUE.
+    reinmax_tape_mean_abs_pow(tape, x: u64, shift: f32, power: f32) => tape.mean_abs_pow(var(x), shift, power);
     /// The same values as rows x cols; shared, not copied. Errors: SHAPE.
     reinmax_tape_view(tape, x: u64, rows: u32, cols: u32) => tape.view(var(x), Shape::new(rows, cols));
     /// The same values, through which no gradient flows; shared, not copied.

@@ -54,7 +54,7 @@ pub enum Status {
 
 impl Status {
     /// All of them.
-    pub const ALL: [Status; 21] = [
+    pub(crate) const ALL: [Status; 21] = [
         Status::Ok,
         Status::Full,
         Status::Length,
@@ -83,18 +83,64 @@ impl Status {
     }
 }
 
+/// The same list as the core's, which numbers may only be added to.
+macro_rules! arguments {
+    ($($doc:literal $name:ident = $number:literal,)*) => {
+        /// What an error is about: reinmax_error's argument. Numbers are only ever added.
+        #[repr(u32)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum CArgument {
+            $(#[doc = concat!(" ", $doc)] $name = $number,)*
+        }
+        const _: () = {
+            $(assert!(Argument::$name as u32 == $number);)*
+        };
+    };
+}
+
+arguments! {
+    "Unnormalised log-probabilities." Logits = 0,
+    "Probabilities of the categories." Probs = 1,
+    "The gradient of the loss with respect to an output." Upstream = 2,
+    "The gradient that a function adds to." Grad = 3,
+    "Category indices, one for each draw." Index = 4,
+    "Uniform random numbers." Uniforms = 5,
+    "Gumbel noise." Gumbel = 6,
+    "The loss of each draw." Losses = 7,
+    "The buffer that receives a result." Output = 8,
+    "An operation's input." Input = 9,
+    "An operation's weight matrix." Weight = 10,
+    "An operation's bias vector." Bias = 11,
+    "The values that a prediction is compared with." Targets = 12,
+    "Parameters of a model." Params = 13,
+    "An optimiser's state." State = 14,
+    "A softmax temperature." Tau = 15,
+    "A learning rate." LearningRate = 16,
+    "The exponent of a power." Power = 17,
+    "The number of draws or repeats of a row." Repeats = 18,
+    "The range of columns asked for." Columns = 19,
+    "An optimiser's momentum, decay rate or epsilon." Coefficient = 20,
+    "The buffer that a function works in." Scratch = 21,
+    "The gap of Gapped Straight-Through." Gap = 22,
+    "The number of categories in a row." Categories = 23,
+    "Exponential noise." Exponentials = 24,
+    "What an estimator keeps between its forward and its backward pass." Saved = 25,
+    "An optimiser's step, counted from 1." Step = 26,
+    "The number of relaxed samples that a gradient averages over." RelaxedSamples = 27,
+}
+
 /// The numbers behind an error. Fields that a status has no use for are 0.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CError {
     /// The status that was returned.
     pub status: Status,
-    /// FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: the argument, numbered as in the
-    /// Rust enum `Argument` (0 logits, 1 probs, 2 upstream, 3 grad, 4 index, 5 uniforms, ...).
+    /// FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: a reinmax_argument.
     pub argument: u32,
     /// LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
     pub expected: [usize; 2],
-    /// LENGTH: the length at hand. SHAPE: the rows and columns at hand. VALUE: the first is the position. LOGITS: the first is the row.
+    /// LENGTH: the length at hand. SHAPE: the rows and columns at hand. LOGITS: the first is the row. VALUE: the first
+    /// is the position in the array; 0 where a single float was refused; where a count or a column was, that number itself.
     pub got: [usize; 2],
 }
 
@@ -148,10 +194,13 @@ pub(crate) fn status_of(result: Result<()>) -> Status {
     }
 }
 
-/// The version of this interface. It changes when a function or a type does; additions leave it as it is.
+/// The version of the interface that this header describes. It changes when a function or a type does; additions leave it as it is.
+pub const REINMAX_ABI_VERSION: u32 = 1;
+
+/// The version of the interface that the library has: a program compares it with REINMAX_ABI_VERSION.
 #[unsafe(no_mangle)]
 pub extern "C" fn reinmax_abi_version() -> u32 {
-    1
+    REINMAX_ABI_VERSION
 }
 
 /// A sentence about a status: static, zero-terminated, never NULL. Any number may be asked about.

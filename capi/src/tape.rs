@@ -78,8 +78,8 @@ pub struct CFootprint {
     pub saved: usize,
 }
 
-/// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories take none of it: estimators
-/// that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
+/// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories do not move its
+/// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
 /// reinmax_tape_set_cursor moves on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -255,11 +255,18 @@ pub extern "C" fn reinmax_node_align() -> usize {
     align_of::<CNode>()
 }
 
+/// The size of a reinmax_mark in bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn reinmax_mark_size() -> usize {
+    size_of::<CMark>()
+}
+
 /// Makes an empty tape on slabs of the caller's. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
 /// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it are
 /// refused then.
 ///
-/// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written then.
+/// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written
+/// then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_tape_init(tape: *mut CTape, slabs: *const CSlabs, number: u32) -> Status {
     // SAFETY: the caller's promise.
@@ -267,10 +274,11 @@ pub unsafe extern "C" fn reinmax_tape_init(tape: *mut CTape, slabs: *const CSlab
     crate::status::status_of(outcome)
 }
 
-/// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no floats.
-/// Run the code that records, then ask for the footprint.
+/// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no floats. Run
+/// the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its numbers are the same on
+/// every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) * sizeof(float).
 ///
-/// Errors: NULL, MISALIGNED.
+/// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_tape_init_measuring(tape: *mut CTape, nodes: *mut CNode, nodes_len: usize) -> Status {
     let none = core::ptr::null_mut();

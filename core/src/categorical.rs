@@ -102,7 +102,8 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 ///
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1), a forced index beyond k, or
-/// [`Argument::Probs`] of which a row's sum is NaN or infinite; `index` means nothing then. Negative ones are not looked for.
+/// [`Argument::Probs`] of which a row's sum is NaN or infinite; `index` means nothing then. Negative ones
+/// (-inf too) are not looked for, and what they give depends on the number of lanes.
 pub fn draw<B: Backend>(
     backend: &B,
     probs: &[f32],

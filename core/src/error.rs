@@ -223,7 +223,7 @@ fn requirement(argument: Argument) -> &'static str {
         Argument::LearningRate => "not a finite learning rate of at least 0",
         Argument::Power => "not a positive finite exponent",
         Argument::Probs => "not finite, or the sum of its row is not",
-        Argument::Repeats => "not a number of draws that is possible here",
+        Argument::Repeats => "not a number of draws or repeats that is possible here",
         Argument::RelaxedSamples => "not in 1 ..= 65536",
         Argument::Step => "not at least 1",
         Argument::Exponentials => "not positive and finite",

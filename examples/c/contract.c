@@ -90,6 +90,10 @@ static void handles_and_marks(void) {
     IS(LENGTH, reinmax_tape_set(&tape, a, LOGITS, 5));
     IS(OK, reinmax_tape_error(&tape, &error));
     EXPECT(error.status == REINMAX_STATUS_LENGTH && error.expected[0] == 6 && error.got[0] == 5);
+    EXPECT(error.argument == REINMAX_ARGUMENT_INPUT);
+    IS(VALUE, reinmax_tape_repeat_rows(&tape, a, 0, &b));
+    IS(OK, reinmax_tape_error(&tape, &error));
+    EXPECT(error.argument == REINMAX_ARGUMENT_REPEATS && error.got[0] == 0);
     IS(OK, reinmax_tape_reset(&tape, &start));
     IS(STALE, reinmax_tape_sum(&tape, b, &b));
     IS(STALE, reinmax_tape_sum(&tape, 0, &b));
@@ -102,6 +106,7 @@ static void handles_and_marks(void) {
     fresh_tape(1);
     IS(STALE, reinmax_tape_sum(&tape, a, &b)); /* the same memory, used again */
     EXPECT(reinmax_tape_size() == sizeof(reinmax_tape) && reinmax_node_size() == sizeof(reinmax_node));
+    EXPECT(reinmax_mark_size() == sizeof(reinmax_mark));
     EXPECT(strcmp(reinmax_status_string(0), "success") == 0 && reinmax_status_string(77) != NULL);
 }
 
@@ -135,6 +140,12 @@ static void handles_and_marks(void) {
         IS(OK, reinmax_backward_##name(UNPACKED parameters LOGITS, flat_probs_, drawn_, kept_, UPSTREAM, 2, 3, 1, flat_grad_));             \
         EXPECT(memcmp(grad_, flat_grad_, sizeof flat_grad_) == 0);                                                           \
         EXPECT(flat_grad_[0] != 0.0f && flat_grad_[5] == 0.0f);                                                              \
+        IS(OK, reinmax_tape_sample_column_##name(&tape, UNPACKED parameters logits_, probs_, 1, 2, &draws_, &sample_));      \
+        IS(OK, reinmax_tape_value(&tape, sample_, &value_));                                                                 \
+        EXPECT(value_[0] == 1.0f && value_[1] == 0.0f);                                                                      \
+        IS(OK, reinmax_tape_sample_short_column_##name(&tape, UNPACKED parameters logits_, probs_, 1, 2, &draws_, &sample_)); \
+        IS(OK, reinmax_tape_value(&tape, sample_, &value_));                                                                 \
+        EXPECT(value_[0] == 1.0f && value_[1] == 0.0f);                                                                      \
     } while (0)
 
 /* Estimators from losses alone, by their formulas. */
@@ -150,12 +161,31 @@ static void scores(void) {
     IS(OK, reinmax_gradient_disarm(probs, pair, losses, 2, 1, 2, 2, grad));
     EXPECT(grad[0] == 1.5f); /* + (3 - 1) / 2 * 0.75 */
     grad[0] = grad[1] = 0.0f;
+    IS(OK, reinmax_gradient_reinforce(1.0f, probs, both, losses, 2, 1, 2, 2, grad));
+    EXPECT(grad[0] == 1.5f && grad[1] == -1.5f); /* (3 - 1) (e_0 - p) + (1 - 1) (e_1 - p) */
+    grad[0] = grad[1] = 0.0f;
     IS(OK, reinmax_gradient_rloo(probs, both, losses, 2, 1, 2, 2, grad));
     EXPECT(grad[0] == 2.0f && grad[1] == -2.0f); /* (3 - 1) (e_0 - p) + (1 - 3) (e_1 - p) */
     IS(VALUE, reinmax_gradient_rloo(probs, both, losses, 1, 1, 2, 1, grad));
     IS(VALUE, reinmax_gradient_disarm(probs, both, losses, 1, 1, 2, 1, grad));
     IS(OVERLAP, reinmax_gradient_arm(probs, pair, grad, losses, 2, 1, 1, grad));
     IS(NULL, reinmax_draw_antithetic(probs, NULL, 1, 1, pair));
+}
+
+/* One node has the bits of the three that it stands for. */
+static void mean_of_powers(void) {
+    uint64_t x, whole, part;
+    const float *fused, *chained;
+    fresh_tape(3);
+    IS(OK, reinmax_tape_param(&tape, 1, 5, LOGITS, &x));
+    IS(OK, reinmax_tape_mean_abs_pow(&tape, x, -0.45f, 1.5f, &whole));
+    IS(OK, reinmax_tape_affine(&tape, x, 1.0f, -0.45f, &part));
+    IS(OK, reinmax_tape_abs_pow(&tape, part, 1.5f, &part));
+    IS(OK, reinmax_tape_mean(&tape, part, &part));
+    IS(OK, reinmax_tape_value(&tape, whole, &fused));
+    IS(OK, reinmax_tape_value(&tape, part, &chained));
+    EXPECT(fused[0] > 0.0f && fused[0] == chained[0]);
+    IS(VALUE, reinmax_tape_mean_abs_pow(&tape, x, 0.0f, -1.0f, &whole));
 }
 
 static void noise(void) {
@@ -223,6 +253,7 @@ int main(void) {
     SAME_GRADIENT(darn, ());
     SAME_GRADIENT(mve, ());
     scores();
+    mean_of_powers();
     noise();
     optimisers();
     return broken;

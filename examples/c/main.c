@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: %s VARIABLES (1 to 1000000)\n", argv[0]);
         return 2;
     }
-    if (reinmax_abi_version() != 1) {
+    if (reinmax_abi_version() != REINMAX_ABI_VERSION) {
         fprintf(stderr, "this program was written for version 1 of the interface, not %" PRIu32 "\n", reinmax_abi_version());
         return 2;
     }

@@ -13,7 +13,7 @@
 static reinmax_status record(reinmax_tape *tape, uint64_t logits, uint64_t *loss) {
     uint64_t probs, x, distance, square, mean;
     TRY(reinmax_tape_softmax(tape, logits, &probs));
-    TRY(reinmax_tape_sample_column_reinmax(tape, 1.0f, logits, probs, 1, 0, NULL, &x));
+    TRY(reinmax_tape_sample_short_column_reinmax_tau1(tape, logits, probs, 1, 0, NULL, &x)); /* k = 2, tau = 1 */
     TRY(reinmax_tape_affine(tape, x, 1.0f, -0.45f, &distance));
     TRY(reinmax_tape_abs_pow(tape, distance, 2.0f, &square));
     TRY(reinmax_tape_mean(tape, square, &mean));

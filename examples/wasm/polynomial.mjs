@@ -51,10 +51,10 @@ run(c.reinmax_tape_seed(tape, 7n, 1n));
 const logits = record("param", LATENTS, 2, state);
 floats(state, 4 * LATENTS).fill(0);
 
-const start = lend(20);
+const start = lend(c.reinmax_mark_size());
 run(c.reinmax_tape_mark(tape, start));
 const probs = record("softmax", logits);
-const x = record("sample_column_reinmax", 1, logits, probs, 1, 0, 0);
+const x = record("sample_short_column_reinmax_tau1", logits, probs, 1, 0, 0);
 const distance = record("affine", x, 1, -0.45);
 const square = record("abs_pow", distance, 2);
 const mean = record("mean", square);

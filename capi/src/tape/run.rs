@@ -111,7 +111,7 @@ pub unsafe extern "C" fn reinmax_tape_differentiable_input(
 
 /// Gives an input or a parameter len new values, for the next replay.
 ///
-/// Errors: STALE, NOT_A_LEAF, LENGTH, MEASURING, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
+/// Errors: STALE, NOT_A_LEAF, LENGTH, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_tape_set(tape: *mut CTape, leaf: u64, values: *const f32, len: usize) -> Status {
     // SAFETY: the caller's promise.

@@ -28,13 +28,16 @@ pub struct Arm<'a> {
 /// rows * pairs `uniforms`. `probs` is rows x 2.
 ///
 /// # Errors
-/// [`Error::Value`] for k other than 2 or a uniform outside [0, 1), [`Error::Length`].
+/// [`Error::Value`] for k other than 2, a uniform outside [0, 1) or a probability that is NaN or infinite, [`Error::Length`].
 pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u32]) -> Result<()> {
     let rows = check_binary(probs.len(), k)?;
     let pairs = uniforms.len().checked_div(rows).unwrap_or(0);
     check_len(Argument::Uniforms, uniforms.len(), rows * pairs)?;
     check_len(Argument::Index, index.len(), uniforms.len().checked_mul(2).ok_or(Error::TooLarge)?)?;
     check_uniforms(uniforms)?;
+    if let Some(at) = probs.iter().position(|p| !p.is_finite()) {
+        return Err(Error::Value { argument: Argument::Probs, at });
+    }
     for (at, (index, u)) in index.chunks_mut(2).zip(uniforms).enumerate() {
         let p = probs.get(at.checked_div(pairs).unwrap_or(0) * 2).copied().unwrap_or(0.0);
         for (index, u) in index.iter_mut().zip([*u, 1.0 - *u]) {

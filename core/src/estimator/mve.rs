@@ -5,7 +5,7 @@
 //! (G + 11'/k) C = (diag p - p p') / 2,   G the Laplacian of the graph with weights p_i p_j / (p_i + p_j)
 //! ```
 //!
-//! Hooper and Shekhovtsov (2026). Bias: from third derivatives of the loss on, as ReinMax's at tau = 1. Variance
+//! Hooper and Shekhovtsov (2026). Bias: terms in third and higher derivatives of the loss, as ReinMax's at tau = 1. Variance
 //! of the weights: at most that of ReinMax; equal for k = 2. Cost: a Cholesky factor of (k - 1) x (k - 1) in double
 //! precision for each row, O(k^3 / 6), and O(k^2) for each draw; k is at most [`MAX_MVE_CATEGORIES`], as the factor lies
 //! on the stack (5 KB). It has no tau.

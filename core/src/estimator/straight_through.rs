@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Bengio, Leonard and Courville, "Estimating or Propagating Gradients Through Stochastic Neurons for Conditional
-//! Computation" (arXiv 1308.3432). Bias: from second derivatives of the loss on; none where it is linear in each sample, at tau = 1. Cost: O(k), no
+//! Computation" (arXiv 1308.3432). Bias: terms in second and higher derivatives of the loss; none where it is linear in each sample, at tau = 1. Cost: O(k), no
 //! exponential at tau = 1. The gradient does not depend on the draw except through g. Useful tau: 1 and above.
 
 use super::{Estimator, GradientInputs};

@@ -79,8 +79,8 @@ pub(super) fn one_by_one<L: Lanes, B: RowBody<IN>, const IN: usize>(
     Ok(())
 }
 
-/// The sum of a[j] * b[j], with 1 for elements that `b` lacks (so that of `a` where `b` is empty), in the order that the length of `a` asks for. All dot products and
-/// sums of rows that are at hand as a whole.
+/// The sum of a[j] * b[j], in the order that the length of `a` asks for. Elements that `b` lacks count as 1, so an empty `b` gives
+/// the sum of `a`. All dot products and sums of rows that are at hand as a whole.
 #[inline(never)]
 pub(super) fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
     if a.len() <= SHORT {

@@ -39,11 +39,11 @@ impl<B: Backend> Tape<'_, B> {
     /// Columns `start .. start + cols` of each row.
     ///
     /// # Errors
-    /// [`Error::Value`] for columns outside the matrix, and those of [`Tape::record`].
+    /// [`Error::Value`] for columns outside the matrix, with the first such column, and those of [`Tape::record`].
     pub fn slice(&mut self, x: Var, start: u32, cols: u32) -> Result<Var> {
         let shape = self.shape(x)?;
         if start.checked_add(cols).is_none_or(|end| end > shape.cols) {
-            return Err(Error::Value { argument: Argument::Columns, at: start as usize });
+            return Err(Error::Value { argument: Argument::Columns, at: start.max(shape.cols) as usize });
         }
         self.record(Slice::OP, &[x], Spec { number: start, ..Spec::new(Shape::new(shape.rows, cols)) })
     }

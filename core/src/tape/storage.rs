@@ -82,7 +82,7 @@ impl<B: Backend> Clone for Node<B> {
 }
 impl<B: Backend> Copy for Node<B> {}
 
-/// The four slabs. What floats hold does not matter, a tape writes them before it reads them; nodes are [`Node::EMPTY`],
+/// The four slabs. What floats hold at first does not matter: a tape computes with none that it has not written; nodes are [`Node::EMPTY`],
 /// [`Node::numbered`], or what an earlier tape left there.
 #[derive(Debug)]
 pub struct Slabs<'m, B: Backend = Portable> {

@@ -76,7 +76,7 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx512<FUSED, KNOWN> {
     }
     #[inline(always)]
     fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
-        // Most of a kernel would be the transpositions of every k, were they not in one place.
+        // Inlined for every k, transpositions would be most of a kernel.
         if KNOWN || k == 2 {
             unsafe { transpose512::load_columns(rows, k, tile) }
         } else {

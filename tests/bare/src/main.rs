@@ -1,12 +1,13 @@
-//! Runs every kernel without an operating system's help and compares bits with the host's: an emulator of Linux programs (or
+//! Runs the vector of kernels and trains the polynomial task without an operating system's help, and compares bits with the host's: an emulator of Linux programs (or
 //! the host itself) sees exit status 0 only where all are equal; in WebAssembly, `_start` traps otherwise. It does not link
 //! where a panic can be reached.
 
 #![no_std]
 #![no_main]
 
-use reinmax_example_tasks::expected::{Comparison, VECTOR};
-use reinmax_example_tasks::vector;
+use reinmax_core::{Tape, TapeMem};
+use reinmax_example_tasks::expected::{Comparison, POLYNOMIAL_32, VECTOR};
+use reinmax_example_tasks::{polynomial, vector};
 
 unsafe extern "C" {
     /// Defined nowhere.
@@ -29,9 +30,15 @@ core::arch::global_asm!(".globl _start", "_start:", "and rsp, -16", "call start"
 #[cfg_attr(target_arch = "x86_64", unsafe(export_name = "start"))]
 #[cfg_attr(not(target_arch = "x86_64"), unsafe(export_name = "_start"))]
 pub extern "C" fn start() {
-    let mut comparison = Comparison::new(&VECTOR);
-    let outcome = vector::fill(&mut |x| comparison.push(x));
-    exit(outcome.is_ok() && comparison.holds());
+    let (mut kernels, mut losses) = (Comparison::new(&VECTOR), Comparison::new(&POLYNOMIAL_32));
+    // An error leaves results out, and the comparison sees that.
+    let _ = vector::fill(&mut |x| kernels.push(x));
+    const FLOATS: usize = polynomial::floats(32);
+    let mut memory = TapeMem::<{ polynomial::NODES }, FLOATS, FLOATS, 32>::new();
+    let mut tape = Tape::new(memory.slabs());
+    let mut state = [0.0; polynomial::state(32)];
+    let _ = polynomial::train(&mut tape, 32, polynomial::STEPS, &mut state, |loss| losses.push(loss));
+    exit(kernels.holds() && losses.holds());
 }
 
 #[cfg(target_arch = "x86_64")]

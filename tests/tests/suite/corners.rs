@@ -355,7 +355,7 @@ fn refusals_read_as_sentences() {
     let says = |argument, at| Error::Value { argument, at }.to_string();
     assert_eq!(says(Argument::Tau, 0), "Tau is not a positive finite temperature");
     assert_eq!(says(Argument::Uniforms, 7), "Uniforms[7] is not in [0, 1)");
-    assert_eq!(says(Argument::Repeats, 3), "Repeats = 3 is not a number of draws that is possible here");
+    assert_eq!(says(Argument::Repeats, 3), "Repeats = 3 is not a number of draws or repeats that is possible here");
     assert_eq!(says(Argument::RelaxedSamples, 0), "RelaxedSamples = 0 is not in 1 ..= 65536");
     assert_eq!(says(Argument::Step, 0), "Step = 0 is not at least 1");
 }

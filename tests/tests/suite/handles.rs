@@ -39,7 +39,6 @@ fn handles_do_not_outlive_a_heap_that_is_used_again() {
     }
 }
 
-/// Many tapes alive at the same time; no handle of one is taken by another, even where shapes and positions agree.
 /// A copy of used memory begins like its original: handles of the one must not fit the other.
 #[test]
 fn handles_do_not_pass_to_a_copy_of_the_memory() {
@@ -54,6 +53,7 @@ fn handles_do_not_pass_to_a_copy_of_the_memory() {
     assert_eq!(first.value(of_second), Err(Error::Stale));
 }
 
+/// Many tapes alive at the same time; no handle of one is taken by another, even where shapes and positions agree.
 #[test]
 fn no_tape_of_many_takes_the_handle_of_another() {
     let mut memories: Vec<_> = (0..64).map(|_| TapeMem::<4, 8, 8, 1>::new()).collect();

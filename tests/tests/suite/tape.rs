@@ -240,7 +240,7 @@ fn misuse_is_an_error_and_records_nothing() {
     assert!(matches!(tape.sample(ReinMax { tau: 1.0 }, w, w, Draws::Forced(&[0])), Err(Error::Length { .. })));
     assert!(matches!(tape.sample(ReinMax { tau: 1.0 }, w, w, Draws::Forced(&[0; 3])), Err(Error::Length { .. })));
     assert_eq!(tape.abs_pow(w, -1.0), Err(value(A::Power, 0)));
-    assert_eq!(tape.slice(w, 2, 2), Err(value(A::Columns, 2)));
+    assert_eq!(tape.slice(w, 2, 2), Err(value(A::Columns, 3)));
     assert_eq!(tape.repeat_rows(w, 0), Err(value(A::Repeats, 0)));
     assert_eq!(tape.backward(w), Err(Error::NotScalar));
     assert_eq!(tape.backward_with(x, &[0.0; 4]), Err(Error::NoGrad));
