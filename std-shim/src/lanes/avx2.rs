@@ -18,7 +18,8 @@ use reinmax_core::kernel::rows::Tile;
 
 use super::transpose::{self, mask, store_part};
 
-/// Lanes 0..8 and 8..16. `KNOWN`: the number of categories in a row is a constant. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX2.
+/// Lanes 0..8 and 8..16. `KNOWN`: the number of categories in a row is a constant. Values exist only inside the entry point that
+/// [`crate::Host`] calls on a CPU with AVX2.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2<const FUSED: bool, const KNOWN: bool>(__m256, __m256);
 

@@ -18,7 +18,8 @@ use reinmax_core::kernel::rows::Tile;
 
 use super::transpose512;
 
-/// One register. `KNOWN`: the number of categories in a row is a constant. Values exist only inside the entry point that [`crate::Host`] calls on a CPU with AVX-512.
+/// One register. `KNOWN`: the number of categories in a row is a constant. Values exist only inside the entry point that
+/// [`crate::Host`] calls on a CPU with AVX-512.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512<const FUSED: bool, const KNOWN: bool>(__m512);
 
