@@ -8,8 +8,8 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::hprintln;
 use reinmax_core::{
     Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
-    GumbelSoftmax, Mve, Portable, ReinMax, ReinMaxRao, Reinforce, Result, Rloo, ScoreEstimator, ScoreInputs,
-    StraightThrough, ReinMaxTau1,
+    GumbelSoftmax, Mve, Portable, ReinMax, ReinMaxRao, ReinMaxTau1, Reinforce, Result, Rloo, ScoreEstimator,
+    ScoreInputs, StraightThrough,
 };
 use reinmax_cortex_m::{Cycles, repaint, stop, with_stack_depth};
 
