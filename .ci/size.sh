@@ -21,7 +21,7 @@ weigh() {
             bare_toolchain thumbv7em-none-eabihf
             cd examples/cortex-m
             # With this option an instruction takes a nanosecond, and a cycle of the board's 25 MHz is 40 of them.
-            runner=$(sed -nE 's/^runner = "(.*mps2-an386.*)"/\1/p' .cargo/config.toml)
+            runner=$(sed -nE '/^\[target.thumbv7em/,/^$/s/^runner = "(.*)"/\1/p' .cargo/config.toml)
             export CARGO_TARGET_THUMBV7EM_NONE_EABIHF_RUNNER=${runner/ -kernel/ -icount shift=0 -kernel}
             "$BARE_CARGO" run --quiet --release --bin "$name" "${BARE_FLAGS[@]}"
         ) | awk -v name="$name" '

@@ -4,9 +4,10 @@
 //! D ~ softmax(l / tau_forward),   grad = J(q) g / tau_backward,   q = softmax(l / tau_backward)
 //! ```
 //!
-//! Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator" (arXiv 2410.13331). Bias: that of
-//! Straight-Through, and that of drawing from a tempered distribution. Cost: O(k); where tau_forward is not 1, an exponential an
-//! element and k floats saved for each draw, of which the first rows x k hold the tempered probabilities. Useful tau: 0.1 to 1 forward, 1 and above backward.
+//! Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator" (arXiv 2410.13331). Bias:
+//! that of Straight-Through, and that of drawing from a tempered distribution. Cost: O(k); where tau_forward is not 1,
+//! an exponential an element and k floats saved for each draw, of which the first rows x k hold the tempered
+//! probabilities. Useful tau: 0.1 to 1 forward, 1 and above backward.
 
 use super::{DrawInputs, Estimator, GradientInputs, StraightThrough};
 use crate::categorical::{self, check_rows};

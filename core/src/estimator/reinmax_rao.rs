@@ -5,7 +5,8 @@
 //! y_r = softmax(v_r / tau), v_r the perturbed logits of Gumbel-Rao at l_D = ln((p + e) / 2), given D
 //! ```
 //!
-//! Wang and Bui (arXiv 2603.08257). With J((p + e) / 2) in place of the mean of J(y_r) / tau it is ReinMax at tau = 1. Bias: between ReinMax and Gumbel-Rao, it depends on tau. Variance: below ReinMax. Cost: O(k R) as
+//! Wang and Bui (arXiv 2603.08257). With J((p + e) / 2) in place of the mean of J(y_r) / tau it is ReinMax at tau = 1.
+//! Bias: between ReinMax and Gumbel-Rao, it depends on tau. Variance: below ReinMax. Cost: O(k R) as
 //! [`super::GumbelRao`]; two floats saved for each draw. Useful tau: 0.1 to 1.
 
 use super::conditional::{Conditional, conditional_estimator};

@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Bengio, Leonard and Courville, "Estimating or Propagating Gradients Through Stochastic Neurons for Conditional
-//! Computation" (arXiv 1308.3432). Bias: terms in second and higher derivatives of the loss; none where it is linear in each sample, at tau = 1. Cost: O(k), no
-//! exponential at tau = 1. The gradient does not depend on the draw except through g. Useful tau: 1 and above.
+//! Computation" (arXiv 1308.3432). Bias: terms in second and higher derivatives of the loss; none where it is linear in
+//! each sample, at tau = 1. Cost: O(k), no exponential at tau = 1. The gradient does not depend on the draw except
+//! through g. Useful tau: 1 and above.
 
 use super::{Estimator, GradientInputs};
 use crate::kernel::draws::{AddGradient, Formula, Group};
