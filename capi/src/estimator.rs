@@ -13,6 +13,32 @@ use crate::memory::{product, put, range, read, write};
 use crate::status::{Status, status_of};
 use crate::tape::{CDraws, CTape, record};
 
+/// The function that records one column of an estimator's samples, by one of the tape's two methods for that.
+macro_rules! sample_column {
+    ($(#[$doc:meta])* $name:ident($($field:ident: $type:ty),*) $make:expr, $method:ident) => {
+        $(#[$doc])*
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $name(
+            tape: *mut CTape,
+            $($field: $type,)*
+            logits: u64,
+            probs: u64,
+            repeats: u32,
+            column: u32,
+            draws: *const CDraws,
+            out: *mut u64,
+        ) -> Status {
+            // SAFETY: the caller's promise.
+            unsafe {
+                record(tape, out, |open| {
+                    let (logits, probs, draws) = (Var::from_bits(logits), Var::from_bits(probs), open.draws(draws)?);
+                    Ok(open.tape.$method($make, logits, probs, repeats, column, draws)?)
+                })
+            }
+        }
+    };
+}
+
 /// The functions of an estimator that works from the upstream gradient: name, parameters and what is made of them, then six
 /// names.
 macro_rules! estimator {
@@ -42,50 +68,17 @@ macro_rules! estimator {
             }
         }
 
-        #[doc = concat!(" ", $core, ": one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.")]
-        ///
-        /// Errors: those of the function above; VALUE for a column beyond k.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $column(
-            tape: *mut CTape,
-            $($field: $type,)*
-            logits: u64,
-            probs: u64,
-            repeats: u32,
-            column: u32,
-            draws: *const CDraws,
-            out: *mut u64,
-        ) -> Status {
-            // SAFETY: the caller's promise.
-            unsafe {
-                record(tape, out, |open| {
-                    let (logits, probs, draws) = (Var::from_bits(logits), Var::from_bits(probs), open.draws(draws)?);
-                    Ok(open.tape.sample_column($make, logits, probs, repeats, column, draws)?)
-                })
-            }
+        sample_column! {
+            #[doc = concat!(" ", $core, ": one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.")]
+            ///
+            /// Errors: those of the function above; VALUE for a column beyond k.
+            $column($($field: $type),*) $make, sample_column
         }
-
-        #[doc = concat!(" ", $core, ": the same for k of up to 16 only, from less code.")]
-        ///
-        /// Errors: those of the function above; SHAPE for more categories.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $short(
-            tape: *mut CTape,
-            $($field: $type,)*
-            logits: u64,
-            probs: u64,
-            repeats: u32,
-            column: u32,
-            draws: *const CDraws,
-            out: *mut u64,
-        ) -> Status {
-            // SAFETY: the caller's promise.
-            unsafe {
-                record(tape, out, |open| {
-                    let (logits, probs, draws) = (Var::from_bits(logits), Var::from_bits(probs), open.draws(draws)?);
-                    Ok(open.tape.sample_short_column($make, logits, probs, repeats, column, draws)?)
-                })
-            }
+        sample_column! {
+            #[doc = concat!(" ", $core, ": the same for k of up to 16 only, from less code.")]
+            ///
+            /// Errors: those of the function above; SHAPE for more categories.
+            $short($($field: $type),*) $make, sample_short_column
         }
 
         #[doc = concat!(" ", $core, ": how many uniforms a draw among k categories takes, and how many floats it saves.")]
