@@ -5,8 +5,14 @@
 //! are no globals.
 
 use crate::Result;
+use crate::estimator::formula::{
+    Conditional, Darn, GappedSt, GumbelSoftmax, Perturb, ReinMax, St, TemperedReinMax, TemperedSt,
+};
+use crate::kernel::draws::AddGradient;
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::linear::Contraction;
+use crate::kernel::sample::DrawIndex;
+use crate::kernel::softmax::{AddLogSoftmaxVjp, AddSoftmaxVjp, LogSoftmax, Softmax};
 
 /// A computation written once, for any width of lanes.
 pub trait Kernel {
@@ -57,6 +63,90 @@ pub trait Backend: 'static {
     /// As [`Contraction`].
     fn contract(&self, contraction: Contraction<'_>) -> Result<()> {
         self.run_rows(contraction)
+    }
+
+    // The kernels with the most code. All that a program uses is compiled with the program, for each set of instructions; a
+    // backend that overrides these has them compiled once, with itself (`reinmax::Host` does: its programs build in seconds,
+    // not minutes). Another may have a better way to compute them.
+
+    /// [`Softmax`].
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    #[inline]
+    fn softmax(&self, kernel: Softmax<'_>) -> Result<()> {
+        self.run_rows(kernel)
+    }
+    /// [`LogSoftmax`].
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    #[inline]
+    fn log_softmax(&self, kernel: LogSoftmax<'_>) -> Result<()> {
+        self.run_rows(kernel)
+    }
+    /// [`AddSoftmaxVjp`].
+    #[inline]
+    fn add_softmax_vjp(&self, kernel: AddSoftmaxVjp<'_>) {
+        self.run_rows(kernel);
+    }
+    /// [`AddLogSoftmaxVjp`].
+    #[inline]
+    fn add_log_softmax_vjp(&self, kernel: AddLogSoftmaxVjp<'_>) {
+        self.run_rows(kernel);
+    }
+    /// [`DrawIndex`].
+    #[inline]
+    fn draw_index(&self, kernel: DrawIndex<'_>) -> bool {
+        self.run_rows(kernel)
+    }
+    /// Logits plus Gumbel noise.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    #[inline]
+    fn perturb(&self, kernel: Perturb<'_>) -> Result<()> {
+        self.run(kernel)
+    }
+    /// Straight-Through at tau = 1.
+    #[inline]
+    fn add_st_gradient(&self, kernel: AddGradient<'_, St>) {
+        self.run_rows(kernel);
+    }
+    /// Straight-Through at any tau.
+    #[inline]
+    fn add_tempered_st_gradient(&self, kernel: AddGradient<'_, TemperedSt>) {
+        self.run_rows(kernel);
+    }
+    /// ReinMax at tau = 1.
+    #[inline]
+    fn add_reinmax_gradient(&self, kernel: AddGradient<'_, ReinMax>) {
+        self.run_rows(kernel);
+    }
+    /// ReinMax at any tau.
+    #[inline]
+    fn add_tempered_reinmax_gradient(&self, kernel: AddGradient<'_, TemperedReinMax>) {
+        self.run_rows(kernel);
+    }
+    /// Straight-Through Gumbel-Softmax.
+    #[inline]
+    fn add_gumbel_softmax_gradient(&self, kernel: AddGradient<'_, GumbelSoftmax>) {
+        self.run_rows(kernel);
+    }
+    /// Gapped Straight-Through.
+    #[inline]
+    fn add_gapped_st_gradient(&self, kernel: AddGradient<'_, GappedSt>) {
+        self.run_rows(kernel);
+    }
+    /// The estimators that average over noise given the draw.
+    #[inline]
+    fn add_conditional_gradient(&self, kernel: AddGradient<'_, Conditional>) {
+        self.run_rows(kernel);
+    }
+    /// DARN.
+    #[inline]
+    fn add_darn_gradient(&self, kernel: AddGradient<'_, Darn>) {
+        self.run_rows(kernel);
     }
 }
 

@@ -83,7 +83,7 @@ pub fn softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, tau: f32, prob
     check_tau(tau)?;
     check_rows(Argument::Logits, logits.len(), k)?;
     check_len(Argument::Output, probs.len(), logits.len())?;
-    backend.run_rows(Softmax { logits, k, scale: 1.0 / tau, out: probs })
+    backend.softmax(Softmax { logits, k, scale: 1.0 / tau, out: probs })
 }
 
 /// `log_probs = logits - logsumexp(logits)`, row by row. Both are rows x k.
@@ -93,7 +93,7 @@ pub fn softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, tau: f32, prob
 pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs: &mut [f32]) -> Result<()> {
     check_rows(Argument::Logits, logits.len(), k)?;
     check_len(Argument::Output, log_probs.len(), logits.len())?;
-    backend.run_rows(LogSoftmax { logits, k, out: log_probs })
+    backend.log_softmax(LogSoftmax { logits, k, out: log_probs })
 }
 
 /// Draws `draws` categories for each row of `probs` (rows x k) by inverting its cumulative sum: the smallest index
@@ -125,7 +125,7 @@ pub fn draw<B: Backend>(
         }
         Noise::Stream { .. } => {}
     }
-    if backend.run_rows(DrawIndex { probs, k, draws, noise, index }) { Ok(()) } else { Err(bad_probs(probs)) }
+    if backend.draw_index(DrawIndex { probs, k, draws, noise, index }) { Ok(()) } else { Err(bad_probs(probs)) }
 }
 
 /// Copies forced categories after looking at each.

@@ -94,6 +94,19 @@ pub use reinmax_rao::ReinMaxRao;
 pub use rloo::Rloo;
 pub use straight_through::StraightThrough;
 
+/// The kernels of estimators, by name, for a backend that overrides the methods of [`Backend`] that run them. They are made in the
+/// estimators' `draw` and `backward`.
+pub mod formula {
+    use super::{conditional, gapped_st, gumbel_softmax, reinmax, straight_through};
+
+    pub use super::darn::Darn;
+    pub use conditional::FromKeys as Conditional;
+    pub use gapped_st::Gapped as GappedSt;
+    pub use gumbel_softmax::{Perturb, Relaxed as GumbelSoftmax};
+    pub use reinmax::{Tempered as TemperedReinMax, Untempered as ReinMax};
+    pub use straight_through::{FromProbs as St, Tempered as TemperedSt};
+}
+
 use crate::categorical::{self, Noise, check_rows};
 use crate::error::{check_len, product};
 pub use crate::kernel::draws::GradientInputs;

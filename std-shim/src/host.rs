@@ -4,9 +4,13 @@ use std::env::VarError;
 use std::fmt;
 use std::str::FromStr;
 
+use reinmax_core::estimator::formula;
 use reinmax_core::kernel::LANES;
+use reinmax_core::kernel::draws::AddGradient;
 use reinmax_core::kernel::lanes::Scalar;
 use reinmax_core::kernel::linear::Contraction;
+use reinmax_core::kernel::sample::DrawIndex;
+use reinmax_core::kernel::softmax::{AddLogSoftmaxVjp, AddSoftmaxVjp, LogSoftmax, Softmax};
 use reinmax_core::{Backend, Kernel, Portable, Result, RowKernel};
 
 #[cfg(target_arch = "x86_64")]
@@ -247,6 +251,16 @@ fn has_fma() -> bool {
     false
 }
 
+/// Methods without a type parameter, in place of the trait's own: they are compiled with this crate, where those would be compiled
+/// with every program, a minute or more each time.
+macro_rules! compiled_here {
+    ($($name:ident($kernel:ty) -> $out:ty, $run:ident;)*) => {
+        $(fn $name(&self, kernel: $kernel) -> $out {
+            self.$run(kernel)
+        })*
+    };
+}
+
 impl Backend for Host {
     #[inline]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
@@ -282,5 +296,22 @@ impl Backend for Host {
             return crate::matmul::contract(self, contraction);
         }
         self.run_rows(contraction)
+    }
+
+    compiled_here! {
+        softmax(Softmax<'_>) -> Result<()>, run_rows;
+        log_softmax(LogSoftmax<'_>) -> Result<()>, run_rows;
+        add_softmax_vjp(AddSoftmaxVjp<'_>) -> (), run_rows;
+        add_log_softmax_vjp(AddLogSoftmaxVjp<'_>) -> (), run_rows;
+        draw_index(DrawIndex<'_>) -> bool, run_rows;
+        perturb(formula::Perturb<'_>) -> Result<()>, run;
+        add_st_gradient(AddGradient<'_, formula::St>) -> (), run_rows;
+        add_tempered_st_gradient(AddGradient<'_, formula::TemperedSt>) -> (), run_rows;
+        add_reinmax_gradient(AddGradient<'_, formula::ReinMax>) -> (), run_rows;
+        add_tempered_reinmax_gradient(AddGradient<'_, formula::TemperedReinMax>) -> (), run_rows;
+        add_gumbel_softmax_gradient(AddGradient<'_, formula::GumbelSoftmax>) -> (), run_rows;
+        add_gapped_st_gradient(AddGradient<'_, formula::GappedSt>) -> (), run_rows;
+        add_conditional_gradient(AddGradient<'_, formula::Conditional>) -> (), run_rows;
+        add_darn_gradient(AddGradient<'_, formula::Darn>) -> (), run_rows;
     }
 }

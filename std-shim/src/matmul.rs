@@ -7,8 +7,7 @@ use std::cell::Cell;
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::Lanes;
-use reinmax_core::kernel::linear::{Contraction, Operand};
-use reinmax_core::kernel::rows::{Tile, transpose_in};
+use reinmax_core::kernel::linear::{Contraction, Operand, turn};
 use reinmax_core::{Backend, Kernel, Result};
 
 use crate::Host;
@@ -56,31 +55,10 @@ impl Kernel for Turn<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let cols = self.columns.len() / self.inner;
-        for (block, columns) in self.columns.chunks(LANES * self.inner).enumerate() {
-            let count = columns.len() / self.inner;
-            for start in (0..self.inner).step_by(LANES) {
-                let out = &mut self.rows[start * cols + block * LANES..];
-                match self.inner - start {
-                    LANES.. if count == LANES => {
-                        turn_block::<L>(&columns[start..], self.inner, LANES, LANES, out, cols)
-                    }
-                    width => turn_block::<L>(&columns[start..], self.inner, count, width.min(LANES), out, cols),
-                }
-            }
+        for first in (0..self.inner).step_by(LANES) {
+            let count = LANES.min(self.inner - first);
+            turn::<L>(self.columns, self.inner, (first, count), cols, &mut self.rows[first * cols..]);
         }
-    }
-}
-
-/// The first `width` numbers of `count` columns become numbers of `width` rows. Inlined twice: once with both known.
-#[inline(always)]
-fn turn_block<L: Lanes>(columns: &[f32], inner: usize, count: usize, width: usize, out: &mut [f32], cols: usize) {
-    let (mut block, mut tile): (_, Tile) = ([0.0; LANES * LANES], [[0.0; LANES]; LANES]);
-    for (column, part) in columns.chunks(inner).zip(block.chunks_mut(width)).take(count) {
-        part.copy_from_slice(&column[..width]);
-    }
-    transpose_in::<L>(&block[..count * width], width, &mut tile);
-    for (row, part) in out.chunks_mut(cols).zip(&tile).take(width) {
-        row[..count].copy_from_slice(&part[..count]);
     }
 }
 

@@ -90,10 +90,11 @@ macro_rules! conditional_estimator {
                 inputs: $crate::GradientInputs<'_>,
                 grad: &mut [f32],
             ) -> $crate::Result<()> {
-                use $crate::estimator::conditional::{SAVED, Seeded};
+                use $crate::estimator::conditional::{FromKeys, SAVED, Seeded};
                 self.check()?;
                 inputs.check(SAVED, grad.len())?;
-                backend.run_rows($crate::kernel::draws::AddGradient { formula: self.formula(Seeded), inputs, grad });
+                let formula = FromKeys(self.formula(Seeded));
+                backend.add_conditional_gradient($crate::kernel::draws::AddGradient { formula, inputs, grad });
                 Ok(())
             }
         }
@@ -238,6 +239,24 @@ pub(super) struct Conditional<S> {
     pub(super) inverse_tau: f32,
     pub(super) weight: f32,
     pub(super) second_order: bool,
+}
+
+/// The formula with noise made again from keys.
+#[derive(Clone, Copy)]
+pub struct FromKeys(pub(super) Conditional<Seeded>);
+
+impl Formula for FromKeys {
+    const LOGITS: bool = false;
+
+    #[inline(always)]
+    fn saved_per_draw(_k: usize) -> usize {
+        SAVED
+    }
+
+    #[inline(always)]
+    fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
+        self.0.add::<L, D>(group, grad);
+    }
 }
 
 impl<S> Conditional<S> {

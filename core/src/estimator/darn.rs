@@ -36,7 +36,7 @@ impl Estimator for Darn {
 
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         inputs.check(0, grad.len())?;
-        backend.run_rows(AddGradient { formula: *self, inputs, grad });
+        backend.add_darn_gradient(AddGradient { formula: *self, inputs, grad });
         Ok(())
     }
 }

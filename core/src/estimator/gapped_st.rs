@@ -75,7 +75,11 @@ impl Estimator for GappedSt {
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;
         inputs.check(0, grad.len())?;
-        backend.run_rows(AddGradient { formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap }, inputs, grad });
+        backend.add_gapped_st_gradient(AddGradient {
+            formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap },
+            inputs,
+            grad,
+        });
         Ok(())
     }
 }
@@ -125,8 +129,9 @@ impl Kernel for Relax<'_> {
     }
 }
 
+/// J(gapped softmax) g / tau.
 #[derive(Clone, Copy)]
-struct Gapped {
+pub struct Gapped {
     inverse_tau: f32,
     gap: Gap,
 }

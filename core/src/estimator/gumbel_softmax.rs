@@ -65,13 +65,17 @@ impl Estimator for GumbelSoftmax {
             Noise::Forced { index: forced, .. } => force(forced, inputs.k, index)?,
             Noise::Stream { .. } => {}
         }
-        backend.run(Perturb { inputs, index, saved })
+        backend.perturb(Perturb { inputs, index, saved })
     }
 
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         self.check()?;
         inputs.check(inputs.k, grad.len())?;
-        backend.run_rows(AddGradient { formula: Relaxed { inverse_tau: 1.0 / self.tau }, inputs, grad });
+        backend.add_gumbel_softmax_gradient(AddGradient {
+            formula: Relaxed { inverse_tau: 1.0 / self.tau },
+            inputs,
+            grad,
+        });
         Ok(())
     }
 }
@@ -131,7 +135,7 @@ fn row_of(x: &[f32], k: usize, draws: usize, draw: usize) -> &[f32] {
 }
 
 /// Writes perturbed logits and, unless it is forced, their argmax. Lengths have been checked.
-struct Perturb<'a> {
+pub struct Perturb<'a> {
     inputs: DrawInputs<'a>,
     index: &'a mut [u32],
     saved: &'a mut [f32],
@@ -188,7 +192,7 @@ fn exp_any<L: Lanes>(x: L) -> L {
 
 /// J(softmax(v / tau)) g / tau, v the perturbed logits.
 #[derive(Clone, Copy)]
-struct Relaxed {
+pub struct Relaxed {
     inverse_tau: f32,
 }
 

@@ -36,9 +36,13 @@ impl Estimator for ReinMax {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.run_rows(AddGradient { formula: Untempered, inputs, grad });
+            backend.add_reinmax_gradient(AddGradient { formula: Untempered, inputs, grad });
         } else {
-            backend.run_rows(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
+            backend.add_tempered_reinmax_gradient(AddGradient {
+                formula: Tempered { inverse_tau: 1.0 / self.tau },
+                inputs,
+                grad,
+            });
         }
         Ok(())
     }
@@ -66,14 +70,14 @@ impl Estimator for ReinMaxTau1 {
 
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         inputs.check(0, grad.len())?;
-        backend.run_rows(AddGradient { formula: Untempered, inputs, grad });
+        backend.add_reinmax_gradient(AddGradient { formula: Untempered, inputs, grad });
         Ok(())
     }
 }
 
 /// tau = 1: one reduction, no exponential.
 #[derive(Clone, Copy)]
-struct Untempered;
+pub struct Untempered;
 
 impl Formula for Untempered {
     const LOGITS: bool = false;
@@ -94,14 +98,16 @@ impl Formula for Untempered {
     }
 }
 
+/// The formula at any tau.
 #[derive(Clone, Copy)]
-struct Tempered {
+pub struct Tempered {
     inverse_tau: f32,
 }
 
 impl Formula for Tempered {
     const LOGITS: bool = true;
     const SCRATCH: bool = true;
+    const BY_CATEGORIES: bool = true;
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {

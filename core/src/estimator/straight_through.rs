@@ -35,9 +35,13 @@ impl Estimator for StraightThrough {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.run_rows(AddGradient { formula: FromProbs, inputs, grad });
+            backend.add_st_gradient(AddGradient { formula: FromProbs, inputs, grad });
         } else {
-            backend.run_rows(AddGradient { formula: Tempered { inverse_tau: 1.0 / self.tau }, inputs, grad });
+            backend.add_tempered_st_gradient(AddGradient {
+                formula: Tempered { inverse_tau: 1.0 / self.tau },
+                inputs,
+                grad,
+            });
         }
         Ok(())
     }
@@ -45,7 +49,7 @@ impl Estimator for StraightThrough {
 
 /// tau = 1: q is the softmax at hand.
 #[derive(Clone, Copy)]
-struct FromProbs;
+pub struct FromProbs;
 
 impl Formula for FromProbs {
     const LOGITS: bool = false;
@@ -56,14 +60,16 @@ impl Formula for FromProbs {
     }
 }
 
+/// J(softmax(logits / tau)) g / tau.
 #[derive(Clone, Copy)]
-struct Tempered {
+pub struct Tempered {
     inverse_tau: f32,
 }
 
 impl Formula for Tempered {
     const LOGITS: bool = true;
     const SCRATCH: bool = true;
+    const BY_CATEGORIES: bool = true;
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {

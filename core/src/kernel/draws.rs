@@ -59,6 +59,8 @@ pub trait Formula: Copy + Send {
     }
     /// Whether `add_with` has a use for scratch memory.
     const SCRATCH: bool = false;
+    /// Whether code of its own for a common number of categories is worth building ([`Kernel::BY_CATEGORIES`]).
+    const BY_CATEGORIES: bool = false;
     /// Whether it is the same computation in every [`Direction`], so that one lane needs it only once.
     const ONE_BODY: bool = false;
     /// Adds the gradient of the logits to `grad`. A draw whose upstream gradient is 0 must add 0.
@@ -89,7 +91,7 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     type Out = ();
     // Formulas that keep exponentials compute them.
     const FUSES: bool = F::SCRATCH;
-    const BY_CATEGORIES: bool = F::SCRATCH;
+    const BY_CATEGORIES: bool = F::BY_CATEGORIES;
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
         Some(&mut self.inputs.k)

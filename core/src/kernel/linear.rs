@@ -6,6 +6,9 @@
 
 mod columns;
 mod dots;
+mod turned;
+
+pub use turned::turn;
 
 use super::lanes::Lanes;
 use super::rows::{cut, cut_mut};
@@ -82,9 +85,9 @@ impl Kernel for Contraction<'_> {
             return Ok(());
         }
         match (L::N > 1, L::REGISTERS) {
-            (true, 32..) => self.tiled::<L, 4, 4>(),
-            (true, 8..) => self.tiled::<L, 2, 2>(),
-            _ => self.tiled::<L, 1, 1>(),
+            (true, 32..) => self.tiled::<L, 4, 4, 4, 4>(),
+            (true, 8..) => self.tiled::<L, 2, 2, 4, 1>(),
+            _ => self.tiled::<L, 1, 1, 1, 1>(),
         }
         Ok(())
     }
@@ -114,13 +117,15 @@ impl RowKernel for Contraction<'_> {
 }
 
 impl Contraction<'_> {
-    /// In tiles of R rows and C columns (of C vectors, where lanes lie across columns).
+    /// In tiles of R rows and C columns, or of S rows and V vectors of columns.
     #[inline(always)]
-    fn tiled<L: Lanes, const R: usize, const C: usize>(self) {
+    fn tiled<L: Lanes, const R: usize, const C: usize, const S: usize, const V: usize>(self) {
         if self.b.transposed {
             dots::run::<L, R, C>(self);
+        } else if R > 1 && turned::pays::<C>(&self) {
+            turned::run::<L, R, C>(self);
         } else {
-            columns::run::<L, R, C>(self);
+            columns::run::<L, S, V>(self);
         }
     }
 
@@ -134,4 +139,14 @@ impl Contraction<'_> {
         let product = if add { L::load(out) + product } else { product };
         product.store(out);
     }
+}
+
+/// N rows of `inner` elements, from row `first` on.
+#[inline(always)]
+fn rows_of<const N: usize>(values: &[f32], first: usize, inner: usize) -> Option<[&[f32]; N]> {
+    let mut rows: [&[f32]; N] = [&[]; N];
+    for (r, row) in rows.iter_mut().enumerate() {
+        *row = values.get((first + r) * inner..)?.get(..inner)?;
+    }
+    Some(rows)
 }

@@ -36,12 +36,12 @@ impl<B: Backend> Operation<B> for Softmax {
         name: "softmax",
         forward: |f: Forward<'_, '_, B>| {
             let [logits, ..] = f.inputs;
-            f.backend.run_rows(kernel::Softmax { logits: logits.values, k: logits.cols(), scale: 1.0, out: f.out })
+            f.backend.softmax(kernel::Softmax { logits: logits.values, k: logits.cols(), scale: 1.0, out: f.out })
         },
         vjp: |mut v: Vjp<'_, B>| {
             if let Some(grad) = v.grads.get(0) {
                 let (probs, upstream, k) = (v.out.values, v.upstream, v.out.cols());
-                v.backend.run_rows(kernel::AddSoftmaxVjp { probs, upstream, k, scale: 1.0, grad });
+                v.backend.add_softmax_vjp(kernel::AddSoftmaxVjp { probs, upstream, k, scale: 1.0, grad });
             }
             Ok(())
         },
@@ -54,12 +54,12 @@ impl<B: Backend> Operation<B> for LogSoftmax {
         name: "log_softmax",
         forward: |f: Forward<'_, '_, B>| {
             let [logits, ..] = f.inputs;
-            f.backend.run_rows(kernel::LogSoftmax { logits: logits.values, k: logits.cols(), out: f.out })
+            f.backend.log_softmax(kernel::LogSoftmax { logits: logits.values, k: logits.cols(), out: f.out })
         },
         vjp: |mut v: Vjp<'_, B>| {
             if let Some(grad) = v.grads.get(0) {
                 let (log_probs, upstream, k) = (v.out.values, v.upstream, v.out.cols());
-                v.backend.run_rows(kernel::AddLogSoftmaxVjp { log_probs, upstream, k, grad });
+                v.backend.add_log_softmax_vjp(kernel::AddLogSoftmaxVjp { log_probs, upstream, k, grad });
             }
             Ok(())
         },

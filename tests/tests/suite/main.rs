@@ -1,5 +1,6 @@
 //! All tests that cross crates, in one program: kernels are compiled once for every level instead of once a file.
 
+mod allocations;
 mod corners;
 mod exhaustive;
 mod expectations;

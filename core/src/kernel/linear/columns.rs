@@ -4,7 +4,7 @@
 //! of the output, in bit-reversed order (0, 8, 4, 12, 2, ..): in that order folding them 8, 4, 2, 1 is a plain binary
 //! tree over neighbours, and no more than four tiles wait at a time.
 
-use super::Contraction;
+use super::{Contraction, rows_of};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::serial::bit_reversed;
 use crate::kernel::{LANES, SHORT};
@@ -12,41 +12,57 @@ use crate::kernel::{LANES, SHORT};
 /// R rows of C vectors.
 type Tile<L, const R: usize, const C: usize> = [[L; C]; R];
 
+/// Panel by panel: the columns of `b` that a tile has read are still near for the rows that follow.
 #[inline(always)]
 pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'_>) {
     let out = core::mem::take(&mut c.out);
-    let whole_rows = c.rows / R * R;
-    let mut rest = out;
+    let mut col = 0;
+    while col < c.cols {
+        if L::N > 1 && c.cols - col >= C * L::N {
+            panel::<L, R, C, true>(&c, col, out);
+            col += C * L::N;
+        } else {
+            panel::<L, R, 1, false>(&c, col, out);
+            col += L::N;
+        }
+    }
+}
+
+/// C vectors of columns from column `col` on, for all rows. `WHOLE`: there are as many columns as that.
+#[inline(always)]
+fn panel<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
+    c: &Contraction<'_>,
+    col: usize,
+    out: &mut [f32],
+) {
     let mut row = 0;
     while row < c.rows {
-        let count = if row < whole_rows { R } else { 1 };
-        let (block, tail) = rest.split_at_mut_checked(count * c.cols).unwrap_or_default();
-        rest = tail;
-        let mut col = 0;
-        while col < c.cols {
-            let wide = c.cols - col >= C * L::N;
-            match (count == R, wide) {
-                (true, true) => tile::<L, R, C>(&c, row, col, block),
-                (true, false) => tile::<L, R, 1>(&c, row, col, block),
-                (false, true) => tile::<L, 1, C>(&c, row, col, block),
-                (false, false) => tile::<L, 1, 1>(&c, row, col, block),
-            }
-            col += if wide { C * L::N } else { L::N };
+        let out = out.get_mut(row * c.cols..).unwrap_or_default();
+        if R > 1 && c.rows - row >= R {
+            tile::<L, R, C, WHOLE>(c, row, col, out);
+            row += R;
+        } else {
+            tile::<L, 1, C, WHOLE>(c, row, col, out);
+            row += 1;
         }
-        row += count;
     }
 }
 
 /// R rows from `row` on, C vectors from column `col` on; `out` begins at `row`.
 #[inline(always)]
-fn tile<L: Lanes, const R: usize, const C: usize>(c: &Contraction<'_>, row: usize, col: usize, out: &mut [f32]) {
+fn tile<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
+    c: &Contraction<'_>,
+    row: usize,
+    col: usize,
+    out: &mut [f32],
+) {
     let sums = if c.inner <= SHORT {
-        partial::<L, R, C>(c, row, col, 0, 1)
+        partial::<L, R, C, WHOLE>(c, row, col, 0, 1)
     } else {
         let mut waiting = [[[L::splat(0.0); C]; R]; 4];
         let mut total = [[L::splat(0.0); C]; R];
         for turn in 0..LANES {
-            total = partial::<L, R, C>(c, row, col, bit_reversed(turn), LANES);
+            total = partial::<L, R, C, WHOLE>(c, row, col, bit_reversed(turn), LANES);
             // As in a binary counter: equal-sized neighbours are added at once.
             for (level, waiting) in waiting.iter_mut().enumerate() {
                 if turn >> level & 1 == 0 {
@@ -75,7 +91,7 @@ fn tile<L: Lanes, const R: usize, const C: usize>(c: &Contraction<'_>, row: usiz
 
 /// The sum of terms `first`, `first + step`, .. for each element of a tile.
 #[inline(always)]
-fn partial<L: Lanes, const R: usize, const C: usize>(
+fn partial<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
     c: &Contraction<'_>,
     row: usize,
     col: usize,
@@ -83,27 +99,38 @@ fn partial<L: Lanes, const R: usize, const C: usize>(
     step: usize,
 ) -> Tile<L, R, C> {
     let mut sums = [[L::splat(0.0); C]; R];
-    // Where a row's elements begin, and how far apart two neighbours lie.
-    let (row_stride, term_stride) = if c.a.transposed { (1, c.rows) } else { (c.inner, 1) };
-    let width = (C * L::N).min(c.cols - col);
+    // Lengths that the compiler knows or knows to be equal: nothing is compared with an end but where a slice begins.
+    let rows = if c.a.transposed { None } else { rows_of::<R>(c.a.values, row, c.inner) };
+    let width = if WHOLE { C * L::N } else { L::N.min(c.cols - col) };
     let mut j = first;
     while j < c.inner {
         let start = j * c.cols + col;
-        let mut b = c.b.values.get(start..start + width).unwrap_or(&[]);
+        let Some(b) = c.b.values.get(start..start + width) else { break };
         let mut columns = [L::splat(0.0); C];
-        for column in &mut columns {
-            *column = L::load(b);
-            b = b.get(L::N..).unwrap_or(&[]);
+        for (v, column) in columns.iter_mut().enumerate() {
+            *column = L::load(b.get(v * L::N..).unwrap_or(&[]));
         }
-        let mut at = row * row_stride + j * term_stride;
-        for sums in &mut sums {
-            let a = L::splat(c.a.values.get(at).copied().unwrap_or(0.0));
+        let factors = match &rows {
+            Some(rows) => term(rows, j),
+            None => c.a.values.get(j * c.rows + row..).and_then(|a| a.first_chunk()).copied().unwrap_or([0.0; R]),
+        };
+        for (a, sums) in factors.into_iter().zip(&mut sums) {
+            let a = L::splat(a);
             for (sum, column) in sums.iter_mut().zip(columns) {
                 *sum = *sum + a * column;
             }
-            at += row_stride;
         }
         j += step;
     }
     sums
+}
+
+/// Element j of each row.
+#[inline(always)]
+fn term<const R: usize>(rows: &[&[f32]; R], j: usize) -> [f32; R] {
+    let mut term = [0.0; R];
+    for (element, row) in term.iter_mut().zip(rows) {
+        *element = row.get(j).copied().unwrap_or(0.0);
+    }
+    term
 }

@@ -1,52 +1,75 @@
 //! A transposed `b`: each element of the output is the dot product of two rows, and lanes lie along them.
 
-use super::Contraction;
+use super::{Contraction, rows_of};
 use crate::kernel::lanes::{Lanes, Sums, fold};
 use crate::kernel::{LANES, SHORT};
+
+/// How many numbers of `b` are used for all rows of `a` before the next ones: 24 KiB, which the nearest cache holds beside the rows
+/// in use.
+const NEAR: usize = 6 << 10;
 
 #[inline(always)]
 pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'_>) {
     let out = core::mem::take(&mut c.out);
-    let whole_rows = if c.a.transposed || c.inner <= SHORT { 0 } else { c.rows / R * R };
-    let mut rest = out;
-    let mut row = 0;
-    while row < c.rows {
-        let count = if row < whole_rows { R } else { 1 };
-        let (block, tail) = rest.split_at_mut_checked(count * c.cols).unwrap_or_default();
-        rest = tail;
-        let mut col = 0;
-        while col < c.cols {
-            let width = LANES.min(c.cols - col);
-            if count == R && !c.a.transposed && c.inner > SHORT {
-                strip::<L, R, C>(&c, row, col, width, block);
-            } else if !c.a.transposed && c.inner > SHORT {
-                strip::<L, 1, C>(&c, row, col, width, block);
+    let simple = c.a.transposed || c.inner <= SHORT;
+    let strip_width = if simple { LANES } else { (NEAR / c.inner).clamp(C, LANES) / C * C };
+    let mut col = 0;
+    while col < c.cols {
+        let width = strip_width.min(c.cols - col);
+        let mut row = 0;
+        while row < c.rows {
+            let out = out.get_mut(row * c.cols..).unwrap_or_default();
+            if simple {
+                slow::<L>(&c, row, col, width, out);
+                row += 1;
             } else {
-                slow::<L>(&c, row, col, width, block);
+                let a = c.a.values.get(row * c.inner..).unwrap_or(&[]);
+                let b = c.b.values.get(col * c.inner..).unwrap_or(&[]);
+                row += strip::<L, R, C>(&c, a, b, c.rows - row, (col, width), out);
             }
-            col += width;
         }
-        row += count;
+        col += width;
     }
 }
 
-/// R rows of `width` (up to 16) columns, C at a time.
+/// R rows (or one, where fewer than R are left) of `width` columns from `col` on: the dot products of what `a` and `b` begin with.
+/// Says how many rows it has done.
 #[inline(always)]
-fn strip<L: Lanes, const R: usize, const C: usize>(
+pub(super) fn strip<L: Lanes, const R: usize, const C: usize>(
     c: &Contraction<'_>,
-    row: usize,
-    col: usize,
-    width: usize,
+    a: &[f32],
+    b: &[f32],
+    left: usize,
+    (col, width): (usize, usize),
+    out: &mut [f32],
+) -> usize {
+    if R > 1 && left >= R {
+        rows::<L, R, C>(c, a, b, (col, width), out);
+        R
+    } else {
+        rows::<L, 1, C>(c, a, b, (col, width), out);
+        1
+    }
+}
+
+/// R rows of up to 16 columns, C at a time.
+#[inline(always)]
+fn rows<L: Lanes, const R: usize, const C: usize>(
+    c: &Contraction<'_>,
+    a: &[f32],
+    b: &[f32],
+    (col, width): (usize, usize),
     out: &mut [f32],
 ) {
     let mut products = [[0.0; LANES]; R];
     let mut done = 0;
     while done < width {
+        let b = b.get(done * c.inner..).unwrap_or(&[]);
         if width - done >= C {
-            tile::<L, R, C>(c, row, col + done, done, &mut products);
+            tile::<L, R, C>(a, b, c.inner, done, &mut products);
             done += C;
         } else {
-            tile::<L, R, 1>(c, row, col + done, done, &mut products);
+            tile::<L, R, 1>(a, b, c.inner, done, &mut products);
             done += 1;
         }
     }
@@ -55,41 +78,68 @@ fn strip<L: Lanes, const R: usize, const C: usize>(
     }
 }
 
-/// Dot products of R rows of `a` with C rows of `b`, to `products` from column `at` on.
+/// Dot products of the first R rows of `a` with the first C of `b`, to `products` from column `at` on.
 #[inline(always)]
 fn tile<L: Lanes, const R: usize, const C: usize>(
-    c: &Contraction<'_>,
-    row: usize,
-    col: usize,
+    a: &[f32],
+    b: &[f32],
+    inner: usize,
     at: usize,
     products: &mut [[f32; LANES]; R],
 ) {
+    let (Some(a), Some(b)) = (rows_of::<R>(a, 0, inner), rows_of::<C>(b, 0, inner)) else { return };
     let mut sums = [[L::Sums::zero(); C]; R];
-    let (mut a, mut b): ([&[f32]; R], [&[f32]; C]) = ([&[]; R], [&[]; C]);
-    for (r, a) in a.iter_mut().enumerate() {
-        *a = c.a.values.get((row + r) * c.inner..(row + r + 1) * c.inner).unwrap_or(&[]);
-    }
-    for (v, b) in b.iter_mut().enumerate() {
-        *b = c.b.values.get((col + v) * c.inner..(col + v + 1) * c.inner).unwrap_or(&[]);
-    }
-    let (mut step, mut start) = (0, 0);
-    while start < c.inner {
-        let mut columns = [L::splat(0.0); C];
-        for (column, b) in columns.iter_mut().zip(&b) {
-            *column = L::load(b.get(start..).unwrap_or(&[]));
+    let mut done = 0;
+    if L::N == LANES {
+        // As blocks: all rows have the same number of them, so that none is compared with its row's end.
+        let (a, b) = (a.map(|row| row.as_chunks().0), b.map(|row| row.as_chunks().0));
+        while let (Some(a), Some(b)) = (blocks_at(&a, done), blocks_at(&b, done)) {
+            add_step::<L, R, C>(done, a, b, &mut sums);
+            done += 1;
         }
-        for (a, sums) in a.iter().zip(&mut sums) {
-            let a = L::load(a.get(start..).unwrap_or(&[]));
-            for (sum, column) in sums.iter_mut().zip(columns) {
-                sum.add(step, a * column);
-            }
-        }
-        step += 1;
-        start += L::N;
+    }
+    for step in done..inner.div_ceil(L::N) {
+        let start = step * L::N;
+        add_step::<L, R, C>(
+            step,
+            a.map(|row| row.get(start..).unwrap_or(&[])),
+            b.map(|row| row.get(start..).unwrap_or(&[])),
+            &mut sums,
+        );
     }
     for (sums, products) in sums.iter().zip(products) {
         for (sum, product) in sums.iter().zip(products.iter_mut().skip(at)) {
             *product = sum.fold();
+        }
+    }
+}
+
+/// Block `at` of each row.
+#[inline(always)]
+fn blocks_at<'a, const N: usize>(rows: &[&'a [[f32; LANES]]; N], at: usize) -> Option<[&'a [f32]; N]> {
+    let mut blocks: [&[f32]; N] = [&[]; N];
+    for (block, row) in blocks.iter_mut().zip(rows) {
+        *block = row.get(at)?;
+    }
+    Some(blocks)
+}
+
+/// Adds the products of one vector of each row.
+#[inline(always)]
+fn add_step<L: Lanes, const R: usize, const C: usize>(
+    step: usize,
+    a: [&[f32]; R],
+    b: [&[f32]; C],
+    sums: &mut [[L::Sums; C]; R],
+) {
+    let mut columns = [L::splat(0.0); C];
+    for (column, b) in columns.iter_mut().zip(b) {
+        *column = L::load(b);
+    }
+    for (a, sums) in a.into_iter().zip(sums) {
+        let a = L::load(a);
+        for (sum, column) in sums.iter_mut().zip(columns) {
+            sum.add(step, a * column);
         }
     }
 }
