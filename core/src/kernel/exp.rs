@@ -24,6 +24,38 @@ pub fn exp_nonpositive<L: Lanes>(x: L) -> L {
     x.apply(ExpNonpositive)
 }
 
+/// [`exp_nonpositive`] of several vectors, step by step for all of them: each step of one waits for the step before, and what a CPU
+/// looks ahead does not reach far into the next vector.
+#[inline(always)]
+pub fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
+    // Loops, as closures would be functions of their own, without the instructions of the lanes.
+    let (mut biased, mut t) = (x, x);
+    for biased in &mut biased {
+        *biased = biased.mul_add(L::splat(core::f32::consts::LOG2_E), L::splat(ROUND));
+    }
+    for (t, biased) in t.iter_mut().zip(biased) {
+        let n = biased - L::splat(ROUND);
+        *t = n.mul_add(L::splat(-LN2_LOW), n.mul_add(L::splat(-LN2_HIGH), *t));
+    }
+    let mut p = [L::splat(f32::from_bits(0x3ab5_11e8)); M];
+    for bits in [0x3c09_1d10, 0x3d2a_ac79, 0x3e2a_aa49, 0x3eff_fffe] {
+        for (p, t) in p.iter_mut().zip(t) {
+            *p = p.mul_add(t, L::splat(f32::from_bits(bits)));
+        }
+    }
+    for (p, t) in p.iter_mut().zip(t) {
+        *p = if L::FUSED {
+            p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
+        } else {
+            ((t * t) * *p + t) + L::splat(1.0)
+        };
+    }
+    for ((p, biased), x) in p.iter_mut().zip(biased).zip(x) {
+        *p = L::select_lt(x, L::splat(EXP_FLUSH), L::splat(0.0), *p * biased.shift_to_exponent());
+    }
+    p
+}
+
 #[derive(Clone, Copy)]
 struct ExpNonpositive;
 impl Function<1> for ExpNonpositive {

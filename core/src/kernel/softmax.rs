@@ -1,6 +1,6 @@
 //! softmax, log-softmax and their vector-Jacobian products, a row of k categories at a time.
 
-use super::exp::{exp_nonpositive, ln};
+use super::exp::{exp_nonpositive, exp_nonpositive_of_each, ln};
 use super::lanes::Lanes;
 use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
 use super::serial::sum_of_products;
@@ -60,33 +60,52 @@ pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, ou
 /// Writes exp(f(x)) and returns its sum.
 #[inline(always)]
 fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out: &mut [f32]) -> L {
-    let mut sum = D::zero(logits.len());
-    let (mut x, mut out, mut step) = (logits, out, 0);
-    if L::N > 1 {
-        // Blocks of four vectors: a quarter of the bookkeeping.
-        while let (Some((block, x_tail)), true) = (x.split_at_checked(4 * L::N), out.len() >= 4 * L::N) {
-            let (out_block, out_tail) = core::mem::take(&mut out).split_at_mut_checked(4 * L::N).unwrap_or_default();
-            for i in 0..4 {
-                let e = exp_nonpositive(f(L::load(block.get(i * L::N..).unwrap_or(block))));
-                D::add(&mut sum, step + i, e);
-                e.store(out_block.get_mut(i * L::N..).unwrap_or_default());
-            }
-            (x, out, step) = (x_tail, out_tail, step + 4);
-        }
-    }
     if L::N == 1 {
-        for (x, out) in x.iter().zip(&mut *out) {
+        for (x, out) in logits.iter().zip(&mut *out) {
             *out = exp_nonpositive(f(L::splat(*x))).first();
         }
         return L::splat(sum_of_products(out, &[]));
     }
-    for (x, out) in x.chunks(L::N).zip(out.chunks_mut(L::N)) {
-        let e = exp_nonpositive(f(L::load_or(x, f32::NEG_INFINITY)));
-        D::add(&mut sum, step, e);
-        e.store(out);
-        step += 1;
+    let mut row = Row { x: logits, out, step: 0, sum: D::zero(logits.len()) };
+    while row.exp_of_block::<L, D, 4>(4 * L::N, &f) {}
+    while row.exp_of_block::<L, D, 2>(L::N + 1, &f) {}
+    row.exp_of_block::<L, D, 1>(1, &f);
+    D::total(row.sum)
+}
+
+/// What is left of a row, and the sum of what is done.
+struct Row<'a, S> {
+    x: &'a [f32],
+    out: &'a mut [f32],
+    step: usize,
+    sum: S,
+}
+
+impl<S: Copy> Row<'_, S> {
+    /// The next M vectors, if `least` elements are left: the last may be a part of one.
+    #[inline(always)]
+    fn exp_of_block<L: Lanes, D: Direction<L, Sum = S>, const M: usize>(
+        &mut self,
+        least: usize,
+        f: &impl Fn(L) -> L,
+    ) -> bool {
+        if self.x.len() < least {
+            return false;
+        }
+        let len = self.x.len().min(M * L::N);
+        let (x, x_tail) = self.x.split_at_checked(len).unwrap_or_default();
+        let (out, out_tail) = core::mem::take(&mut self.out).split_at_mut_checked(len).unwrap_or_default();
+        let mut exponents = [L::splat(0.0); M];
+        for (i, exponent) in exponents.iter_mut().enumerate() {
+            *exponent = f(L::load_or(x.get(i * L::N..).unwrap_or(&[]), f32::NEG_INFINITY));
+        }
+        for (i, e) in exp_nonpositive_of_each(exponents).into_iter().enumerate() {
+            D::add(&mut self.sum, self.step + i, e);
+            e.store(out.get_mut(i * L::N..).unwrap_or_default());
+        }
+        (self.x, self.out, self.step) = (x_tail, out_tail, self.step + M);
+        true
     }
-    D::total(sum)
 }
 
 struct SoftmaxBody {

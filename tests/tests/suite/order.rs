@@ -104,38 +104,56 @@ fn the_draws_of_a_row() {
 
 #[test]
 fn contractions_of_every_kind() {
-    let inner_sizes = [0, 1, 2, 3, 15, 16, 17, 18, 31, 32, 33, 48, 100];
     for (rows, cols) in [(1, 1), (2, 3), (3, 16), (2, 17), (17, 5), (1, 33)] {
-        for inner in inner_sizes {
-            for (a_turned, b_turned) in [(false, false), (false, true), (true, false), (true, true)] {
-                let (a, b) = (numbers(rows * inner, 1), numbers(inner * cols, 2));
-                let (bias, start) = (numbers(cols, 3), numbers(rows * cols, 4));
-                let a_at = |i: usize, j: usize| if a_turned { a[j * rows + i] } else { a[i * inner + j] };
-                let b_at = |j: usize, c: usize| if b_turned { b[c * inner + j] } else { b[j * cols + c] };
-                let operand = |x, turned| if turned { Operand::transposed(x) } else { Operand::plain(x) };
+        for inner in [0, 1, 2, 3, 15, 16, 17, 18, 31, 32, 33, 48, 100] {
+            for transposed in [(false, false), (false, true), (true, false), (true, true)] {
                 for (add, biased) in [(false, true), (false, false), (true, false)] {
-                    let element = |at: usize| {
-                        let (i, c) = (at / cols, at % cols);
-                        let terms: Vec<f32> = (0..inner).map(|j| a_at(i, j) * b_at(j, c)).collect();
-                        let product = if biased { order::sum(&terms) + bias[c] } else { order::sum(&terms) };
-                        if add { start[at] + product } else { product }
-                    };
-                    let expected: Vec<f32> = (0..rows * cols).map(element).collect();
-                    for host in hosts() {
-                        let mut out = if add { start.clone() } else { vec![f32::NAN; rows * cols] };
-                        let (a, b) = (operand(&a, a_turned), operand(&b, b_turned));
-                        let bias = if biased { &bias[..] } else { &[] };
-                        let product = Contraction { a, b, bias, rows, inner, cols, add, out: &mut out };
-                        host.contract(product).expect("sizes that fit");
-                        let what = format!(
-                            "{rows} x {inner} x {cols}, transposed: {a_turned} {b_turned}, add: {add}, {}",
-                            host.level()
-                        );
-                        assert_same_bits(&out, &expected, &what);
-                    }
+                    contraction_is_in_order((rows, inner, cols), transposed, add, biased);
                 }
             }
         }
+    }
+}
+
+/// Where factors are turned, or used for all rows strip by strip: below and above each limit.
+#[test]
+fn contractions_of_long_sums() {
+    for (rows, cols) in [(15, 16), (16, 16), (19, 37)] {
+        for inner in [191, 192, 193, 400, 1000, 2048, 2049, 4096, 4097] {
+            for b_turned in [false, true] {
+                contraction_is_in_order((rows, inner, cols), (false, b_turned), false, true);
+            }
+        }
+    }
+}
+
+/// Compares every level with the definition, bit by bit.
+fn contraction_is_in_order(
+    (rows, inner, cols): (usize, usize, usize),
+    (a_turned, b_turned): (bool, bool),
+    add: bool,
+    biased: bool,
+) {
+    let (a, b) = (numbers(rows * inner, 1), numbers(inner * cols, 2));
+    let (bias, start) = (numbers(cols, 3), numbers(rows * cols, 4));
+    let a_at = |i: usize, j: usize| if a_turned { a[j * rows + i] } else { a[i * inner + j] };
+    let b_at = |j: usize, c: usize| if b_turned { b[c * inner + j] } else { b[j * cols + c] };
+    let operand = |x, turned| if turned { Operand::transposed(x) } else { Operand::plain(x) };
+    let element = |at: usize| {
+        let (i, c) = (at / cols, at % cols);
+        let terms: Vec<f32> = (0..inner).map(|j| a_at(i, j) * b_at(j, c)).collect();
+        let product = if biased { order::sum(&terms) + bias[c] } else { order::sum(&terms) };
+        if add { start[at] + product } else { product }
+    };
+    let expected: Vec<f32> = (0..rows * cols).map(element).collect();
+    for host in hosts() {
+        let mut out = if add { start.clone() } else { vec![f32::NAN; rows * cols] };
+        let (a, b) = (operand(&a, a_turned), operand(&b, b_turned));
+        let bias = if biased { &bias[..] } else { &[] };
+        host.contract(Contraction { a, b, bias, rows, inner, cols, add, out: &mut out }).expect("sizes that fit");
+        let what =
+            format!("{rows} x {inner} x {cols}, transposed: {a_turned} {b_turned}, add: {add}, {}", host.level());
+        assert_same_bits(&out, &expected, &what);
     }
 }
 
