@@ -98,6 +98,9 @@ fn partial<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
     first: usize,
     step: usize,
 ) -> Tile<L, R, C> {
+    if L::N == 1 {
+        return [[L::splat(single(c, row, col, first, step)); C]; R];
+    }
     let mut sums = [[L::splat(0.0); C]; R];
     // Lengths that the compiler knows or knows to be equal: nothing is compared with an end but where a slice begins.
     let rows = if c.a.transposed { None } else { rows_of::<R>(c.a.values, row, c.inner) };
@@ -133,4 +136,17 @@ fn term<const R: usize>(rows: &[&[f32]; R], j: usize) -> [f32; R] {
         *element = row.get(j).copied().unwrap_or(0.0);
     }
     term
+}
+
+/// [`partial`] where a vector is one number, and a tile too.
+#[inline(always)]
+fn single(c: &Contraction<'_>, row: usize, col: usize, first: usize, step: usize) -> f32 {
+    let (row_stride, term_stride) = if c.a.transposed { (1, c.rows) } else { (c.inner, 1) };
+    let (mut a, mut b) = (row * row_stride + first * term_stride, first * c.cols + col);
+    let (mut sum, mut j) = (0.0, first);
+    while j < c.inner {
+        sum += c.a.values.get(a).copied().unwrap_or(0.0) * c.b.values.get(b).copied().unwrap_or(0.0);
+        (a, b, j) = (a + step * term_stride, b + step * c.cols, j + step);
+    }
+    sum
 }
