@@ -96,7 +96,8 @@ verb_wasm() { # WebAssembly with and without SIMD gives the host's bits, in node
         echo "wasm32${simd:+ with simd128}: the bits of the host" >&2
     done
     page=$(build_page)
-    cargo build --quiet --locked -p reinmax-example-tasks
+    # As `test` builds it: one package alone would be built with other features of its dependencies, all of them anew.
+    cargo test --quiet --workspace --locked --no-run
     node examples/wasm/browser.mjs "$page" "${CARGO_TARGET_DIR:-target}/debug/reinmax-example-tasks" "$page/../screenshots"
 }
 
@@ -139,7 +140,7 @@ verb_embedded() { # every bare target builds; those with an emulator give the ho
             (
                 bare_toolchain "$target"
                 cd examples/cortex-m # for its runners
-                "$BARE_CARGO" run --quiet --release --bin "$program" "${BARE_FLAGS[@]}"
+                "$BARE_CARGO" run --quiet --profile bare --bin "$program" "${BARE_FLAGS[@]}"
             )
         done
     done

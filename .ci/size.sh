@@ -23,7 +23,7 @@ weigh() {
             # With this option an instruction takes a nanosecond, and a cycle of the board's 25 MHz is 40 of them.
             runner=$(sed -nE '/^\[target.thumbv7em/,/^$/s/^runner = "(.*)"/\1/p' .cargo/config.toml)
             export CARGO_TARGET_THUMBV7EM_NONE_EABIHF_RUNNER=${runner/ -kernel/ -icount shift=0 -kernel}
-            "$BARE_CARGO" run --quiet --release --bin "$name" "${BARE_FLAGS[@]}"
+            "$BARE_CARGO" run --quiet --profile bare --bin "$name" "${BARE_FLAGS[@]}"
         ) | awk -v name="$name" '
             / bytes of memory, / { print "ram:" name, $1; print "stack:" name, $5 }
             / cycles a step$/ { print "instructions:" name, 40 * $1 }
