@@ -1,4 +1,4 @@
-//! Matrix products for [`crate::Numerics::Fast`]: the `gemm` crate's.
+//! Matrix products for [`crate::Numerics::Fast`]: those of the `gemm` crate, of its part for f32.
 //!
 //! It packs a right factor whose rows are columns (the weights of `linear`) number by number, from far apart: at 100 x 512 x 784 a
 //! third of its time with AVX-512. There large ones are turned into rows first, sixteen by sixteen in registers. With AVX2 its own packing
@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 
+use gemm_common::Parallelism;
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::Lanes;
 use reinmax_core::kernel::linear::{Contraction, Operand, turn};
@@ -84,26 +85,27 @@ fn multiply(host: &Host, contraction: Contraction<'_>) {
     let (a_column, a_row) = strides(&a, rows, inner);
     let (b_column, b_row) = strides(&b, inner, cols);
     let parallelism = match host.threads() {
-        1 => gemm::Parallelism::None,
-        threads => gemm::Parallelism::Rayon(threads),
+        1 => Parallelism::None,
+        threads => Parallelism::Rayon(threads),
     };
     // SAFETY: the lengths of all three have been compared with their sizes, strides stay inside them, and `out` is
     // borrowed mutably, so nothing else aliases it.
     unsafe {
-        gemm::gemm(
-            rows,
+        // The library's microkernels write columns, so what it computes is the transposed product.
+        gemm_f32::gemm::f32::get_gemm_fn()(
             cols,
+            rows,
             inner,
             out.as_mut_ptr(),
-            1,
             cols as isize,
+            1,
             read_out,
-            a.values.as_ptr(),
-            a_row,
-            a_column,
             b.values.as_ptr(),
-            b_row,
             b_column,
+            b_row,
+            a.values.as_ptr(),
+            a_column,
+            a_row,
             1.0,
             1.0,
             false,

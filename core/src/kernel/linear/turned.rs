@@ -23,7 +23,7 @@ pub(super) fn pays<const C: usize>(c: &Contraction<'_>) -> bool {
 pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'_>) {
     let out = core::mem::take(&mut c.out);
     let mut strip = [0.0; BUFFER];
-    let strip_width = (BUFFER / c.inner).min(LANES) / C * C;
+    let strip_width = BUFFER.checked_div(c.inner).unwrap_or(0).clamp(C, LANES) / C * C;
     let mut col = 0;
     while col < c.cols {
         let width = strip_width.min(c.cols - col);
@@ -68,15 +68,24 @@ fn turn_block<L: Lanes>(
     turned_stride: usize,
 ) {
     let (mut block, mut tile): (_, Tile) = ([0.0; LANES * LANES], [[0.0; LANES]; LANES]);
-    for (row, part) in from.chunks(stride).zip(block.chunks_mut(width)).take(height) {
-        if let (Some(row), true) = (row.get(..width), part.len() == width) {
-            part.copy_from_slice(row);
-        }
+    for (row, part) in from.chunks(stride.max(1)).zip(block.chunks_mut(width.max(1))).take(height) {
+        copy(row, part, width);
     }
     transpose_in::<L>(block.get(..height * width).unwrap_or(&[]), width, &mut tile);
-    for (column, row) in tile.iter().take(width).zip(to.chunks_mut(turned_stride)) {
-        if let (Some(row), Some(column)) = (row.get_mut(..height), column.get(..height)) {
-            row.copy_from_slice(column);
+    for (column, row) in tile.iter().take(width).zip(to.chunks_mut(turned_stride.max(1))) {
+        copy(column, row, height);
+    }
+}
+
+/// The first `count` numbers, sixteen in one piece.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32], count: usize) {
+    match (from.first_chunk::<LANES>(), to.first_chunk_mut::<LANES>()) {
+        (Some(from), Some(to)) if count == LANES => *to = *from,
+        _ => {
+            for (x, slot) in from.iter().zip(to).take(count) {
+                *slot = *x;
+            }
         }
     }
 }
