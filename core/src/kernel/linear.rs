@@ -18,7 +18,8 @@ use crate::{Argument, Kernel, Result, RowKernel};
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.
 ///
 /// The sum over j runs in order up to 16 terms; a longer one goes into sixteen running sums, folded 8, 4, 2, 1. The
-/// bias is added last. Cost: rows * inner * cols multiplications and additions.
+/// bias is added last. Cost: rows * inner * cols multiplications and additions. Stack: up to 34 KiB on lanes with eight registers and more
+/// (AVX2, AVX-512, NEON), where a part of `b` is turned.
 ///
 /// # Errors
 /// [`crate::Error::Length`] where a slice does not have the size that `rows`, `inner` and `cols` give it.
