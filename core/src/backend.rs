@@ -6,7 +6,7 @@
 
 use crate::Result;
 use crate::estimator::formula::{
-    Conditional, Darn, GappedSt, GumbelSoftmax, Perturb, ReinMax, St, TemperedReinMax, TemperedSt,
+    Conditional, Darn, GappedSt, GumbelSoftmax, Perturb, ReinMax, Seeded, St, TemperedReinMax, TemperedSt,
 };
 use crate::kernel::draws::AddGradient;
 use crate::kernel::lanes::{Lanes, Scalar};
@@ -140,7 +140,7 @@ pub trait Backend: 'static {
     }
     /// The estimators that average over noise given the draw.
     #[inline]
-    fn add_conditional_gradient(&self, kernel: AddGradient<'_, Conditional>) {
+    fn add_conditional_gradient(&self, kernel: AddGradient<'_, Conditional<Seeded>>) {
         self.run_rows(kernel);
     }
     /// DARN.

@@ -100,7 +100,7 @@ pub mod formula {
     use super::{conditional, gapped_st, gumbel_softmax, reinmax, straight_through};
 
     pub use super::darn::Darn;
-    pub use conditional::FromKeys as Conditional;
+    pub use conditional::{Conditional, Seeded};
     pub use gapped_st::Gapped as GappedSt;
     pub use gumbel_softmax::{Perturb, Relaxed as GumbelSoftmax};
     pub use reinmax::{Tempered as TemperedReinMax, Untempered as ReinMax};

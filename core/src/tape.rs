@@ -9,6 +9,7 @@
 
 mod backward;
 mod grads;
+mod leaves;
 mod measure;
 mod replay;
 mod storage;
@@ -21,7 +22,6 @@ pub use suspend::Suspended;
 
 use storage::{Kind, NO_GRAD, NO_INPUT};
 
-use crate::error::check_len;
 use crate::op::{Draws, Forward, MAX_INPUTS, Matrix, NoiseSource, Op, Spec};
 use crate::random::{Stream, splitmix64};
 use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
@@ -123,96 +123,6 @@ impl<'m, B: Backend> Tape<'m, B> {
     /// The backend.
     pub fn backend(&self) -> &B {
         &self.backend
-    }
-
-    // ---- leaves and parameters -------------------------------------------------------------------------------------
-
-    /// Declares a parameter and sets it. Parameters come before everything else; see [`Tape::params`].
-    ///
-    /// # Errors
-    /// [`Error::ParamAfterOp`], [`Error::Length`], [`Error::Full`].
-    pub fn param(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
-        if self.at.values != self.params || self.at.grads != self.params {
-            return Err(Error::ParamAfterOp);
-        }
-        let var = self.leaf(shape, values, true)?;
-        self.params = self.at.values;
-        Ok(var)
-    }
-
-    /// Records a tensor of the caller's that takes no gradient.
-    ///
-    /// # Errors
-    /// [`Error::Length`], [`Error::Full`].
-    pub fn input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
-        self.leaf(shape, values, false)
-    }
-
-    /// Records a tensor of the caller's that takes a gradient, and accumulates it until [`Tape::zero_grad`].
-    ///
-    /// # Errors
-    /// [`Error::Length`], [`Error::Full`].
-    pub fn differentiable_input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
-        self.leaf(shape, values, true)
-    }
-
-    fn leaf(&mut self, shape: Shape, values: &[f32], grad: bool) -> Result<Var> {
-        check_len(Argument::Input, values.len(), shape.checked_len()? as usize)?;
-        let node = Node { shape, kind: Kind::Leaf, ..Node::EMPTY };
-        let var = self.push(&node, grad, 0)?;
-        self.peak.raise(&self.at);
-        if !self.measuring {
-            self.set(var, values)?;
-            if grad {
-                let start = self.node(var.node)?.grad;
-                span_mut(self.slabs.grads, start, values.len())?.fill(0.0);
-            }
-        }
-        Ok(var)
-    }
-
-    /// Gives a leaf or a parameter new values, for the next [`Tape::replay`].
-    ///
-    /// # Errors
-    /// [`Error::Stale`], [`Error::NotALeaf`], [`Error::Length`].
-    pub fn set(&mut self, var: Var, values: &[f32]) -> Result<()> {
-        let node = self.lookup(var)?;
-        if node.kind != Kind::Leaf {
-            return Err(Error::NotALeaf);
-        }
-        check_len(Argument::Input, values.len(), node.len())?;
-        if self.measuring {
-            return Ok(());
-        }
-        let start = node.value;
-        span_mut(self.slabs.values, start, values.len())?.copy_from_slice(values);
-        Ok(())
-    }
-
-    /// All parameters, one after the other in the order of their declaration. Empty while measuring.
-    pub fn params(&self) -> &[f32] {
-        self.slabs.values.get(..self.params).unwrap_or(&[])
-    }
-
-    /// All parameters, to be written: loaded, or stepped by an optimiser.
-    pub fn params_mut(&mut self) -> &mut [f32] {
-        self.slabs.values.get_mut(..self.params).unwrap_or_default()
-    }
-
-    /// The gradients of all parameters.
-    pub fn param_grads(&self) -> &[f32] {
-        self.slabs.grads.get(..self.params).unwrap_or(&[])
-    }
-
-    /// The gradients of all parameters, to be scaled or clipped.
-    pub fn param_grads_mut(&mut self) -> &mut [f32] {
-        self.slabs.grads.get_mut(..self.params).unwrap_or_default()
-    }
-
-    /// Parameters and their gradients, for an optimiser's step.
-    pub fn params_and_grads(&mut self) -> (&mut [f32], &[f32]) {
-        let params = self.slabs.values.get_mut(..self.params).unwrap_or_default();
-        (params, self.slabs.grads.get(..self.params).unwrap_or(&[]))
     }
 
     // ---- recording -------------------------------------------------------------------------------------------------

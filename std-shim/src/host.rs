@@ -311,7 +311,7 @@ impl Backend for Host {
         add_tempered_reinmax_gradient(AddGradient<'_, formula::TemperedReinMax>) -> (), run_rows;
         add_gumbel_softmax_gradient(AddGradient<'_, formula::GumbelSoftmax>) -> (), run_rows;
         add_gapped_st_gradient(AddGradient<'_, formula::GappedSt>) -> (), run_rows;
-        add_conditional_gradient(AddGradient<'_, formula::Conditional>) -> (), run_rows;
+        add_conditional_gradient(AddGradient<'_, formula::Conditional<formula::Seeded>>) -> (), run_rows;
         add_darn_gradient(AddGradient<'_, formula::Darn>) -> (), run_rows;
     }
 }

@@ -1,27 +1,23 @@
 //! Relaxed samples given their argmax, averaged: what Gumbel-Rao and Rao-Blackwellised ReinMax share.
 //!
-//! Noise is made again in the backward pass instead of being stored: the forward pass saves a key of 60 bits for each draw,
-//! and a draw's exponential numbers are -ln of the uniforms of a PCG32 sequence that begins at a hash of its key. With
-//! k <= 16 number r * k + j belongs to category j of relaxed sample r; with k > 16 every sample takes k rounded up to a
-//! multiple of 16 numbers, and each is made three times (for the winner, the normaliser and the sum), so memory does not grow with k or R.
+//! Their noise comes from [`noise`]. With k > 16 each number is made three times (for the winner, the normaliser and the sum), so
+//! memory does not grow with k or R.
 
-use super::{DrawInputs, GradientInputs};
-use crate::categorical::{self, Noise, check_rows};
+mod noise;
+
+pub use noise::Seeded;
+pub(super) use noise::{SAVED, draw};
+
+use noise::{Given, Source};
+
+use super::GradientInputs;
 use crate::error::{check_len, product};
+use crate::kernel::SHORT;
 use crate::kernel::draws::{Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{Across, Along, Direction, dot, rows, rows_mut};
-use crate::kernel::{LANES, SHORT};
-use crate::random::keyed::Keyed;
-use crate::random::{Stream, splitmix64};
-use crate::{Argument, Backend, Error, Kernel, Result};
-
-/// Floats saved for each draw: the two halves of its key.
-pub(super) const SAVED: usize = 2;
-
-/// So many bits of a half that it is never NaN or infinite, and copies as a float keep it.
-const HALF: u64 = 30;
+use crate::{Argument, Error, Kernel, Result};
 
 /// All of an estimator whose noise is made again from keys but its fields `tau` and `relaxed_samples` and its `formula`.
 macro_rules! conditional_estimator {
@@ -90,10 +86,10 @@ macro_rules! conditional_estimator {
                 inputs: $crate::GradientInputs<'_>,
                 grad: &mut [f32],
             ) -> $crate::Result<()> {
-                use $crate::estimator::conditional::{FromKeys, SAVED, Seeded};
+                use $crate::estimator::conditional::{SAVED, Seeded};
                 self.check()?;
                 inputs.check(SAVED, grad.len())?;
-                let formula = FromKeys(self.formula(Seeded));
+                let formula = self.formula(Seeded);
                 backend.add_conditional_gradient($crate::kernel::draws::AddGradient { formula, inputs, grad });
                 Ok(())
             }
@@ -119,153 +115,14 @@ pub(super) fn check_given(inputs: &GradientInputs<'_>, noise: &[f32], relaxed_sa
     }
 }
 
-/// Draws by inversion, and writes each draw's key. Keys are a function of the stream and the draw's position in it; where
-/// the caller gives uniforms, of the draw's uniform and number.
-pub(super) fn draw<B: Backend>(
-    backend: &B,
-    inputs: DrawInputs<'_>,
-    index: &mut [u32],
-    saved: &mut [f32],
-) -> Result<()> {
-    let DrawInputs { probs, k, draws, noise, .. } = inputs;
-    let count = product(check_rows(Argument::Probs, probs.len(), k)?, draws)?;
-    check_len(Argument::Saved, saved.len(), product(count, SAVED)?)?;
-    categorical::draw(backend, probs, k, draws, noise, index)?;
-    let (base, first) = match noise {
-        Noise::Stream { stream, index } => (stream.key(), index),
-        Noise::Forced { stream, position, .. } => (stream.key(), position),
-        Noise::Uniforms(_) => (Stream::new(0, 0).key(), 0),
-    };
-    for (at, saved) in rows_mut(saved, SAVED).enumerate() {
-        let own = match noise {
-            Noise::Uniforms(uniforms) => u64::from(uniforms.get(at).map_or(0, |u| u.to_bits())) << 32,
-            _ => 0,
-        };
-        let key = splitmix64(base.wrapping_add(first).wrapping_add(at as u64) ^ own);
-        for (half, saved) in [key >> (64 - HALF), key & ((1 << HALF) - 1)].iter().zip(saved) {
-            *saved = f32::from_bits(*half as u32);
-        }
-    }
-    Ok(())
-}
-
-/// The two halves of a key as the state of a generator.
-#[inline(always)]
-fn state(high: f32, low: f32) -> u64 {
-    splitmix64(u64::from(high.to_bits()) << HALF | u64::from(low.to_bits()))
-}
-
-/// Where exponential numbers come from.
-pub(super) trait Source: Copy + Send {
-    /// The numbers of a group, from the beginning.
-    type Numbers: Clone;
-    fn numbers<L: Lanes, D: Direction<L>>(self, saved: &[f32]) -> Self::Numbers;
-    /// The numbers of the categories in step `step` of relaxed sample `r`; called in order. `count` says how many
-    /// categories are left in the row, this step's included.
-    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Self::Numbers, r: usize, step: usize, count: usize) -> L;
-}
-
-/// Noise made again from keys.
-#[derive(Clone, Copy)]
-pub(super) struct Seeded;
-
-impl Source for Seeded {
-    type Numbers = Keyed;
-
-    #[inline(always)]
-    fn numbers<L: Lanes, D: Direction<L>>(self, saved: &[f32]) -> Keyed {
-        if D::ALONG || L::N == 1 {
-            let start = match saved {
-                [high, low, ..] => state(*high, *low),
-                _ => 0,
-            };
-            Keyed::within_row(start, L::N)
-        } else {
-            let (high, low) = saved.split_at_checked(LANES).unwrap_or_default();
-            let mut states = [0; LANES];
-            for ((slot, high), low) in states.iter_mut().zip(high).zip(low) {
-                *slot = state(*high, *low);
-            }
-            Keyed::across_rows(states)
-        }
-    }
-
-    #[inline(always)]
-    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Keyed, _r: usize, step: usize, count: usize) -> L {
-        let uniforms = if L::N == 1 {
-            let uniform = L::splat(numbers.next_single());
-            if D::ALONG && count == 1 {
-                numbers.skip((step + 1).wrapping_neg() % LANES);
-            }
-            uniform
-        } else {
-            L::load(&numbers.next_block())
-        };
-        ln(uniforms).neg()
-    }
-}
-
-/// One draw's noise as the caller gives it, k x R.
-#[derive(Clone, Copy)]
-struct Given<'a> {
-    noise: &'a [f32],
-    relaxed_samples: usize,
-}
-
-impl<'a> Source for Given<'a> {
-    type Numbers = Given<'a>;
-
-    #[inline(always)]
-    fn numbers<L: Lanes, D: Direction<L>>(self, _saved: &[f32]) -> Self {
-        self
-    }
-
-    #[inline(always)]
-    fn next<L: Lanes, D: Direction<L>>(numbers: &mut Self, r: usize, step: usize, _count: usize) -> L {
-        let mut lanes = [1.0; LANES];
-        for (lane, slot) in lanes.iter_mut().take(L::N).enumerate() {
-            let at = (step * L::N + lane) * numbers.relaxed_samples + r;
-            *slot = numbers.noise.get(at).copied().unwrap_or(1.0);
-        }
-        L::load(&lanes)
-    }
-}
-
 /// grad += weight * sum over r of J(y_r) g [- J(p) g / 2], y_r relaxed samples at p or, with `second_order`, at (p + e) / 2.
 #[derive(Clone, Copy)]
-pub(super) struct Conditional<S> {
+pub struct Conditional<S> {
     pub(super) source: S,
     pub(super) relaxed_samples: u32,
     pub(super) inverse_tau: f32,
     pub(super) weight: f32,
     pub(super) second_order: bool,
-}
-
-/// The formula with noise made again from keys.
-#[derive(Clone, Copy)]
-pub struct FromKeys(pub(super) Conditional<Seeded>);
-
-impl Formula for FromKeys {
-    const LOGITS: bool = false;
-
-    #[inline(always)]
-    fn saved_per_draw(_k: usize) -> usize {
-        SAVED
-    }
-
-    #[inline(always)]
-    fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        self.0.add::<L, D>(group, grad);
-    }
-}
-
-impl<S> Conditional<S> {
-    /// exp((v_i - v_D) / tau), at most 1: the drawn category is the greatest.
-    #[inline(always)]
-    fn relative<L: Lanes>(&self, of_winner: L, e: L, inverse_p: L) -> L {
-        let ratio = of_winner / (e * inverse_p + of_winner);
-        if self.inverse_tau == 1.0 { ratio } else { exp_nonpositive(ln(ratio) * L::splat(self.inverse_tau)) }
-    }
 }
 
 impl<S: Source> Formula for Conditional<S> {
@@ -295,7 +152,14 @@ impl<S: Source> Formula for Conditional<S> {
     }
 }
 
-impl<S: Source> Conditional<S> {
+impl<S> Conditional<S> {
+    /// exp((v_i - v_D) / tau), at most 1: the drawn category is the greatest.
+    #[inline(always)]
+    fn relative<L: Lanes>(&self, of_winner: L, e: L, inverse_p: L) -> L {
+        let ratio = of_winner / (e * inverse_p + of_winner);
+        if self.inverse_tau == 1.0 { ratio } else { exp_nonpositive(ln(ratio) * L::splat(self.inverse_tau)) }
+    }
+
     /// What multiplies E_i: 1 / p_i, or 2 / p_i at the midpoint. Infinite for a masked category.
     #[inline(always)]
     fn inverse_probability<L: Lanes>(&self, p: L) -> L {
@@ -304,7 +168,10 @@ impl<S: Source> Conditional<S> {
 
     /// Each lane a row of at most 16 categories: everything stays in registers or close to them.
     #[inline(always)]
-    fn add_across<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32]) {
+    fn add_across<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32])
+    where
+        S: Source,
+    {
         let (one, zero) = (L::splat(1.0), L::splat(0.0));
         let k = group.probs.chunks(L::N).len();
         let mut inverse_p = [zero; SHORT];
@@ -342,7 +209,10 @@ impl<S: Source> Conditional<S> {
 
     /// Lanes along one row: the noise of a relaxed sample is made again for each of three passes.
     #[inline(always)]
-    fn add_along<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32]) {
+    fn add_along<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, mut numbers: S::Numbers, grad: &mut [f32])
+    where
+        S: Source,
+    {
         let weight = L::splat(self.weight);
         let k = group.probs.len();
         for r in 0..self.relaxed_samples as usize {

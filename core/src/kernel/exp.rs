@@ -47,6 +47,7 @@ pub fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
         *p = if L::FUSED {
             p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
         } else {
+            // One rounding less on the way to 1 + t.
             ((t * t) * *p + t) + L::splat(1.0)
         };
     }
@@ -60,23 +61,9 @@ pub fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
 struct ExpNonpositive;
 impl Function<1> for ExpNonpositive {
     #[inline(always)]
-    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
-        let biased = x.mul_add(L::splat(core::f32::consts::LOG2_E), L::splat(ROUND));
-        let scale = biased.shift_to_exponent();
-        let n = biased - L::splat(ROUND);
-        let t = n.mul_add(L::splat(-LN2_LOW), n.mul_add(L::splat(-LN2_HIGH), x));
-        let mut p = L::splat(f32::from_bits(0x3ab5_11e8));
-        p = p.mul_add(t, L::splat(f32::from_bits(0x3c09_1d10)));
-        p = p.mul_add(t, L::splat(f32::from_bits(0x3d2a_ac79)));
-        p = p.mul_add(t, L::splat(f32::from_bits(0x3e2a_aa49)));
-        p = p.mul_add(t, L::splat(f32::from_bits(0x3eff_fffe)));
-        let y = if L::FUSED {
-            p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
-        } else {
-            // One rounding less on the way to 1 + t.
-            ((t * t) * p + t) + L::splat(1.0)
-        } * scale;
-        L::select_lt(x, L::splat(EXP_FLUSH), L::splat(0.0), y)
+    fn call<L: Lanes>(self, x: [L; 1]) -> L {
+        let [y] = exp_nonpositive_of_each(x);
+        y
     }
 }
 

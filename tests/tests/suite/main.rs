@@ -8,6 +8,7 @@ mod family;
 mod family_twins;
 mod fuzz_corpus;
 mod golden;
+mod golden_tasks;
 mod gradients;
 mod gumbel;
 mod handles;
