@@ -170,7 +170,6 @@ verb_exhaustive() { # slow: exp and ln over every float of their ranges
 for verb in "${@:-help}"; do
     declare -F "verb_$verb" >/dev/null || { echo "ci.sh: no verb '$verb'; ./ci.sh help lists them" >&2; exit 2; }
     echo "== $verb" >&2
-    start=$SECONDS
-    "verb_$verb"
-    echo "== $verb: $((SECONDS - start)) s" >&2
+    TIMEFORMAT="== $verb: %0R s, %0U s of a core"
+    time "verb_$verb"
 done

@@ -24,47 +24,82 @@ pub fn exp_nonpositive<L: Lanes>(x: L) -> L {
     x.apply(ExpNonpositive)
 }
 
-/// [`exp_nonpositive`] of several vectors, step by step for all of them: each step of one waits for the step before, and what a CPU
-/// looks ahead does not reach far into the next vector.
-#[inline(always)]
-pub fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
-    // Loops, as closures would be functions of their own, without the instructions of the lanes.
-    let (mut biased, mut t) = (x, x);
-    for biased in &mut biased {
-        *biased = biased.mul_add(L::splat(core::f32::consts::LOG2_E), L::splat(ROUND));
-    }
-    for (t, biased) in t.iter_mut().zip(biased) {
-        let n = biased - L::splat(ROUND);
-        *t = n.mul_add(L::splat(-LN2_LOW), n.mul_add(L::splat(-LN2_HIGH), *t));
-    }
-    let mut p = [L::splat(f32::from_bits(0x3ab5_11e8)); M];
-    for bits in [0x3c09_1d10, 0x3d2a_ac79, 0x3e2a_aa49, 0x3eff_fffe] {
-        for (p, t) in p.iter_mut().zip(t) {
-            *p = p.mul_add(t, L::splat(f32::from_bits(bits)));
-        }
-    }
-    for (p, t) in p.iter_mut().zip(t) {
-        *p = if L::FUSED {
-            p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
-        } else {
-            // One rounding less on the way to 1 + t.
-            ((t * t) * *p + t) + L::splat(1.0)
-        };
-    }
-    for ((p, biased), x) in p.iter_mut().zip(biased).zip(x) {
-        *p = L::select_lt(x, L::splat(EXP_FLUSH), L::splat(0.0), *p * biased.shift_to_exponent());
-    }
-    p
-}
-
 #[derive(Clone, Copy)]
 struct ExpNonpositive;
 impl Function<1> for ExpNonpositive {
     #[inline(always)]
-    fn call<L: Lanes>(self, x: [L; 1]) -> L {
-        let [y] = exp_nonpositive_of_each(x);
-        y
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        let biased = biased_exponent(x);
+        let t = reduced(x, biased);
+        let p = horner(L::splat(f32::from_bits(EXP[0])), t, EXP[1]);
+        let p = horner(horner(horner(p, t, EXP[2]), t, EXP[3]), t, EXP[4]);
+        scaled(x, biased, last_terms(p, t))
     }
+}
+
+/// [`exp_nonpositive`] of several vectors, each step for all of them before the next: each step of one waits for the step before, and
+/// what a CPU looks ahead does not reach far into the next vector. (One vector has code without loops, which an optimiser for size
+/// would keep.)
+#[inline(always)]
+pub fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
+    // Loops, as closures would be functions of their own, without the instructions of the lanes.
+    let (mut biased, mut t, mut p) = (x, x, [L::splat(f32::from_bits(EXP[0])); M]);
+    for (biased, x) in biased.iter_mut().zip(x) {
+        *biased = biased_exponent(x);
+    }
+    for (t, biased) in t.iter_mut().zip(biased) {
+        *t = reduced(*t, biased);
+    }
+    for coefficient in EXP.into_iter().skip(1) {
+        for (p, t) in p.iter_mut().zip(t) {
+            *p = horner(*p, t, coefficient);
+        }
+    }
+    for (p, t) in p.iter_mut().zip(t) {
+        *p = last_terms(*p, t);
+    }
+    for ((p, biased), x) in p.iter_mut().zip(biased).zip(x) {
+        *p = scaled(x, biased, *p);
+    }
+    p
+}
+
+/// The polynomial for e^t, |t| <= ln 2 / 2: the bits of its coefficients from that of t^6 to that of t^2. The last two are 1.
+const EXP: [u32; 5] = [0x3ab5_11e8, 0x3c09_1d10, 0x3d2a_ac79, 0x3e2a_aa49, 0x3eff_fffe];
+
+/// x / ln 2 rounded to an integer, in the low bits of a float.
+#[inline(always)]
+fn biased_exponent<L: Lanes>(x: L) -> L {
+    x.mul_add(L::splat(core::f32::consts::LOG2_E), L::splat(ROUND))
+}
+
+/// x without that multiple of ln 2.
+#[inline(always)]
+fn reduced<L: Lanes>(x: L, biased: L) -> L {
+    let n = biased - L::splat(ROUND);
+    n.mul_add(L::splat(-LN2_LOW), n.mul_add(L::splat(-LN2_HIGH), x))
+}
+
+#[inline(always)]
+fn horner<L: Lanes>(p: L, t: L, coefficient: u32) -> L {
+    p.mul_add(t, L::splat(f32::from_bits(coefficient)))
+}
+
+/// p t^2 + t + 1.
+#[inline(always)]
+fn last_terms<L: Lanes>(p: L, t: L) -> L {
+    if L::FUSED {
+        p.mul_add(t, L::splat(1.0)).mul_add(t, L::splat(1.0))
+    } else {
+        // One rounding less on the way to 1 + t.
+        ((t * t) * p + t) + L::splat(1.0)
+    }
+}
+
+/// e^t times the power of two, or 0.
+#[inline(always)]
+fn scaled<L: Lanes>(x: L, biased: L, p: L) -> L {
+    L::select_lt(x, L::splat(EXP_FLUSH), L::splat(0.0), p * biased.shift_to_exponent())
 }
 
 /// ln x for x >= 0: ln 0 is -inf, ln inf is inf, NaN stays NaN, subnormal numbers are exact arguments.
