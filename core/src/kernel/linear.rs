@@ -6,6 +6,7 @@
 
 mod columns;
 mod dots;
+mod packed;
 mod turned;
 
 pub use turned::turn;
@@ -19,7 +20,7 @@ use crate::{Argument, Kernel, Result, RowKernel};
 ///
 /// The sum over j runs in order up to 16 terms; a longer one goes into sixteen running sums, folded 8, 4, 2, 1. The
 /// bias is added last. Cost: rows * inner * cols multiplications and additions. Stack: up to 34 KiB on lanes with eight registers and more
-/// (AVX2, AVX-512, NEON), where a part of `b` is turned.
+/// (AVX2, AVX-512, NEON), where parts of the factors are copied.
 ///
 /// # Errors
 /// [`crate::Error::Length`] where a slice does not have the size that `rows`, `inner` and `cols` give it.
@@ -86,9 +87,9 @@ impl Kernel for Contraction<'_> {
             return Ok(());
         }
         match (L::N > 1, L::REGISTERS) {
-            (true, 32..) => self.tiled::<L, 4, 4, 4, 4>(),
-            (true, 8..) => self.tiled::<L, 2, 2, 4, 1>(),
-            _ => self.tiled::<L, 1, 1, 1, 1>(),
+            (true, 32..) => self.tiled::<L, 4, 4, 4, 4, 2>(),
+            (true, 8..) => self.tiled::<L, 2, 2, 4, 1, 1>(),
+            _ => self.tiled::<L, 1, 1, 1, 1, 1>(),
         }
         Ok(())
     }
@@ -118,13 +119,15 @@ impl RowKernel for Contraction<'_> {
 }
 
 impl Contraction<'_> {
-    /// In tiles of R rows and C columns, or of S rows and V vectors of columns.
+    /// In tiles of R rows and C columns, of S rows and V vectors of columns, or of S rows and P vectors that are copied.
     #[inline(always)]
-    fn tiled<L: Lanes, const R: usize, const C: usize, const S: usize, const V: usize>(self) {
+    fn tiled<L: Lanes, const R: usize, const C: usize, const S: usize, const V: usize, const P: usize>(self) {
         if self.b.transposed {
             dots::run::<L, R, C>(self);
         } else if R > 1 && turned::pays::<C>(&self) {
             turned::run::<L, R, C>(self);
+        } else if S > 1 && packed::pays::<P>(&self) {
+            packed::run::<L, S, P>(self);
         } else {
             columns::run::<L, S, V>(self);
         }

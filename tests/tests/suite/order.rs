@@ -127,6 +127,18 @@ fn contractions_of_long_sums() {
     }
 }
 
+/// Where both factors are copied block by block: below and above each limit, several blocks, and what is left of them.
+#[test]
+fn contractions_of_the_gradient_of_a_weight() {
+    for (rows, cols) in [(15, 40), (16, 16), (18, 32), (39, 83)] {
+        for inner in [16, 17, 31, 100, 128, 170, 171, 256, 257] {
+            for add in [false, true] {
+                contraction_is_in_order((rows, inner, cols), (true, false), add, !add);
+            }
+        }
+    }
+}
+
 /// Compares every level with the definition, bit by bit.
 fn contraction_is_in_order(
     (rows, inner, cols): (usize, usize, usize),

@@ -10,7 +10,7 @@ use crate::kernel::serial::bit_reversed;
 use crate::kernel::{LANES, SHORT};
 
 /// R rows of C vectors.
-type Tile<L, const R: usize, const C: usize> = [[L; C]; R];
+pub(super) type Tile<L, const R: usize, const C: usize> = [[L; C]; R];
 
 /// Panel by panel: the columns of `b` that a tile has read are still near for the rows that follow.
 #[inline(always)]
@@ -19,23 +19,23 @@ pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'
     let mut col = 0;
     while col < c.cols {
         if L::N > 1 && c.cols - col >= C * L::N {
-            panel::<L, R, C, true>(&c, col, out);
+            panel::<L, R, C, true>(&c, col, 0, out);
             col += C * L::N;
         } else {
-            panel::<L, R, 1, false>(&c, col, out);
+            panel::<L, R, 1, false>(&c, col, 0, out);
             col += L::N;
         }
     }
 }
 
-/// C vectors of columns from column `col` on, for all rows. `WHOLE`: there are as many columns as that.
+/// C vectors of columns from column `col` on, for all rows from `row` on. `WHOLE`: there are as many columns as that.
 #[inline(always)]
-fn panel<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
+pub(super) fn panel<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
     c: &Contraction<'_>,
     col: usize,
+    mut row: usize,
     out: &mut [f32],
 ) {
-    let mut row = 0;
     while row < c.rows {
         let out = out.get_mut(row * c.cols..).unwrap_or_default();
         if R > 1 && c.rows - row >= R {
@@ -63,21 +63,42 @@ fn tile<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
         let mut total = [[L::splat(0.0); C]; R];
         for turn in 0..LANES {
             total = partial::<L, R, C, WHOLE>(c, row, col, bit_reversed(turn), LANES);
-            // As in a binary counter: equal-sized neighbours are added at once.
-            for (level, waiting) in waiting.iter_mut().enumerate() {
-                if turn >> level & 1 == 0 {
-                    *waiting = total;
-                    break;
-                }
-                for (total, waiting) in total.iter_mut().zip(waiting) {
-                    for (total, waiting) in total.iter_mut().zip(waiting) {
-                        *total = *waiting + *total;
-                    }
-                }
-            }
+            join(turn, &mut waiting, &mut total);
         }
         total
     };
+    store(c, &sums, col, out);
+}
+
+/// Adds the running sum of turn `turn` to those before it, as in a binary counter: equal-sized neighbours at once. After the last turn
+/// `total` is the sum of all.
+#[inline(always)]
+pub(super) fn join<L: Lanes, const R: usize, const C: usize>(
+    turn: usize,
+    waiting: &mut [Tile<L, R, C>; 4],
+    total: &mut Tile<L, R, C>,
+) {
+    for (level, waiting) in waiting.iter_mut().enumerate() {
+        if turn >> level & 1 == 0 {
+            *waiting = *total;
+            break;
+        }
+        for (total, waiting) in total.iter_mut().zip(waiting) {
+            for (total, waiting) in total.iter_mut().zip(waiting) {
+                *total = *waiting + *total;
+            }
+        }
+    }
+}
+
+/// Finishes a tile whose columns begin at `col`; `out` begins at its first row.
+#[inline(always)]
+pub(super) fn store<L: Lanes, const R: usize, const C: usize>(
+    c: &Contraction<'_>,
+    sums: &Tile<L, R, C>,
+    col: usize,
+    out: &mut [f32],
+) {
     for (r, sums) in sums.iter().enumerate() {
         for (v, sum) in sums.iter().enumerate() {
             let col = col + v * L::N;
