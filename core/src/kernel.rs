@@ -5,6 +5,7 @@
 
 pub mod draws;
 pub mod exp;
+mod four_rows;
 pub mod lanes;
 pub mod linear;
 pub(crate) mod perturb;

@@ -9,7 +9,6 @@
 //! (arXiv 2206.07235). Bias: it depends on the gap. Variance: below that of Gumbel-Softmax, as
 //! there is no noise besides the draw. Cost: O(k), two exponentials an element. Useful tau: 0.5 to 1.
 
-use super::straight_through::keep;
 use super::{Estimator, GradientInputs};
 use crate::categorical::check_rows;
 use crate::error::{check_len, check_tau};
@@ -191,6 +190,14 @@ impl Gapped {
             (L::load(out) * inverse_sum).store(out);
         }
     }
+}
+
+/// Keeps the next `len` numbers for a second pass in the memory that is left, where there is some.
+#[inline(always)]
+fn keep<L: Lanes>(left: &mut &mut [f32], len: usize, x: L) {
+    let (slot, tail) = core::mem::take(left).split_at_mut_checked(len).unwrap_or_default();
+    x.store(slot);
+    *left = tail;
 }
 
 impl Formula for Gapped {

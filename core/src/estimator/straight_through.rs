@@ -13,8 +13,8 @@ use super::{Estimator, GradientInputs};
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::exp_nonpositive;
 use crate::kernel::lanes::Lanes;
-use crate::kernel::rows::Direction;
-use crate::kernel::softmax::{add_jacobian_product, row_max};
+use crate::kernel::rows::{Direction, dot};
+use crate::kernel::softmax::{add_jacobian_product, row_exp, row_max};
 use crate::{Backend, Result};
 
 /// The Straight-Through estimator.
@@ -111,14 +111,6 @@ pub(super) struct TemperedSoftmax<'a, L> {
     kept: &'a [f32],
 }
 
-/// Keeps the next `len` numbers for a second pass in the memory that is left, where there is some.
-#[inline(always)]
-pub(super) fn keep<L: Lanes>(left: &mut &mut [f32], len: usize, x: L) {
-    let (slot, tail) = core::mem::take(left).split_at_mut_checked(len).unwrap_or_default();
-    x.store(slot);
-    *left = tail;
-}
-
 impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
     /// `scratch` is as long as `logits`, or empty.
     #[inline(always)]
@@ -129,17 +121,20 @@ impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
         scratch: &'a mut [f32],
     ) -> Self {
         let max = row_max::<L, D>(logits);
-        let inverse_tau = L::splat(inverse_tau);
-        let (mut sum, mut weighted) = (D::zero(logits.len()), D::zero(logits.len()));
-        let mut rest = &mut *scratch;
-        for (step, (x, g)) in logits.chunks(L::N).zip(upstream.chunks(L::N)).enumerate() {
-            let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * inverse_tau);
-            D::add(&mut sum, step, e);
-            D::add(&mut weighted, step, e * L::load(g));
-            keep(&mut rest, x.len(), e);
-        }
-        let inverse_sum = D::reciprocal(D::total(sum));
-        let mean_upstream = D::total(weighted) * inverse_sum;
+        let (sum, weighted) = if L::N > 1 && !scratch.is_empty() {
+            let sum = row_exp::<L, D>(logits, max, inverse_tau, scratch);
+            (sum, dot::<L, D>(scratch, upstream))
+        } else {
+            let (mut sum, mut weighted) = (D::zero(logits.len()), D::zero(logits.len()));
+            for (step, (x, g)) in logits.chunks(L::N).zip(upstream.chunks(L::N)).enumerate() {
+                let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * L::splat(inverse_tau));
+                D::add(&mut sum, step, e);
+                D::add(&mut weighted, step, e * L::load(g));
+            }
+            (D::total(sum), D::total(weighted))
+        };
+        let inverse_sum = D::reciprocal(sum);
+        let (inverse_tau, mean_upstream) = (L::splat(inverse_tau), weighted * inverse_sum);
         TemperedSoftmax { max, inverse_tau, inverse_sum, mean_upstream, kept: scratch }
     }
 

@@ -1,6 +1,8 @@
 //! softmax, log-softmax and their vector-Jacobian products, a row of k categories at a time.
 
+use super::SHORT;
 use super::exp::{exp_nonpositive, exp_nonpositive_of_each, ln};
+use super::four_rows::{MEDIUM, softmax_by_four};
 use super::lanes::Lanes;
 use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
 use super::serial::sum_of_products;
@@ -68,8 +70,8 @@ fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out
     }
     let mut row = Row { x: logits, out, step: 0, sum: D::zero(logits.len()) };
     while row.exp_of_block::<L, D, 4>(4 * L::N, &f) {}
-    while row.exp_of_block::<L, D, 2>(L::N + 1, &f) {}
-    row.exp_of_block::<L, D, 1>(1, &f);
+    row.exp_of_block::<L, D, 2>(2 * L::N, &f);
+    while row.exp_of_block::<L, D, 1>(1, &f) {}
     D::total(row.sum)
 }
 
@@ -82,7 +84,8 @@ struct Row<'a, S> {
 }
 
 impl<S: Copy> Row<'_, S> {
-    /// The next M vectors, if `least` elements are left: the last may be a part of one.
+    /// The next M vectors, if `least` elements are left. Several are whole ones: a store of a part is a branch, and the compiler moves
+    /// the work of what follows behind it.
     #[inline(always)]
     fn exp_of_block<L: Lanes, D: Direction<L, Sum = S>, const M: usize>(
         &mut self,
@@ -136,9 +139,17 @@ impl Kernel for Softmax<'_> {
     }
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
-        let mut body = SoftmaxBody { scale: self.scale };
-        for_rows::<L, _, 1>(&mut body, self.k, [self.logits], self.out)
-            .map_err(|from| bad_logits::<L>(self.logits, self.k, from))
+        let Softmax { logits, k, scale, out } = self;
+        let medium = L::N > 1 && k > SHORT && k <= MEDIUM;
+        let by_four = if medium { softmax_by_four::<L>(logits, k, scale, out) } else { Ok(0) };
+        let outcome = match by_four {
+            Ok(done) => {
+                let ((_, logits), (_, out)) = (cut(logits, k, done), cut_mut(out, k, done));
+                for_rows::<L, _, 1>(&mut SoftmaxBody { scale }, k, [logits], out).map_err(|row| done + row)
+            }
+            Err(row) => Err(row),
+        };
+        outcome.map_err(|from| bad_logits::<L>(logits, k, from))
     }
 }
 
