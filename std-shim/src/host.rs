@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use reinmax_core::estimator::formula;
-use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::draws::AddGradient;
 use reinmax_core::kernel::lanes::Scalar;
 use reinmax_core::kernel::linear::Contraction;
@@ -15,6 +14,7 @@ use reinmax_core::{Backend, Kernel, Portable, Result, RowKernel};
 
 #[cfg(target_arch = "x86_64")]
 use crate::entry;
+use crate::parts::run_parts;
 
 /// A set of instructions. All of them compute the same bits; they differ in speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,6 +152,12 @@ pub struct Host {
 /// microseconds of work.
 const WORK_PER_THREAD: usize = 1 << 16;
 
+/// As many numbers are worth a part of their own.
+const WORK_PER_PART: usize = 1 << 14;
+
+/// The most parts for each thread.
+const PARTS_PER_THREAD: usize = 8;
+
 impl Host {
     /// The widest level that the CPU has. Cheap enough to be asked for again and again.
     pub fn detect() -> Self {
@@ -214,33 +220,6 @@ impl Host {
     }
 }
 
-impl Host {
-    /// Runs a kernel in `parts` parts of nearly as many rows, each a multiple of sixteen.
-    fn run_parts<K: RowKernel>(&self, kernel: K, parts: usize) -> K::Out {
-        let (rows, first) = (kernel.rows(), parts / 2);
-        let row = (rows * first / parts).next_multiple_of(LANES);
-        if parts < 2 || row == 0 || row >= rows {
-            return self.run(kernel);
-        }
-        let (a, b) = kernel.split(row);
-        let run_b = || self.run_parts(b, parts - first);
-        if rayon::current_thread_index().is_some() {
-            let (a, b) = rayon::join(|| self.run_parts(a, first), run_b);
-            return K::join(a, b, row);
-        }
-        // A thread outside of the pool would only wait in `join`; here it begins at once.
-        let mut of_b = None;
-        let of_a = rayon::in_place_scope(|scope| {
-            scope.spawn(|_| of_b = Some(run_b()));
-            self.run_parts(a, first)
-        });
-        match of_b {
-            Some(of_b) => K::join(of_a, of_b, row),
-            None => unreachable!("the scope has waited for it"),
-        }
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 fn has_fma() -> bool {
     is_x86_feature_detected!("fma")
@@ -286,8 +265,12 @@ impl Backend for Host {
     }
 
     fn run_rows<K: RowKernel>(&self, kernel: K) -> K::Out {
-        let parts = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
-        if parts > 1 { self.run_parts(kernel, parts) } else { self.run(kernel) }
+        let threads = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
+        if threads < 2 {
+            return self.run(kernel);
+        }
+        let parts = (kernel.work() / WORK_PER_PART).min(PARTS_PER_THREAD * threads);
+        run_parts(kernel, parts, threads, |part| self.run(part))
     }
 
     fn contract(&self, contraction: Contraction<'_>) -> Result<()> {

@@ -33,6 +33,7 @@ mod lanes;
 mod matmul;
 mod owned;
 mod parallel;
+mod parts;
 
 pub use entropy::os_seed;
 pub use host::{Host, Level, LevelError, Numerics};

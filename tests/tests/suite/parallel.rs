@@ -1,5 +1,6 @@
 //! Data-parallel steps and kernels cut into parts: the result does not depend on the threads.
 
+use rayon::prelude::*;
 use reinmax::categorical::{draw, log_softmax, one_hot_on, softmax};
 use reinmax::kernel::linear::{Contraction, Operand};
 use reinmax::{
@@ -147,10 +148,32 @@ fn a_kernel_cut_into_parts_has_the_same_bits() {
 fn a_part_names_the_row_that_has_no_softmax() {
     let (rows, k) = (100_000, 4);
     let mut logits = vec![0.0; rows * k];
-    logits[99_990 * k + 1] = f32::NAN;
     let mut out = vec![0.0; rows * k];
-    let outcome = softmax(&Host::detect().with_threads(3), &logits, k, 1.0, &mut out);
-    assert_eq!(outcome, Err(Error::Logits { row: 99_990 }));
+    // From the last to the first: the first of all is named, whichever part is done first.
+    for bad in [99_990, 60_001, 33_333, 5] {
+        logits[bad * k + 1] = f32::NAN;
+        for threads in [2, 3, 8] {
+            let outcome = softmax(&Host::detect().with_threads(threads), &logits, k, 1.0, &mut out);
+            assert_eq!(outcome, Err(Error::Logits { row: bad }));
+        }
+    }
+}
+
+/// A kernel may be cut while the threads of the pool are busy with others that are cut too.
+#[test]
+fn kernels_are_cut_on_threads_of_the_pool() {
+    let k = 10;
+    let logits = uniforms(3, 30_000 * k);
+    let run = |threads: usize| {
+        let mut out = vec![f32::NAN; logits.len()];
+        softmax(&Host::detect().with_threads(threads), &logits, k, 1.0, &mut out).expect("logits");
+        out
+    };
+    let alone = run(1);
+    let others: Vec<Vec<f32>> = (0..16).into_par_iter().map(|_| run(3)).collect();
+    for other in others {
+        assert_same_bits(&alone, &other, "on a thread of the pool");
+    }
 }
 
 #[test]
