@@ -39,7 +39,7 @@ pub(crate) enum Command {
   reinmax-cli bench                                    everything, on the widest level, about a minute
   reinmax-cli bench kernels --kernel softmax --kernel memcpy --shape 8192x2 --shape 128x128
   reinmax-cli bench polynomial --level all
-  reinmax-cli bench kernels --threads 2 --format json > bench.json
+  reinmax-cli bench kernels --threads 1,2 --format json > bench.json
 
 Times are medians of interleaved rounds, in nanoseconds an element. memcpy copies the same bytes: the limit of what is
 out of cache. Levels: scalar, sse2, avx2, avx512, neon, simd128, or all that this machine has.")]
@@ -190,9 +190,9 @@ pub(crate) struct BenchArgs {
     /// What is promised about bits; repeatable
     #[arg(long, default_values = ["portable"])]
     pub(crate) numerics: Vec<NumericsName>,
-    /// Threads of a kernel
-    #[arg(long, default_value_t = 1)]
-    pub(crate) threads: usize,
+    /// Threads of a kernel, as in 1,2
+    #[arg(long, default_values_t = [1], value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Vec<u16>,
     /// One kernel; repeatable [default: all]
     #[arg(long, value_name = "NAME")]
     pub(crate) kernel: Vec<String>,

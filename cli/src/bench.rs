@@ -57,7 +57,7 @@ struct Measurement {
 
 impl Measurement {
     /// `elements` in a call that took `timing`.
-    fn new(kernel: String, (rows, k): (usize, usize), host: &Host, threads: usize, timing: Timing) -> Self {
+    fn new(kernel: String, (rows, k): (usize, usize), host: &Host, timing: Timing) -> Self {
         let per_element = |nanoseconds: f64| nanoseconds / (rows * k) as f64;
         let median = per_element(timing.median);
         Measurement {
@@ -67,7 +67,7 @@ impl Measurement {
             cols: None,
             level: host.level().name(),
             numerics: host.numerics().name(),
-            threads,
+            threads: host.threads(),
             ns_per_element: median,
             min: per_element(timing.min),
             median,
@@ -85,11 +85,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         NumericsName::Fast => Numerics::Fast,
     });
     let hosts: Vec<Host> = numerics
-        .flat_map(|n| levels.iter().map(move |host| host.with_numerics(n).with_threads(args.threads)))
+        .flat_map(|n| levels.iter().map(move |host| host.with_numerics(n)))
+        .flat_map(|host| args.threads.iter().map(move |threads| host.with_threads(usize::from(*threads))))
         .collect();
-    if args.threads == 0 {
-        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
-    }
     let mut results = Vec::new();
     if args.subject != Some(BenchSubject::Polynomial) {
         results.extend(kernels::measure(args, &hosts)?);

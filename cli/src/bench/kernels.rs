@@ -213,40 +213,57 @@ fn on_matrix(
             .iter()
             .zip(timings)
             .map(|((kernel, host), timing)| {
-                let measurement = Measurement::new((*kernel).to_owned(), (rows, k), host, args.threads, timing);
+                let measurement = Measurement::new((*kernel).to_owned(), (rows, k), host, timing);
                 if any(kernel) { Measurement { level: "any", ..measurement } } else { measurement }
             })
             .collect()),
     }
 }
 
-/// `linear` (the weight is cols x inner) and `matmul` (inner x cols), whose sums are the same.
+/// A product of a layer of `rows` x `inner` inputs and `cols` outputs: three of as many multiplications.
+struct Product<'a> {
+    kernel: &'static str,
+    a: Operand<'a>,
+    b: Operand<'a>,
+    bias: &'a [f32],
+    /// Rows, terms and columns of the contraction.
+    sizes: (usize, usize, usize),
+}
+
+/// `linear` (the weight is cols x inner), `matmul` (inner x cols; the sums are the same) and `linear_weight_gradient`.
 fn products((rows, inner, cols): (usize, usize, usize), args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measurement>> {
     let uniforms = |stream: u64, len: usize| {
         let mut x = vec![0.0; len];
         Stream::new(2, stream).fill_uniforms(0, &mut x);
         x
     };
-    let (a, b, bias) = (uniforms(0, rows * inner), uniforms(1, inner * cols), uniforms(2, cols));
-    let mut out = vec![0.0; rows * cols];
+    let (x, w, bias) = (uniforms(0, rows * inner), uniforms(1, inner * cols), uniforms(2, cols));
+    let upstream = uniforms(3, rows * cols);
+    let (plain, transposed) = (Operand::plain, Operand::transposed);
+    let product = |kernel, a, b, bias, sizes| Product { kernel, a, b, bias, sizes };
+    let all = [
+        product("linear", plain(&x), transposed(&w), &bias[..], (rows, inner, cols)),
+        product("matmul", plain(&x), plain(&w), &[], (rows, inner, cols)),
+        product("linear_weight_gradient", transposed(&upstream), plain(&x), &[], (cols, rows, inner)),
+    ];
+    let mut out = vec![0.0; (rows * cols).max(cols * inner)];
     let mut outcome = Ok(());
-    let both = [("linear", Operand::transposed(&b), &bias[..]), ("matmul", Operand::plain(&b), &[])];
-    let things: Vec<_> = both.iter().flat_map(|product| hosts.iter().map(move |host| (product, *host))).collect();
+    let things: Vec<_> = all.iter().flat_map(|product| hosts.iter().map(move |host| (product, *host))).collect();
     let timings = interleaved(things.len(), usize::from(args.rounds), |thing| {
-        let Some(((_, b, bias), host)) = things.get(thing) else { return };
-        let (a, out) = (Operand::plain(&a), &mut out);
-        if let Err(error) = host.contract(Contraction { a, b: *b, bias, rows, inner, cols, add: false, out }) {
+        let Some((Product { a, b, bias, sizes: (rows, inner, cols), .. }, host)) = things.get(thing) else { return };
+        let (a, b, rows, inner, cols, out) = (*a, *b, *rows, *inner, *cols, &mut out[..rows * cols]);
+        if let Err(error) = host.contract(Contraction { a, b, bias, rows, inner, cols, add: false, out }) {
             outcome = Err(error);
         }
         black_box(out);
     });
     outcome?;
-    let with_cols = |(((kernel, ..), host), timing): (&(&(&str, _, _), Host), super::Timing)| {
+    let with_cols = |((product, host), timing): (&(&Product<'_>, Host), super::Timing)| {
         let flops = 2.0 * (rows * inner * cols) as f64;
         Measurement {
             cols: Some(cols),
             gflops: Some(flops / timing.median),
-            ..Measurement::new((*kernel).to_owned(), (rows, inner), host, args.threads, timing)
+            ..Measurement::new(product.kernel.to_owned(), (rows, inner), host, timing)
         }
     };
     Ok(things.iter().zip(timings).map(with_cols).collect())

@@ -43,7 +43,7 @@ pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measuremen
         let shape = ((config.latents * config.batch) as usize, 1);
         Measurement {
             microseconds_per_step: Some(timing.median / 1e3),
-            ..Measurement::new(kernel, shape, host, 1, timing)
+            ..Measurement::new(kernel, shape, host, timing)
         }
     });
     Ok(results.collect())

@@ -51,7 +51,7 @@ pub(super) fn measure_tape(args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measu
             names
                 .into_iter()
                 .zip(timings)
-                .map(|(name, timing)| Measurement::new(name.to_owned(), (CHAIN, WIDTH), host, 1, timing)),
+                .map(|(name, timing)| Measurement::new(name.to_owned(), (CHAIN, WIDTH), host, timing)),
         );
     }
     Ok(results)
