@@ -106,6 +106,11 @@ verb_header() { # writes capi/include/reinmax.h anew
     make_header include/reinmax.h
 }
 
+# PROFILE=dev takes the C library that `test` has built, and not one of its own for release.
+library_options() {
+    if [ "${PROFILE:-release}" = dev ]; then echo PROFILE=dev PACKAGES=--workspace; fi
+}
+
 verb_capi() { # the C interface: header up to date, install prefix, C programs against both libraries, bits as in Rust
     local scratch=${CARGO_TARGET_DIR:-target}/capi prefix task variables
     need "g++ make cmake pkg-config" build-essential cmake pkg-config
@@ -113,7 +118,8 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
     scratch=$(realpath "$scratch") prefix=$scratch/prefix
     make_header "$scratch/reinmax.h"
     diff -u capi/include/reinmax.h "$scratch/reinmax.h" || { echo "the header is out of date: ./ci.sh header" >&2; return 1; }
-    make -s -C capi install PREFIX="$prefix"
+    # shellcheck disable=SC2046 # one word for each variable
+    make -s -C capi install PREFIX="$prefix" $(library_options)
 
     export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
     local strict=(-O2 -Wall -Wextra -Wconversion -pedantic -Werror)
@@ -144,8 +150,11 @@ verb_python() { # examples for numpy, autograd and JAX; with torch and reinmax w
         python3 -m venv "$directory/python"
         "$directory/python/bin/pip" install --quiet numpy autograd jax
     fi
-    cargo build --release --locked -p reinmax-capi
-    export REINMAX_LIBRARY=$directory/release/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
+    # shellcheck disable=SC2046 # one word for each variable
+    make -s -C capi all $(library_options)
+    local built=release
+    if [ "${PROFILE:-release}" = dev ]; then built=debug; fi
+    export REINMAX_LIBRARY=$directory/$built/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
     for test in numpy autograd jax; do
         "$ours" "examples/python/test_$test.py"
     done

@@ -36,13 +36,13 @@ bare_program() (
     compgen -G "$CARGO_TARGET_DIR/$1/bare/bare$([ "$1" = wasm32-unknown-unknown ] && echo .wasm)"
 )
 
-# Builds the page of examples/wasm; prints its folder, which any server of files can serve.
+# Builds the page of examples/wasm with the profile $1; prints its folder, which any server of files can serve.
 build_page() (
     bare_toolchain wasm32-unknown-unknown -Ctarget-feature=+simd128
-    "$BARE_CARGO" build --quiet --release --manifest-path examples/wasm/Cargo.toml "${BARE_FLAGS[@]}" >&2
+    "$BARE_CARGO" build --quiet --profile "$1" --manifest-path examples/wasm/Cargo.toml "${BARE_FLAGS[@]}" >&2
     page=$CARGO_TARGET_DIR/page
     mkdir -p "$page"
-    cp examples/wasm/page/* "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/reinmax.wasm" "$page"
+    cp examples/wasm/page/* "$CARGO_TARGET_DIR/wasm32-unknown-unknown/$1/reinmax.wasm" "$page"
     echo "$page"
 )
 
@@ -81,7 +81,7 @@ prove_no_panic() (
 )
 
 verb_page() { # builds the page of examples/wasm and says where it is
-    build_page
+    build_page release
 }
 
 verb_wasm() { # WebAssembly with and without SIMD gives the host's bits, in node and in a browser; screenshots beside the page
@@ -95,7 +95,7 @@ verb_wasm() { # WebAssembly with and without SIMD gives the host's bits, in node
         node examples/wasm/polynomial.mjs "$library" | diff - examples/tasks/expected/polynomial-32.txt
         echo "wasm32${simd:+ with simd128}: the bits of the host" >&2
     done
-    page=$(build_page)
+    page=$(build_page bare) # whose core is built already
     # As `test` builds it: one package alone would be built with other features of its dependencies, all of them anew.
     cargo test --quiet --workspace --locked --no-run
     node examples/wasm/browser.mjs "$page" "${CARGO_TARGET_DIR:-target}/debug/reinmax-example-tasks" "$page/../screenshots"

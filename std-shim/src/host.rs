@@ -241,7 +241,7 @@ macro_rules! compiled_here {
 }
 
 impl Backend for Host {
-    #[inline]
+    // Without #[inline], of which every unit of code generation that runs a kernel would get a copy of all of this.
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
         #[cfg(target_arch = "x86_64")]
         if K::FUSES && self.fused {

@@ -206,10 +206,23 @@ impl Formula for Gapped {
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        self.add_with::<L, D>(group, &mut [], grad);
+        self.add_kept::<L, D, false>(group, &mut [], grad);
     }
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
+        self.add_kept::<L, D, true>(group, scratch, grad);
+    }
+}
+
+impl Gapped {
+    /// With `KEPT`, `scratch` is as long as `grad`.
+    #[inline(always)]
+    fn add_kept<L: Lanes, D: Direction<L>, const KEPT: bool>(
+        self,
+        group: Group<'_, L>,
+        scratch: &mut [f32],
+        grad: &mut [f32],
+    ) {
         let weights = self.weights::<L, D>(group.logits, group.probs, group.index);
         let (mut sum, mut weighted) = (D::zero(group.logits.len()), D::zero(group.logits.len()));
         let mut rest = &mut *scratch;
@@ -218,16 +231,15 @@ impl Formula for Gapped {
             let w = weights.at::<D>(x, step);
             D::add(&mut sum, step, w);
             D::add(&mut weighted, step, w * L::load(g));
-            keep(&mut rest, x.len(), w);
+            if KEPT {
+                keep(&mut rest, x.len(), w);
+            }
         }
         let inverse_sum = D::reciprocal(D::total(sum));
         let mean = D::total(weighted) * inverse_sum;
         let operands = group.logits.chunks(L::N).zip(group.upstream.chunks(L::N)).zip(grad.chunks_mut(L::N));
         for (step, ((x, g), grad)) in operands.enumerate() {
-            let w = match scratch.get(step * L::N..) {
-                Some(kept) if !scratch.is_empty() => L::load(kept),
-                _ => weights.at::<D>(x, step),
-            };
+            let w = if KEPT { L::load(scratch.get(step * L::N..).unwrap_or(&[])) } else { weights.at::<D>(x, step) };
             (L::load(grad) + w * inverse_sum * (L::load(g) - mean) * weights.inverse_tau).store(grad);
         }
     }

@@ -202,10 +202,10 @@ impl Formula for Relaxed {
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        self.add_with::<L, D>(group, &mut [], grad);
+        add_tempered::<L, D, false>(group.saved, group.upstream, self.inverse_tau, &mut [], grad);
     }
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
-        add_tempered::<L, D>(group.saved, group.upstream, self.inverse_tau, scratch, grad);
+        add_tempered::<L, D, true>(group.saved, group.upstream, self.inverse_tau, scratch, grad);
     }
 }

@@ -111,13 +111,26 @@ impl Formula for Tempered {
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        self.add_with::<L, D>(group, &mut [], grad);
+        self.add_kept::<L, D, false>(group, &mut [], grad);
     }
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
+        self.add_kept::<L, D, true>(group, scratch, grad);
+    }
+}
+
+impl Tempered {
+    /// With `KEPT`, `scratch` is as long as `grad`.
+    #[inline(always)]
+    fn add_kept<L: Lanes, D: Direction<L>, const KEPT: bool>(
+        self,
+        group: Group<'_, L>,
+        scratch: &mut [f32],
+        grad: &mut [f32],
+    ) {
         let mean = dot::<L, D>(group.probs, group.upstream);
         let drawn = D::pick(group.upstream, group.index);
-        let q = TemperedSoftmax::new::<D>(group.logits, group.upstream, self.inverse_tau, scratch);
+        let q = TemperedSoftmax::<L, KEPT>::new::<D>(group.logits, group.upstream, self.inverse_tau, scratch);
         let (half, one, zero) = (L::splat(0.5), L::splat(1.0), L::splat(0.0));
         // <pi, g>
         let midpoint = half * (q.mean_upstream + drawn);

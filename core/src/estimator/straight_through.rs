@@ -14,7 +14,7 @@ use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::exp_nonpositive;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{Direction, dot};
-use crate::kernel::softmax::{add_jacobian_product, row_exp, row_max};
+use crate::kernel::softmax::{add_jacobian_product, row_exp_scaled, row_max};
 use crate::{Backend, Result};
 
 /// The Straight-Through estimator.
@@ -73,24 +73,24 @@ impl Formula for Tempered {
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
-        self.add_with::<L, D>(group, &mut [], grad);
+        add_tempered::<L, D, false>(group.logits, group.upstream, self.inverse_tau, &mut [], grad);
     }
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, scratch: &mut [f32], grad: &mut [f32]) {
-        add_tempered::<L, D>(group.logits, group.upstream, self.inverse_tau, scratch, grad);
+        add_tempered::<L, D, true>(group.logits, group.upstream, self.inverse_tau, scratch, grad);
     }
 }
 
-/// `grad += J(q) g / tau`, q = softmax(values / tau), for each lane's row. `scratch` is as long as `values`, or empty.
+/// `grad += J(q) g / tau`, q = softmax(values / tau), for each lane's row. With `KEPT`, `scratch` is as long as `values`.
 #[inline(always)]
-pub(super) fn add_tempered<L: Lanes, D: Direction<L>>(
+pub(super) fn add_tempered<L: Lanes, D: Direction<L>, const KEPT: bool>(
     values: &[f32],
     upstream: &[f32],
     inverse_tau: f32,
     scratch: &mut [f32],
     grad: &mut [f32],
 ) {
-    let tempered = TemperedSoftmax::new::<D>(values, upstream, inverse_tau, scratch);
+    let tempered = TemperedSoftmax::<L, KEPT>::new::<D>(values, upstream, inverse_tau, scratch);
     let scale = L::splat(inverse_tau);
     let operands = values.chunks(L::N).zip(upstream.chunks(L::N));
     for (step, ((x, g), grad)) in operands.zip(grad.chunks_mut(L::N)).enumerate() {
@@ -100,9 +100,9 @@ pub(super) fn add_tempered<L: Lanes, D: Direction<L>>(
 }
 
 /// softmax(l / tau) of each lane's row: one pass finds the normaliser and <q, g>, later passes call
-/// [`TemperedSoftmax::probs`]. Exponentials are kept in scratch memory, or computed again where there is none.
+/// [`TemperedSoftmax::probs`]. Exponentials are kept in scratch memory, or computed again without `KEPT`.
 #[derive(Clone, Copy)]
-pub(super) struct TemperedSoftmax<'a, L> {
+pub(super) struct TemperedSoftmax<'a, L, const KEPT: bool> {
     max: L,
     inverse_tau: L,
     inverse_sum: L,
@@ -111,8 +111,8 @@ pub(super) struct TemperedSoftmax<'a, L> {
     kept: &'a [f32],
 }
 
-impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
-    /// `scratch` is as long as `logits`, or empty.
+impl<'a, L: Lanes, const KEPT: bool> TemperedSoftmax<'a, L, KEPT> {
+    /// With `KEPT`, `scratch` is as long as `logits`.
     #[inline(always)]
     pub(super) fn new<D: Direction<L>>(
         logits: &[f32],
@@ -121,29 +121,37 @@ impl<'a, L: Lanes> TemperedSoftmax<'a, L> {
         scratch: &'a mut [f32],
     ) -> Self {
         let max = row_max::<L, D>(logits);
-        let (sum, weighted) = if L::N > 1 && !scratch.is_empty() {
-            let sum = row_exp::<L, D>(logits, max, inverse_tau, scratch);
-            (sum, dot::<L, D>(scratch, upstream))
-        } else {
-            let (mut sum, mut weighted) = (D::zero(logits.len()), D::zero(logits.len()));
-            for (step, (x, g)) in logits.chunks(L::N).zip(upstream.chunks(L::N)).enumerate() {
-                let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * L::splat(inverse_tau));
-                D::add(&mut sum, step, e);
-                D::add(&mut weighted, step, e * L::load(g));
-            }
-            (D::total(sum), D::total(weighted))
-        };
-        let inverse_sum = D::reciprocal(sum);
-        let (inverse_tau, mean_upstream) = (L::splat(inverse_tau), weighted * inverse_sum);
+        if KEPT {
+            let sum = row_exp_scaled::<L, D>(logits, max, inverse_tau, scratch);
+            let inverse_sum = D::reciprocal(sum);
+            let mean_upstream = dot::<L, D>(scratch, upstream) * inverse_sum;
+            return TemperedSoftmax {
+                max,
+                inverse_tau: L::splat(inverse_tau),
+                inverse_sum,
+                mean_upstream,
+                kept: scratch,
+            };
+        }
+        let inverse_tau = L::splat(inverse_tau);
+        let (mut sum, mut weighted) = (D::zero(logits.len()), D::zero(logits.len()));
+        for (step, (x, g)) in logits.chunks(L::N).zip(upstream.chunks(L::N)).enumerate() {
+            let e = exp_nonpositive((L::load_or(x, f32::NEG_INFINITY) - max) * inverse_tau);
+            D::add(&mut sum, step, e);
+            D::add(&mut weighted, step, e * L::load(g));
+        }
+        let inverse_sum = D::reciprocal(D::total(sum));
+        let mean_upstream = D::total(weighted) * inverse_sum;
         TemperedSoftmax { max, inverse_tau, inverse_sum, mean_upstream, kept: scratch }
     }
 
     /// q for the categories of step `step`, whose logits are `x`.
     #[inline(always)]
     pub(super) fn probs(&self, x: &[f32], step: usize) -> L {
-        let e = match self.kept.get(step * L::N..) {
-            Some(kept) if !self.kept.is_empty() => L::load(kept),
-            _ => exp_nonpositive((L::load(x) - self.max) * self.inverse_tau),
+        let e = if KEPT {
+            L::load(self.kept.get(step * L::N..).unwrap_or(&[]))
+        } else {
+            exp_nonpositive((L::load(x) - self.max) * self.inverse_tau)
         };
         e * self.inverse_sum
     }

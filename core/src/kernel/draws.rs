@@ -66,7 +66,7 @@ pub trait Formula: Copy + Send {
     /// Adds the gradient of the logits to `grad`. A draw whose upstream gradient is 0 must add 0.
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]);
     /// The same bits, where there is memory for numbers that `add` would compute twice. `scratch` is a number for
-    /// each of `grad`, or empty.
+    /// each of `grad`.
     #[inline(always)]
     fn add_with<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, _scratch: &mut [f32], grad: &mut [f32]) {
         self.add::<L, D>(group, grad);

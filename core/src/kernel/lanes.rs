@@ -22,6 +22,8 @@ pub trait Lanes:
     const FUSED: bool = false;
     /// How many of these vectors the registers hold: what a matrix product can keep in hand.
     const REGISTERS: usize;
+    /// Whether a vector is so few registers that a chain of operations on it alone leaves the CPU waiting.
+    const WAITS: bool = false;
     /// Whether [`Lanes::load_columns`] is made of shuffles, which can run ahead of arithmetic.
     const SHUFFLES: bool = false;
     /// The sixteen running sums of a long row.

@@ -55,8 +55,14 @@ pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, ou
     if L::N > 1 && scale == 1.0 {
         row_exp_of::<L, D>(logits, |x| x - max, out)
     } else {
-        row_exp_of::<L, D>(logits, |x| (x - max) * L::splat(scale), out)
+        row_exp_scaled::<L, D>(logits, max, scale, out)
     }
+}
+
+/// [`row_exp`] with one body for all scales: half the code.
+#[inline(always)]
+pub fn row_exp_scaled<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
+    row_exp_of::<L, D>(logits, |x| (x - max) * L::splat(scale), out)
 }
 
 /// Writes exp(f(x)) and returns its sum.
@@ -69,8 +75,10 @@ fn row_exp_of<L: Lanes, D: Direction<L>>(logits: &[f32], f: impl Fn(L) -> L, out
         return L::splat(sum_of_products(out, &[]));
     }
     let mut row = Row { x: logits, out, step: 0, sum: D::zero(logits.len()) };
-    while row.exp_of_block::<L, D, 4>(4 * L::N, &f) {}
-    row.exp_of_block::<L, D, 2>(2 * L::N, &f);
+    if L::WAITS {
+        while row.exp_of_block::<L, D, 4>(4 * L::N, &f) {}
+    }
+    while row.exp_of_block::<L, D, 2>(2 * L::N, &f) {}
     while row.exp_of_block::<L, D, 1>(1, &f) {}
     D::total(row.sum)
 }
@@ -140,7 +148,7 @@ impl Kernel for Softmax<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         let Softmax { logits, k, scale, out } = self;
-        let medium = L::N > 1 && k > SHORT && k <= MEDIUM;
+        let medium = L::WAITS && k > SHORT && k <= MEDIUM;
         let by_four = if medium { softmax_by_four::<L>(logits, k, scale, out) } else { Ok(0) };
         let outcome = match by_four {
             Ok(done) => {

@@ -93,6 +93,7 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx2<FUSED, KNOWN> {
     const N: usize = LANES;
     const FUSED: bool = FUSED;
     const REGISTERS: usize = 8;
+    const WAITS: bool = true;
     const SHUFFLES: bool = true;
     type Sums = Self;
 

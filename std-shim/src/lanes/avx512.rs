@@ -46,6 +46,7 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx512<FUSED, KNOWN> {
     const N: usize = LANES;
     const FUSED: bool = FUSED;
     const REGISTERS: usize = 32;
+    const WAITS: bool = true;
     const SHUFFLES: bool = true;
     type Sums = Self;
 
