@@ -81,7 +81,8 @@ prove_no_panic() (
 )
 
 verb_page() { # builds the page of examples/wasm and says where it is
-    build_page release
+    # Not in the manifest, where the other profile would inherit it and share nothing.
+    CARGO_PROFILE_RELEASE_STRIP=true build_page release
 }
 
 verb_wasm() { # WebAssembly with and without SIMD gives the host's bits, in node and in a browser; screenshots beside the page
