@@ -106,9 +106,17 @@ verb_header() { # writes capi/include/reinmax.h anew
     make_header include/reinmax.h
 }
 
-# PROFILE=dev takes the C library that `test` has built, and not one of its own for release.
-library_options() {
-    if [ "${PROFILE:-release}" = dev ]; then echo PROFILE=dev PACKAGES=--workspace; fi
+# Builds the C libraries by the target $1 of capi's Makefile, with the variables that follow. With TESTED=1 they are those that `test` has built,
+# and not others for release; LIBRARIES is where they are.
+make_libraries() {
+    local directory=${CARGO_TARGET_DIR:-$PWD/target}
+    LIBRARIES=$directory/release
+    local how=()
+    if [ -n "${TESTED:-}" ]; then
+        LIBRARIES=$directory/debug/deps
+        how=(BUILD="test --workspace --no-run --quiet" BUILT="$LIBRARIES")
+    fi
+    make -s -C capi "$@" "${how[@]}"
 }
 
 verb_capi() { # the C interface: header up to date, install prefix, C programs against both libraries, bits as in Rust
@@ -118,8 +126,7 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
     scratch=$(realpath "$scratch") prefix=$scratch/prefix
     make_header "$scratch/reinmax.h"
     diff -u capi/include/reinmax.h "$scratch/reinmax.h" || { echo "the header is out of date: ./ci.sh header" >&2; return 1; }
-    # shellcheck disable=SC2046 # one word for each variable
-    make -s -C capi install PREFIX="$prefix" $(library_options)
+    make_libraries install PREFIX="$prefix"
 
     export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
     local strict=(-O2 -Wall -Wextra -Wconversion -pedantic -Werror)
@@ -150,11 +157,8 @@ verb_python() { # examples for numpy, autograd and JAX; with torch and reinmax w
         python3 -m venv "$directory/python"
         "$directory/python/bin/pip" install --quiet numpy autograd jax
     fi
-    # shellcheck disable=SC2046 # one word for each variable
-    make -s -C capi all $(library_options)
-    local built=release
-    if [ "${PROFILE:-release}" = dev ]; then built=debug; fi
-    export REINMAX_LIBRARY=$directory/$built/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
+    make_libraries all
+    export REINMAX_LIBRARY=$LIBRARIES/libreinmax_capi.so PYTHONDONTWRITEBYTECODE=1
     for test in numpy autograd jax; do
         "$ours" "examples/python/test_$test.py"
     done
