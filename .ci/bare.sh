@@ -3,7 +3,10 @@
 # Sets BARE_CARGO to a cargo that can build `core` for the bare target $1 and BARE_FLAGS to how it is told: the default toolchain
 # where it has the target, else Debian's, whose packages carry the standard library's source. Call it in a subshell.
 bare_toolchain() {
-    export CARGO_TARGET_DIR=${BARE_TARGET_DIR:-$PWD/target/bare} RUSTFLAGS="-D warnings ${2:-}"
+    # Two folders, as cargo lets one build at a time into one, and verbs may run side by side.
+    local directory=bare
+    if [[ $1 == wasm* ]]; then directory=wasm; fi
+    export CARGO_TARGET_DIR=${BARE_TARGET_DIR:-$PWD/target/$directory} RUSTFLAGS="-D warnings ${2:-}"
     BARE_CARGO=cargo BARE_FLAGS=(--target "$1" --locked)
     if [ "$1" != x86_64-unknown-linux-gnu ] && [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; then
         return
