@@ -65,3 +65,39 @@ pub fn load<C: DeserializeOwned>(name: &str) -> Vec<C> {
     assert!(!file.cases.is_empty(), "{path} has no cases");
     file.cases
 }
+
+/// The polynomial task with a batch of draws: losses and gradients.
+#[derive(Debug, Deserialize)]
+pub struct Objective {
+    /// Its name in the file.
+    pub id: String,
+    /// The power p of the loss.
+    pub pnorm: f32,
+    /// What the variables should be.
+    pub target: f32,
+    /// Samples.
+    pub batch: usize,
+    /// Variables of two categories.
+    pub latent: usize,
+    /// Logits, latent x 2.
+    pub theta: Vec<f32>,
+    /// The draws, batch x latent.
+    pub sample: Vec<u32>,
+    /// The batch's mean loss.
+    pub loss: f64,
+    /// The expected loss.
+    pub exact_loss: f64,
+    /// Its gradient.
+    pub exact_grad: Vec<f64>,
+    /// Straight-Through's gradient.
+    pub grad_st_tau1: Vec<f64>,
+    /// ReinMax's gradient.
+    pub grad_reinmax_tau1: Vec<f64>,
+    /// REINFORCE's gradient.
+    pub grad_reinforce: Vec<f64>,
+}
+
+/// The files hold samples as batch x latent; a sample node has latent x draws.
+pub fn by_latent(sample: &[u32], batch: usize, latent: usize) -> Vec<u32> {
+    (0..latent).flat_map(|l| (0..batch).map(move |b| sample[b * latent + l])).collect()
+}

@@ -4,30 +4,9 @@ use reinmax::categorical::softmax;
 use reinmax::estimator::exact::enumerate;
 use reinmax::optim::{Adam, Optimizer, RAdam};
 use reinmax::{Draws, Estimator, GradientInputs, Host, Memory, ReinMax, Shape, StraightThrough, Tape, measure};
-use reinmax_tests::golden::load;
+use reinmax_tests::golden::{Objective, by_latent, load};
 use reinmax_tests::{assert_close, hosts, tolerance};
 use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Objective {
-    id: String,
-    pnorm: f32,
-    target: f32,
-    batch: usize,
-    latent: usize,
-    theta: Vec<f32>,
-    sample: Vec<u32>,
-    loss: f64,
-    exact_loss: f64,
-    exact_grad: Vec<f64>,
-    grad_st_tau1: Vec<f64>,
-    grad_reinmax_tau1: Vec<f64>,
-}
-
-/// The files hold samples as [batch, latent]; a sample node has [latent, draw].
-fn by_latent(sample: &[u32], batch: usize, latent: usize) -> Vec<u32> {
-    (0..latent).flat_map(|l| (0..batch).map(move |b| sample[b * latent + l])).collect()
-}
 
 /// Loss and gradient of the polynomial task for forced samples.
 fn polynomial<E: Estimator>(

@@ -3,21 +3,8 @@
 use reinmax::categorical::softmax;
 use reinmax::estimator::exact::enumerate;
 use reinmax::{Argument, Error, Portable, Reinforce, ScoreEstimator, ScoreInputs};
-use reinmax_tests::golden::load;
+use reinmax_tests::golden::{Objective, by_latent, load};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-struct Objective {
-    id: String,
-    pnorm: f32,
-    target: f32,
-    batch: usize,
-    latent: usize,
-    theta: Vec<f32>,
-    sample: Vec<u32>,
-    grad_reinforce: Vec<f64>,
-}
 
 /// The polynomial task: a sample's loss is the mean over its variables, shared by all of them; the files' gradient is
 /// the mean over the batch.
@@ -28,10 +15,7 @@ fn reinforce_with_losses_that_all_variables_share() {
         let term = |z: u32| (f32::from(u8::from(z == 0)) - case.target).abs().powf(case.pnorm);
         let loss = |b: usize| case.sample[b * latent..][..latent].iter().map(|z| term(*z)).sum::<f32>() / latent as f32;
         let losses: Vec<f32> = (0..batch).map(loss).map(|f| f / batch as f32).collect();
-        let index: Vec<u32> = (0..latent)
-            .flat_map(|l| (0..batch).map(move |b| (b, l)))
-            .map(|(b, l)| case.sample[b * latent + l])
-            .collect();
+        let index = by_latent(&case.sample, case.batch, case.latent);
         let mut first: Option<Vec<f32>> = None;
         for host in hosts() {
             let (mut probs, mut grad) = (vec![0.0; latent * 2], vec![0.0; latent * 2]);
