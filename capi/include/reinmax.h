@@ -1255,6 +1255,19 @@ reinmax_status reinmax_draw(const float *probs,
 // Errors: NO_CATEGORIES, VALUE for an index beyond k, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_one_hot(const uint32_t *index, size_t rows, size_t k, float *out);
 
+// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and one_hot are rows x k,
+// index is rows. Faster than those where the arrays do not fit in the cache. After an error the outputs mean nothing.
+//
+// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_sample(const float *logits,
+                              size_t rows,
+                              size_t k,
+                              float tau,
+                              const struct reinmax_noise *noise,
+                              float *probs,
+                              uint32_t *index,
+                              float *one_hot);
+
 // Outputs position .. position + len of the sequence (seed, stream), as numbers strictly between 0 and 1.
 //
 // Errors: TOO_LARGE, NULL, MISALIGNED.

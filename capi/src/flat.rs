@@ -119,6 +119,36 @@ pub unsafe extern "C" fn reinmax_one_hot(index: *const u32, rows: usize, k: usiz
     status_of(run())
 }
 
+/// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and one_hot are rows x k,
+/// index is rows. Faster than those where the arrays do not fit in the cache. After an error the outputs mean nothing.
+///
+/// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn reinmax_sample(
+    logits: *const f32,
+    rows: usize,
+    k: usize,
+    tau: f32,
+    noise: *const CNoise,
+    probs: *mut f32,
+    index: *mut u32,
+    one_hot: *mut f32,
+) -> Status {
+    // SAFETY: the caller's promise.
+    let run = || unsafe {
+        let (logits, noise) = (read(logits, product(rows, k)?)?, self::noise(noise)?);
+        let inputs = || (range(logits), noise_range(&noise));
+        let (a, b) = inputs();
+        let probs = write(probs, logits.len(), &[a, b])?;
+        let (a, b) = inputs();
+        let index = write(index, rows, &[a, b, range(probs)])?;
+        let (a, b) = inputs();
+        let one_hot = write(one_hot, logits.len(), &[a, b, range(probs), range(index)])?;
+        Ok(categorical::sample(&engine(), logits, k, tau, noise, categorical::Samples { probs, index, one_hot })?)
+    };
+    status_of(run())
+}
+
 /// Outputs position .. position + len of the sequence (seed, stream), as numbers strictly between 0 and 1.
 ///
 /// Errors: TOO_LARGE, NULL, MISALIGNED.

@@ -12,6 +12,7 @@ use crate::kernel::draws::AddGradient;
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::linear::Contraction;
 use crate::kernel::sample::DrawIndex;
+use crate::kernel::sample_blocks::Sample;
 use crate::kernel::softmax::{AddLogSoftmaxVjp, AddSoftmaxVjp, LogSoftmax, Softmax};
 
 /// A computation written once, for any width of lanes.
@@ -48,7 +49,7 @@ pub trait RowKernel: Kernel<Out: Send> + Send + Sized {
 }
 
 /// Runs kernels.
-pub trait Backend: 'static {
+pub trait Backend: Sized + 'static {
     /// Runs one kernel on this backend's lanes.
     fn run<K: Kernel>(&self, kernel: K) -> K::Out;
 
@@ -63,6 +64,14 @@ pub trait Backend: 'static {
     /// As [`Contraction`].
     fn contract(&self, contraction: Contraction<'_>) -> Result<()> {
         self.run_rows(contraction)
+    }
+
+    /// softmax, draws and one-hot vectors. A backend with threads gives each of them whole rows.
+    ///
+    /// # Errors
+    /// As [`Sample::on`].
+    fn sample(&self, kernel: Sample<'_>) -> Result<()> {
+        kernel.on(self)
     }
 
     // The kernels with the most code. All that a program uses is compiled with the program, for each set of instructions; a

@@ -13,6 +13,7 @@ pub mod pointwise;
 pub mod reduce;
 pub mod rows;
 pub mod sample;
+pub mod sample_blocks;
 mod sample_long;
 pub mod serial;
 pub mod softmax;

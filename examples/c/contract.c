@@ -189,7 +189,7 @@ static void mean_of_powers(void) {
 }
 
 static void noise(void) {
-    float probs[6], hot[6];
+    float probs[6], hot[6], probs_again[6], hot_again[6];
     float uniforms[2];
     uint32_t index[2], again[2], forced[2] = {3, 0};
     reinmax_noise stream = {NULL, NULL, 0, 42, 1, 10}, same = {uniforms, NULL, 2, 0, 0, 0};
@@ -212,6 +212,13 @@ static void noise(void) {
     IS(VALUE, reinmax_draw(probs, 2, 3, 1, &same, again));
     IS(OK, reinmax_one_hot(index, 2, 3, hot));
     EXPECT(hot[index[0]] == 1.0f && hot[0] + hot[1] + hot[2] == 1.0f);
+    IS(OK, reinmax_sample(LOGITS, 2, 3, 1.0f, &stream, probs_again, again, hot_again));
+    EXPECT(memcmp(probs, probs_again, sizeof probs) == 0 && memcmp(index, again, sizeof index) == 0);
+    EXPECT(memcmp(hot, hot_again, sizeof hot) == 0);
+    IS(VALUE, reinmax_sample(LOGITS, 2, 3, 0.0f, &stream, probs, index, hot));
+    IS(OVERLAP, reinmax_sample(LOGITS, 2, 3, 1.0f, &stream, probs, index, probs));
+    IS(OVERLAP, reinmax_sample(LOGITS, 2, 3, 1.0f, &stream, probs, (uint32_t *)(void *)(probs + 2), hot));
+    IS(NULL, reinmax_sample(LOGITS, 2, 3, 1.0f, &stream, probs, NULL, hot));
 }
 
 static void optimisers(void) {

@@ -31,6 +31,7 @@ class _Noise(ctypes.Structure):
 _SIGNATURES = {
     "reinmax_softmax": [_FLOATS, _SIZE, _SIZE, ctypes.c_float, _FLOATS],
     "reinmax_draw": [_FLOATS, _SIZE, _SIZE, _SIZE, ctypes.POINTER(_Noise), _INDICES],
+    "reinmax_sample": [_FLOATS, _SIZE, _SIZE, ctypes.c_float, ctypes.POINTER(_Noise), _FLOATS, _INDICES, _FLOATS],
     "reinmax_one_hot": [_INDICES, _SIZE, _SIZE, _FLOATS],
     "reinmax_backward_reinmax": [ctypes.c_float] + [_FLOATS] * 5 + [_SIZE] * 3 + [_FLOATS],
 }
@@ -73,6 +74,20 @@ def softmax(logits, tau=1.0):
     probs = np.empty_like(logits)
     _run("reinmax_softmax", logits.ctypes.data, *logits.shape, tau, probs.ctypes.data)
     return probs
+
+
+def sample(logits, tau=1.0, seed=0, stream=0, position=0, forced=None):
+    """softmax(logits / tau), one category drawn from each row of it (or those of `forced`), and their one-hot rows."""
+    logits = _matrix(logits)
+    rows = len(logits)
+    noise = _Noise(None, None, 0, seed, stream, position)
+    if forced is not None:
+        forced = _indices(forced, rows)
+        noise.forced, noise.len = forced.ctypes.data, rows
+    probs, one_hot, index = np.empty_like(logits), np.empty_like(logits), np.empty(rows, dtype=np.uint32)
+    outputs = (x.ctypes.data for x in (probs, index, one_hot))
+    _run("reinmax_sample", logits.ctypes.data, *logits.shape, tau, ctypes.byref(noise), *outputs)
+    return probs, index, one_hot
 
 
 def draw(probs, seed=0, stream=0, position=0, uniforms=None):

@@ -12,15 +12,11 @@ import reinmax_native as native
 class _ReinMax(torch.autograd.Function):
     @staticmethod
     def forward(ctx, logits, tau, index):
-        x = logits.detach().numpy()
-        probs = native.softmax(x)
-        if index is None:
-            index = native.draw(probs, seed=int(torch.randint(2**62, ())))
-        else:
-            index = index.detach().numpy()
-        sample = torch.from_numpy(native.one_hot(index, x.shape[-1]))
-        ctx.tau, ctx.index = tau, index
-        probs = torch.from_numpy(probs)
+        forced = None if index is None else index.detach().numpy()
+        seed = int(torch.randint(2**62, ())) if forced is None else 0
+        probs, ctx.index, one_hot = native.sample(logits.detach().numpy(), seed=seed, forced=forced)
+        ctx.tau = tau
+        probs, sample = torch.from_numpy(probs), torch.from_numpy(one_hot)
         ctx.save_for_backward(logits, probs)
         # An output that no loss uses then costs nothing.
         ctx.set_materialize_grads(False)

@@ -51,6 +51,15 @@ class Kernels(unittest.TestCase):
         self.assertEqual(native.draw(probs[:3], uniforms=[0.1, 0.25, 0.9]).tolist(), [0, 2, 3])
         self.assertEqual(native.one_hot([2, 0], 3).tolist(), [[0, 0, 1], [1, 0, 0]])
 
+    def test_sample_is_its_three_steps(self):
+        logits = np.random.default_rng(2).normal(size=(5_000, 10)).astype(np.float32)
+        probs, index, one_hot = native.sample(logits, tau=0.7, seed=3, position=5)
+        np.testing.assert_array_equal(probs, native.softmax(logits, tau=0.7))
+        np.testing.assert_array_equal(index, native.draw(probs, seed=3, position=5))
+        np.testing.assert_array_equal(one_hot, native.one_hot(index, 10))
+        _, again, _ = native.sample(logits, forced=index)
+        np.testing.assert_array_equal(again, index)
+
     def test_errors(self):
         for wrong in [lambda: native.softmax([[np.nan, 0]]), lambda: native.softmax([[0.0, 1]], tau=-1)]:
             with self.assertRaisesRegex(ValueError, "reinmax_softmax: "):

@@ -9,6 +9,7 @@ use reinmax_core::kernel::draws::AddGradient;
 use reinmax_core::kernel::lanes::Scalar;
 use reinmax_core::kernel::linear::Contraction;
 use reinmax_core::kernel::sample::DrawIndex;
+use reinmax_core::kernel::sample_blocks::Sample;
 use reinmax_core::kernel::softmax::{AddLogSoftmaxVjp, AddSoftmaxVjp, LogSoftmax, Softmax};
 use reinmax_core::{Backend, Kernel, Portable, Result, RowKernel};
 
@@ -209,6 +210,16 @@ impl Host {
         Host { threads: threads.max(1), ..self }
     }
 
+    /// Runs a kernel as a whole, or in parts on several threads where it is large enough.
+    fn in_parts<K: RowKernel>(&self, kernel: K, run: impl Fn(K) -> K::Out + Sync) -> K::Out {
+        let threads = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
+        if threads < 2 {
+            return run(kernel);
+        }
+        let parts = (kernel.work() / WORK_PER_PART).min(PARTS_PER_THREAD * threads);
+        run_parts(kernel, parts, threads, run)
+    }
+
     /// The most threads that a kernel uses.
     pub fn threads(&self) -> usize {
         self.threads
@@ -265,12 +276,12 @@ impl Backend for Host {
     }
 
     fn run_rows<K: RowKernel>(&self, kernel: K) -> K::Out {
-        let threads = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
-        if threads < 2 {
-            return self.run(kernel);
-        }
-        let parts = (kernel.work() / WORK_PER_PART).min(PARTS_PER_THREAD * threads);
-        run_parts(kernel, parts, threads, |part| self.run(part))
+        self.in_parts(kernel, |part| self.run(part))
+    }
+
+    fn sample(&self, kernel: Sample<'_>) -> Result<()> {
+        let alone = self.with_threads(1);
+        self.in_parts(kernel, |part| part.on(&alone))
     }
 
     fn contract(&self, contraction: Contraction<'_>) -> Result<()> {

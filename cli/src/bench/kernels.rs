@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use indicatif::ProgressBar;
-use reinmax::categorical::{draw, log_softmax, one_hot_on, softmax};
+use reinmax::categorical::{Samples, draw, log_softmax, sample, softmax};
 use reinmax::kernel::exp::exp_nonpositive;
 use reinmax::kernel::lanes::Lanes;
 use reinmax::kernel::linear::{Contraction, Operand};
@@ -167,9 +167,8 @@ impl Operands {
             "softmax" => softmax(host, &self.logits, k, 1.0, out)?,
             "log_softmax" => log_softmax(host, &self.logits, k, out)?,
             "sample" => {
-                softmax(host, &self.logits, k, 1.0, out)?;
-                draw(host, out, k, 1, noise, &mut self.drawn)?;
-                one_hot_on(host, &self.drawn, k, &mut self.one_hot)?;
+                let out = Samples { probs: out, index: &mut self.drawn, one_hot: &mut self.one_hot };
+                sample(host, &self.logits, k, 1.0, noise, out)?;
             }
             "sample_index" => {
                 softmax(host, &self.logits, k, 1.0, out)?;

@@ -362,7 +362,7 @@ impl RowKernel for AddLogSoftmaxVjp<'_> {
 }
 
 /// The error of a part that begins at row `first`.
-fn later(error: Error, first: usize) -> Error {
+pub(super) fn later(error: Error, first: usize) -> Error {
     match error {
         Error::Logits { row } => Error::Logits { row: row + first },
         other => other,

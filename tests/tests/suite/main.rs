@@ -22,5 +22,6 @@ mod parallel;
 mod random;
 mod rollback;
 mod sampling;
+mod sampling_blocks;
 mod scores;
 mod tape;
