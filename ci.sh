@@ -25,11 +25,15 @@ install_packages() {
         'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' apt "$@" >&2
 }
 
-verb_fmt() { # formatting
+verb_fmt() { # formatting; comments, which rustfmt leaves alone, end at 120 columns
     cargo fmt --all --check
     for manifest in benches fuzz tests/freestanding tests/bare tests/size examples/cortex-m examples/wasm; do
         cargo fmt --manifest-path "$manifest/Cargo.toml" --check
     done
+    # Rows of a table cannot be broken.
+    git ls-files '*.rs' | xargs awk '
+        length($0) > 120 && /^ *\/\// && !/^ *\/\/[\/!] \|/ { print FILENAME ":" FNR ": a comment of more than 120 columns"; bad = 1 }
+        END { exit bad }' >&2
 }
 
 verb_clippy() { # lints, warnings denied

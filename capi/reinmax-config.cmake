@@ -5,7 +5,6 @@ if(NOT TARGET reinmax::reinmax)
   add_library(reinmax::reinmax SHARED IMPORTED)
   set_target_properties(reinmax::reinmax PROPERTIES
     IMPORTED_LOCATION "${_reinmax_prefix}/lib/libreinmax_capi.so"
-    IMPORTED_NO_SONAME TRUE
     INTERFACE_INCLUDE_DIRECTORIES "${_reinmax_prefix}/include")
 
   find_package(Threads REQUIRED)

@@ -1,7 +1,8 @@
 //! The sample node at k = 2 beside a Bernoulli written by hand for k = 2: `cargo bench --bench bernoulli`.
 //!
-//! Both draw 64 values for each of 128 binary variables from the same generator and keep what a backward pass needs (the
-//! drawn category). The node takes logits of any k and is replayed on a tape; the hand-written kernel knows two categories.
+//! Both draw 64 values for each of 128 binary variables from the same generator and keep what a backward pass needs
+//! (the drawn category). The node takes logits of any k and is replayed on a tape; the hand-written kernel knows two
+//! categories.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use reinmax::kernel::lanes::Lanes;

@@ -1,8 +1,9 @@
-"""Measures a page of docs/performance: this project's command line and its peers, in turn, twice.
+"""Measures a page of docs/performance: this project's command line and its peers, shape by shape in turn, five times.
 
 usage: python performance.py REINMAX_CLI > tables.md       (from benches/; needs torch and reinmax from PyPI, and cargo)
 
-Every figure is a median: over rounds within a pass, then over the passes. One thread unless a table says otherwise."""
+Every figure is a median: over rounds within a pass, then over the passes. What is compared is measured within seconds, as a
+machine's clock may move by half within minutes. One thread unless a table says otherwise."""
 
 import json
 import os
@@ -21,9 +22,10 @@ from reinmax import reinmax
 torch.set_num_threads(1)
 
 CLI = sys.argv[1]
-PASSES = 2
+PASSES = 5
 SHORT = [(8192, 2), (2048, 8), (1638, 10), (512, 32), (128, 128), (16, 1000), (4, 4096)]
 LARGE = [(131_072, 8), (131_072, 128), (16_384, 1000), (256, 4096)]
+RUST_PEERS = SHORT + [(16_384, 1000)]
 LAYERS = [(256, 256, 256), (512, 512, 512), (100, 784, 512), (100, 512, 256), (100, 256, 32), (100, 32, 256), (100, 512, 784)]
 LEVELS = [(8192, 2), (1638, 10), (128, 128), (16, 1000)]
 
@@ -32,7 +34,7 @@ def log(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def median_time(call, rounds=7):
+def median_time(call, rounds=5):
     """Seconds a call, repeated to at least a millisecond."""
     call()
     start = time.perf_counter()
@@ -53,7 +55,7 @@ def cli(*arguments):
 
 def ours(results, *options):
     """One pass of `bench kernels`: {(kernel, rows, k, cols, level, numerics, threads): [ns per element or GFLOP/s]}."""
-    report = cli("bench", "kernels", "--rounds", "7", *options)
+    report = cli("bench", "kernels", "--rounds", "5", *options)
     for m in report["results"]:
         key = (m["kernel"], m["rows"], m["k"], m.get("cols"), m["level"], m["numerics"], m["threads"])
         results.setdefault(key, []).append(m.get("gflops", m["median"]))
@@ -64,27 +66,28 @@ def shape_options(shapes):
     return [option for rows, k in shapes for option in ("--shape", f"{rows}x{k}")]
 
 
-def torch_kernels(results):
-    """The same in PyTorch: {(what, rows, k, cols): [ns per element or GFLOP/s]}."""
-    add = lambda key, value: results.setdefault(key, []).append(value)
-    for rows, k in SHORT + LARGE:
-        x = (torch.rand(rows, k) - 0.5) * 10
-        out = torch.empty_like(x)
-        with torch.no_grad():
-            add(("softmax", rows, k, None), median_time(lambda: torch.softmax(x, -1, out=out)) / (rows * k) * 1e9)
-        if (rows, k) in LARGE:
-            continue
-        logits, upstream = x.clone().requires_grad_(True), torch.randn(rows, k)
-        y, _ = reinmax(logits, 1.3)
-        forward = median_time(lambda: reinmax(logits, 1.3))
-        backward = median_time(lambda: torch.autograd.grad(y, logits, upstream, retain_graph=True))
-        add(("forward", rows, k, None), forward / (rows * k) * 1e9)
-        add(("backward", rows, k, None), backward / (rows * k) * 1e9)
+def torch_kernels(results, rows, k):
+    """softmax, and below the large shapes ReinMax, in PyTorch: {(what, rows, k, None): [ns per element]}."""
+    add = lambda what, seconds: results.setdefault((what, rows, k, None), []).append(seconds / (rows * k) * 1e9)
+    x = (torch.rand(rows, k) - 0.5) * 10
+    out = torch.empty_like(x)
+    with torch.no_grad():
+        add("softmax", median_time(lambda: torch.softmax(x, -1, out=out)))
+    if (rows, k) in LARGE:
+        return
+    logits, upstream = x.clone().requires_grad_(True), torch.randn(rows, k)
+    y, _ = reinmax(logits, 1.3)
+    add("forward", median_time(lambda: reinmax(logits, 1.3)))
+    add("backward", median_time(lambda: torch.autograd.grad(y, logits, upstream, retain_graph=True)))
+
+
+def torch_layers(results):
+    """{("linear", rows, inner, cols): [GFLOP/s]}"""
     for rows, inner, cols in LAYERS:
         a, weight, bias = torch.rand(rows, inner), torch.rand(cols, inner), torch.rand(cols)
         with torch.no_grad():
             seconds = median_time(lambda: torch.nn.functional.linear(a, weight, bias))
-        add(("linear", rows, inner, cols), 2 * rows * inner * cols / seconds / 1e9)
+        results.setdefault(("linear", rows, inner, cols), []).append(2 * rows * inner * cols / seconds / 1e9)
 
 
 LATENTS, BATCH, TARGET, LR, STEPS = 128, 64, 0.45, 1e-3, 200
@@ -120,7 +123,7 @@ def general_gradient(theta, u, power):
 
 
 def torch_polynomial(gradient, power):
-    """Microseconds of a compiled training step with Adam."""
+    """A compiled training step with Adam, warmed up: a function that measures its microseconds."""
 
     def step(theta, m, v, correction1, correction2, u):
         loss, g = gradient(theta, u, power)
@@ -129,31 +132,34 @@ def torch_polynomial(gradient, power):
 
     compiled = torch.compile(step, fullgraph=True)
     theta = torch.empty(LATENTS, 2).uniform_(-0.01, 0.01)
-    m, v = torch.zeros_like(theta), torch.zeros_like(theta)
+    state = [theta, torch.zeros_like(theta), torch.zeros_like(theta)]
     corrections = [(torch.tensor(1 - 0.9**t), torch.tensor(1 - 0.999**t)) for t in range(1, STEPS + 1)]
-    times = []
-    with torch.no_grad():
-        for _ in range(9):
-            total, start = torch.zeros(()), time.perf_counter()
-            for c1, c2 in corrections:
-                loss, theta, m, v = compiled(theta, m, v, c1, c2, torch.rand(BATCH, LATENTS))
-                total += loss
-            times.append((time.perf_counter() - start) / STEPS * 1e6)
-    return statistics.median(times[2:])
+
+    def epoch():
+        total, start = torch.zeros(()), time.perf_counter()
+        for c1, c2 in corrections:
+            loss, *state[:] = compiled(*state, c1, c2, torch.rand(BATCH, LATENTS))
+            total += loss
+        return (time.perf_counter() - start) / STEPS * 1e6
+
+    def measure(epochs=3):
+        with torch.no_grad():
+            return statistics.median(epoch() for _ in range(epochs))
+
+    measure()
+    return measure
 
 
-def criterion_peers():
-    """rten-vecmath and candle-nn, by criterion: {(library, rows, k): ns per element}."""
+def rust_peers(results, rows, k):
+    """rten-vecmath and candle-nn, by criterion: {(library, rows, k): [ns per element]}."""
     target = os.environ.get("CARGO_TARGET_DIR", "target")
-    command = ["cargo", "bench", "--bench", "softmax_peers", "--", "--warm-up-time", "0.3", "--measurement-time", "0.8", "--noplot"]
+    command = ["cargo", "bench", "--quiet", "--bench", "softmax_peers", "--", f"softmax/{rows}x{k}/", "--noplot",
+               "--warm-up-time", "0.1", "--measurement-time", "0.3", "--sample-size", "20"]
     environment = os.environ | {"RAYON_NUM_THREADS": "1"}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    found = {}
-    for path in pathlib.Path(target, "criterion").glob("softmax_*/*/new/estimates.json"):
-        rows, k = path.parts[-4].removeprefix("softmax_").split("x")
+    for path in pathlib.Path(target, "criterion", f"softmax_{rows}x{k}").glob("*/new/estimates.json"):
         nanoseconds = json.loads(path.read_text())["median"]["point_estimate"]
-        found[path.parts[-3], int(rows), int(k)] = nanoseconds / (int(rows) * int(k))
-    return found
+        results.setdefault((path.parts[-3], rows, k), []).append(nanoseconds / (rows * k))
 
 
 def table(header, rows):
@@ -164,30 +170,35 @@ def table(header, rows):
 
 
 def main(folder):
-    kernels, pairs, peers, steps = {}, {}, {}, {}
-    all_shapes = shape_options(SHORT + LARGE)
+    kernels, pairs, peers, rust, steps = {}, {}, {}, {}, {}
+    log("compiling")
+    rivals = {(name, power): torch_polynomial(gradient, power) for power in (1.5, 2.0, 3.0)
+              for name, gradient in (("k = 2", binary_gradient), ("any k", general_gradient))}
     for number in range(PASSES):
         log(f"pass {number + 1} of {PASSES}")
-        machine = ours(kernels, "--numerics", "portable", "--numerics", "fast", *all_shapes)
-        torch_kernels(peers)
+        for rows, k in SHORT + LARGE:
+            machine = ours(kernels, "--numerics", "portable", "--numerics", "fast", *shape_options([(rows, k)]))
+            torch_kernels(peers, rows, k)
+            if (rows, k) in RUST_PEERS:
+                rust_peers(rust, rows, k)
         ours(kernels, "--kernel", "linear", "--numerics", "portable", "--numerics", "fast")
+        torch_layers(peers)
         ours(kernels, "--level", "all", *shape_options(LEVELS))
         ours(pairs, "--threads", "1,2", *shape_options(LARGE))
         ours(kernels, "--kernel", "tape")
         for power in (1.5, 2.0, 3.0):
-            for name, gradient in (("k = 2", binary_gradient), ("any k", general_gradient)):
-                steps.setdefault((name, power), []).append(torch_polynomial(gradient, power))
+            for name in ("k = 2", "any k"):
+                steps.setdefault((name, power), []).append(rivals[name, power]())
             report = cli("run", "polynomial", "--estimator", "reinmax", "--estimator", "st", "--power", str(power), "--seed", "0",
-                         "--threads", "1", "--epochs", "20", "--out", os.path.join(folder, "run"), "--overwrite")
+                         "--threads", "1", "--epochs", "10", "--out", os.path.join(folder, "run"), "--overwrite")
             for result in report["results"]:
                 steps.setdefault((result["estimator"], power), []).append(result["microseconds_per_step"])
-    log("criterion")
-    others = criterion_peers()
 
     widest = machine["levels"][-1]
     middle = {key: statistics.median(values) for key, values in kernels.items()}
     pair = {key: statistics.median(values) for key, values in pairs.items()}
     peer = {key: statistics.median(values) for key, values in peers.items()}
+    others = {key: statistics.median(values) for key, values in rust.items()}
     step = {key: statistics.median(values) for key, values in steps.items()}
     mine = lambda kernel, rows, k, numerics="portable", threads=1, cols=None, level=widest: middle[
         kernel, rows, k, cols, "any" if kernel == "memcpy" else level, numerics, threads]

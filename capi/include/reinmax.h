@@ -38,7 +38,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The version of the interface that this header describes. It changes when a function or a type does; additions leave it as it is.
+// The version of the interface that this header describes. It changes when a function or a type does; additions leave
+// it as it is.
 #define REINMAX_ABI_VERSION 1
 
 // What a function returns: 0, or a negative number. Numbers are only ever added.
@@ -144,7 +145,7 @@ enum reinmax_argument
   REINMAX_ARGUMENT_REPEATS = 18,
   // The range of columns asked for.
   REINMAX_ARGUMENT_COLUMNS = 19,
-  // An optimiser's momentum, decay rate or epsilon.
+  // A parameter of an estimator or optimiser of one's own.
   REINMAX_ARGUMENT_COEFFICIENT = 20,
   // The buffer that a function works in.
   REINMAX_ARGUMENT_SCRATCH = 21,
@@ -160,6 +161,18 @@ enum reinmax_argument
   REINMAX_ARGUMENT_STEP = 26,
   // The number of relaxed samples that a gradient averages over.
   REINMAX_ARGUMENT_RELAXED_SAMPLES = 27,
+  // A decay rate of Adam's moments.
+  REINMAX_ARGUMENT_BETA = 28,
+  // What Adam adds to the root of the second moment.
+  REINMAX_ARGUMENT_EPSILON = 29,
+  // The momentum of Sgd.
+  REINMAX_ARGUMENT_MOMENTUM = 30,
+  // A factor of weight decay.
+  REINMAX_ARGUMENT_WEIGHT_DECAY = 31,
+  // The greatest norm or magnitude that gradients may have.
+  REINMAX_ARGUMENT_LIMIT = 32,
+  // What REINFORCE subtracts from losses.
+  REINMAX_ARGUMENT_BASELINE = 33,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -169,7 +182,8 @@ typedef uint32_t reinmax_argument;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// A tape. Opaque; zeroed or not, it must be initialised. It may be moved (copied as bytes) between calls, not used twice.
+// A tape. Opaque; zeroed or not, it must be initialised. It may be moved (copied as bytes) between calls, not used
+// twice.
 typedef struct reinmax_tape {
   // Opaque.
   size_t opaque_words[24];
@@ -178,8 +192,8 @@ typedef struct reinmax_tape {
 } reinmax_tape;
 
 // Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories do not move its
-// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
-// reinmax_tape_set_cursor moves on.
+// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same
+// noise each time, unless reinmax_tape_set_cursor moves on.
 typedef struct reinmax_draws {
   // Numbers in [0, 1), in the order in which draws use them; or NULL.
   const float *uniforms;
@@ -289,10 +303,12 @@ typedef struct reinmax_error {
   reinmax_status status;
   // FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: a reinmax_argument.
   uint32_t argument;
-  // LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
+  // LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be
+  // enough.
   size_t expected[2];
   // LENGTH: the length at hand. SHAPE: the rows and columns at hand. LOGITS: the first is the row. VALUE: the first
-  // is the position in the array; 0 where a single float was refused; where a count or a column was, that number itself.
+  // is the position in the array; 0 where a single float was refused; where a count or a column was, that number
+  // itself.
   size_t got[2];
 } reinmax_error;
 
@@ -306,8 +322,8 @@ typedef struct reinmax_mark {
 extern "C" {
 #endif // __cplusplus
 
-// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index receives two
-// categories for each of them, side by side.
+// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index
+// receives two categories for each of them, side by side.
 //
 // Errors: VALUE (a uniform), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_draw_antithetic(const float *probs,
@@ -316,8 +332,8 @@ reinmax_status reinmax_draw_antithetic(const float *probs,
                                        size_t pairs,
                                        uint32_t *index);
 
-// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn by
-// reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
+// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn
+// by reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
 // rows share a sample's loss.
 //
 // Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
@@ -331,11 +347,12 @@ reinmax_status reinmax_gradient_arm(const float *probs,
                                     float *grad);
 
 // ReinMax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_reinmax(struct reinmax_tape *tape,
                                            float tau,
                                            uint64_t logits,
@@ -374,11 +391,11 @@ reinmax_status reinmax_tape_sample_short_column_reinmax(struct reinmax_tape *tap
 reinmax_status reinmax_sizes_reinmax(float tau, size_t k, size_t *uniforms, size_t *saved);
 
 // ReinMax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_reinmax(float tau,
                                     const float *logits,
                                     const float *probs,
@@ -390,8 +407,9 @@ reinmax_status reinmax_draw_reinmax(float tau,
                                     float *saved);
 
 // ReinMax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_reinmax(float tau,
@@ -406,11 +424,12 @@ reinmax_status reinmax_backward_reinmax(float tau,
                                         float *grad);
 
 // ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_reinmax_tau1(struct reinmax_tape *tape,
                                                 uint64_t logits,
                                                 uint64_t probs,
@@ -448,11 +467,11 @@ reinmax_status reinmax_sizes_reinmax_tau1(size_t k,
                                           size_t *saved);
 
 // ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_reinmax_tau1(const float *logits,
                                          const float *probs,
                                          size_t rows,
@@ -463,8 +482,9 @@ reinmax_status reinmax_draw_reinmax_tau1(const float *logits,
                                          float *saved);
 
 // ReinMax at temperature 1 (less code than ReinMax, the same bits): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_reinmax_tau1(const float *logits,
@@ -478,11 +498,12 @@ reinmax_status reinmax_backward_reinmax_tau1(const float *logits,
                                              float *grad);
 
 // Straight-Through: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_straight_through(struct reinmax_tape *tape,
                                                     float tau,
                                                     uint64_t logits,
@@ -521,11 +542,11 @@ reinmax_status reinmax_tape_sample_short_column_straight_through(struct reinmax_
 reinmax_status reinmax_sizes_straight_through(float tau, size_t k, size_t *uniforms, size_t *saved);
 
 // Straight-Through: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_straight_through(float tau,
                                              const float *logits,
                                              const float *probs,
@@ -537,8 +558,9 @@ reinmax_status reinmax_draw_straight_through(float tau,
                                              float *saved);
 
 // Straight-Through: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_straight_through(float tau,
@@ -553,11 +575,12 @@ reinmax_status reinmax_backward_straight_through(float tau,
                                                  float *grad);
 
 // Gumbel-Softmax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_gumbel_softmax(struct reinmax_tape *tape,
                                                   float tau,
                                                   uint64_t logits,
@@ -596,11 +619,11 @@ reinmax_status reinmax_tape_sample_short_column_gumbel_softmax(struct reinmax_ta
 reinmax_status reinmax_sizes_gumbel_softmax(float tau, size_t k, size_t *uniforms, size_t *saved);
 
 // Gumbel-Softmax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_gumbel_softmax(float tau,
                                            const float *logits,
                                            const float *probs,
@@ -612,8 +635,9 @@ reinmax_status reinmax_draw_gumbel_softmax(float tau,
                                            float *saved);
 
 // Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_gumbel_softmax(float tau,
@@ -628,11 +652,12 @@ reinmax_status reinmax_backward_gumbel_softmax(float tau,
                                                float *grad);
 
 // Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_decoupled_gumbel(struct reinmax_tape *tape,
                                                     float tau_forward,
                                                     float tau_backward,
@@ -678,11 +703,11 @@ reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
                                               size_t *saved);
 
 // Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_decoupled_gumbel(float tau_forward,
                                              float tau_backward,
                                              const float *logits,
@@ -695,8 +720,9 @@ reinmax_status reinmax_draw_decoupled_gumbel(float tau_forward,
                                              float *saved);
 
 // Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_decoupled_gumbel(float tau_forward,
@@ -712,11 +738,12 @@ reinmax_status reinmax_backward_decoupled_gumbel(float tau_forward,
                                                  float *grad);
 
 // Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_decoupled_st(struct reinmax_tape *tape,
                                                 float tau_forward,
                                                 float tau_backward,
@@ -762,11 +789,11 @@ reinmax_status reinmax_sizes_decoupled_st(float tau_forward,
                                           size_t *saved);
 
 // Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_decoupled_st(float tau_forward,
                                          float tau_backward,
                                          const float *logits,
@@ -779,8 +806,9 @@ reinmax_status reinmax_draw_decoupled_st(float tau_forward,
                                          float *saved);
 
 // Decoupled Straight-Through (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_decoupled_st(float tau_forward,
@@ -796,11 +824,12 @@ reinmax_status reinmax_backward_decoupled_st(float tau_forward,
                                              float *grad);
 
 // Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_gapped_st(struct reinmax_tape *tape,
                                              float tau,
                                              float gap,
@@ -846,11 +875,11 @@ reinmax_status reinmax_sizes_gapped_st(float tau,
                                        size_t *saved);
 
 // Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_gapped_st(float tau,
                                       float gap,
                                       const float *logits,
@@ -863,8 +892,9 @@ reinmax_status reinmax_draw_gapped_st(float tau,
                                       float *saved);
 
 // Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_gapped_st(float tau,
@@ -880,11 +910,12 @@ reinmax_status reinmax_backward_gapped_st(float tau,
                                           float *grad);
 
 // Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_gumbel_rao(struct reinmax_tape *tape,
                                               float tau,
                                               uint32_t relaxed_samples,
@@ -930,11 +961,11 @@ reinmax_status reinmax_sizes_gumbel_rao(float tau,
                                         size_t *saved);
 
 // Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_gumbel_rao(float tau,
                                        uint32_t relaxed_samples,
                                        const float *logits,
@@ -947,8 +978,9 @@ reinmax_status reinmax_draw_gumbel_rao(float tau,
                                        float *saved);
 
 // Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_gumbel_rao(float tau,
@@ -964,11 +996,12 @@ reinmax_status reinmax_backward_gumbel_rao(float tau,
                                            float *grad);
 
 // Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_reinmax_rao(struct reinmax_tape *tape,
                                                float tau,
                                                uint32_t relaxed_samples,
@@ -1014,11 +1047,11 @@ reinmax_status reinmax_sizes_reinmax_rao(float tau,
                                          size_t *saved);
 
 // Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_reinmax_rao(float tau,
                                         uint32_t relaxed_samples,
                                         const float *logits,
@@ -1031,8 +1064,9 @@ reinmax_status reinmax_draw_reinmax_rao(float tau,
                                         float *saved);
 
 // Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_reinmax_rao(float tau,
@@ -1048,11 +1082,12 @@ reinmax_status reinmax_backward_reinmax_rao(float tau,
                                             float *grad);
 
 // DARN: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_darn(struct reinmax_tape *tape,
                                         uint64_t logits,
                                         uint64_t probs,
@@ -1088,11 +1123,11 @@ reinmax_status reinmax_tape_sample_short_column_darn(struct reinmax_tape *tape,
 reinmax_status reinmax_sizes_darn(size_t k, size_t *uniforms, size_t *saved);
 
 // DARN: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_darn(const float *logits,
                                  const float *probs,
                                  size_t rows,
@@ -1103,8 +1138,9 @@ reinmax_status reinmax_draw_darn(const float *logits,
                                  float *saved);
 
 // DARN: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_darn(const float *logits,
@@ -1118,11 +1154,12 @@ reinmax_status reinmax_backward_darn(const float *logits,
                                      float *grad);
 
 // Minimum-variance estimation (k up to 32; 5.8 KiB of stack): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
 //
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_sample_mve(struct reinmax_tape *tape,
                                        uint64_t logits,
                                        uint64_t probs,
@@ -1160,11 +1197,11 @@ reinmax_status reinmax_sizes_mve(size_t k,
                                  size_t *saved);
 
 // Minimum-variance estimation (k up to 32; 5.8 KiB of stack): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-// that is 0).
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-// BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw_mve(const float *logits,
                                 const float *probs,
                                 size_t rows,
@@ -1175,8 +1212,9 @@ reinmax_status reinmax_draw_mve(const float *logits,
                                 float *saved);
 
 // Minimum-variance estimation (k up to 32; 5.8 KiB of stack): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
 //
 // Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_backward_mve(const float *logits,
@@ -1239,10 +1277,11 @@ reinmax_status reinmax_softmax(const float *logits, size_t rows, size_t k, float
 // Errors: NO_CATEGORIES, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_log_softmax(const float *logits, size_t rows, size_t k, float *log_probs);
 
-// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by side. One
-// uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
+// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by
+// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
 //
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite,
+// TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 reinmax_status reinmax_draw(const float *probs,
                             size_t rows,
                             size_t k,
@@ -1255,10 +1294,12 @@ reinmax_status reinmax_draw(const float *probs,
 // Errors: NO_CATEGORIES, VALUE for an index beyond k, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_one_hot(const uint32_t *index, size_t rows, size_t k, float *out);
 
-// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and one_hot are rows x k,
-// index is rows. Faster than those where the arrays do not fit in the cache. After an error the outputs mean nothing.
+// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and
+// one_hot are rows x k, index is rows. Faster than those where the arrays do not fit in the cache. After an error the
+// outputs mean nothing.
 //
-// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL,
+// MISALIGNED.
 reinmax_status reinmax_sample(const float *logits,
                               size_t rows,
                               size_t k,
@@ -1347,7 +1388,8 @@ reinmax_status reinmax_tape_linear(struct reinmax_tape *tape,
                                    uint64_t bias,
                                    uint64_t *out);
 
-// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE, VALUE.
+// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE,
+// VALUE.
 //
 // Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_gather_rows(struct reinmax_tape *tape, uint64_t table, uint64_t index, uint64_t *out);
@@ -1437,11 +1479,11 @@ reinmax_status reinmax_sgd_default(float lr, struct reinmax_sgd *out);
 // How many floats of state len parameters need; zeros to begin with.
 size_t reinmax_sgd_state_len(size_t len);
 
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above (NULL
-// for reinmax_sgd without momentum, which needs none). step counts from 1.
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above
+// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
 //
-// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed, TOO_LARGE,
-// OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
+// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
 reinmax_status reinmax_sgd_step(const struct reinmax_sgd *config,
                                 uint32_t step,
                                 float *params,
@@ -1457,11 +1499,11 @@ reinmax_status reinmax_adam_default(float lr, struct reinmax_adam *out);
 // How many floats of state len parameters need; zeros to begin with.
 size_t reinmax_adam_state_len(size_t len);
 
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above (NULL
-// for reinmax_sgd without momentum, which needs none). step counts from 1.
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above
+// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
 //
-// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed, TOO_LARGE,
-// OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
+// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
 reinmax_status reinmax_adam_step(const struct reinmax_adam *config,
                                  uint32_t step,
                                  float *params,
@@ -1477,11 +1519,11 @@ reinmax_status reinmax_radam_default(float lr, struct reinmax_radam *out);
 // How many floats of state len parameters need; zeros to begin with.
 size_t reinmax_radam_state_len(size_t len);
 
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above (NULL
-// for reinmax_sgd without momentum, which needs none). step counts from 1.
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above
+// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
 //
-// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed, TOO_LARGE,
-// OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
+// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
 reinmax_status reinmax_radam_step(const struct reinmax_radam *config,
                                   uint32_t step,
                                   float *params,
@@ -1521,23 +1563,20 @@ size_t reinmax_node_align(void);
 size_t reinmax_mark_size(void);
 
 // Makes an empty tape on slabs of the caller's. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
-// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it are
-// refused then.
+// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it
+// are refused then.
 //
-// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written
-// then.
-reinmax_status reinmax_tape_init(struct reinmax_tape *tape,
-                                 const struct reinmax_slabs *slabs,
-                                 uint32_t number);
+// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has
+// been written then.
+reinmax_status reinmax_tape_init(struct reinmax_tape *tape, const struct reinmax_slabs *slabs, uint32_t number);
 
-// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no floats. Run
-// the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its numbers are the same on
-// every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) * sizeof(float).
+// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no
+// floats. Run the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its
+// numbers are the same on every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) *
+// sizeof(float).
 //
 // Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP.
-reinmax_status reinmax_tape_init_measuring(struct reinmax_tape *tape,
-                                           struct reinmax_node *nodes,
-                                           size_t nodes_len);
+reinmax_status reinmax_tape_init_measuring(struct reinmax_tape *tape, struct reinmax_node *nodes, size_t nodes_len);
 
 // The most that has been recorded at any time: exact slab lengths, one element less is FULL.
 //
@@ -1596,14 +1635,11 @@ reinmax_status reinmax_tape_differentiable_input(struct reinmax_tape *tape,
 // Errors: STALE, NOT_A_LEAF, LENGTH, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_set(struct reinmax_tape *tape, uint64_t leaf, const float *values, size_t len);
 
-// Where all parameters, one after the other, and their gradients lie: len floats each, to be read and written between calls.
-// The pointers hold as long as the slabs. len is 0 on a measuring tape.
+// Where all parameters, one after the other, and their gradients lie: len floats each, to be read and written between
+// calls. The pointers hold as long as the slabs. len is 0 on a measuring tape.
 //
 // Errors: NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_params(struct reinmax_tape *tape,
-                                   float **params,
-                                   float **grads,
-                                   size_t *len);
+reinmax_status reinmax_tape_params(struct reinmax_tape *tape, float **params, float **grads, size_t *len);
 
 // Where the values of a tensor lie: rows * cols floats, row-major, until the tensor is reset.
 //
@@ -1630,8 +1666,8 @@ reinmax_status reinmax_tape_mark(struct reinmax_tape *tape, struct reinmax_mark 
 // Errors: STALE, EPOCHS_EXHAUSTED, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_reset(struct reinmax_tape *tape, const struct reinmax_mark *mark);
 
-// Runs everything recorded since the mark forward again, on what inputs and parameters hold now and on new draws (NULL: the
-// tape's stream), with the bits of a fresh recording. It cannot return FULL.
+// Runs everything recorded since the mark forward again, on what inputs and parameters hold now and on new draws
+// (NULL: the tape's stream), with the bits of a fresh recording. It cannot return FULL.
 //
 // Errors: STALE, LENGTH and VALUE for the draws, LOGITS, OVERLAP, BOTH_NOISES, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_replay(struct reinmax_tape *tape,

@@ -39,16 +39,17 @@ macro_rules! sample_column {
     };
 }
 
-/// The functions of an estimator that works from the upstream gradient: name, parameters and what is made of them, then six
-/// names.
+/// The functions of an estimator that works from the upstream gradient: name, parameters and what is made of them, then
+/// six names.
 macro_rules! estimator {
     ($core:literal, ($($field:ident: $type:ty),*) $make:expr, $sample:ident, $column:ident, $short:ident, $sizes:ident, $draw:ident, $backward:ident) => {
         #[doc = concat!(" ", $core, ": as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,")]
-        /// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws (docs/estimators.md has its
-        /// formula and parameters). probs is the softmax of logits, at temperature 1. draws: NULL for the tape's stream.
+        /// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+        /// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+        /// draws: NULL for the tape's stream.
         ///
-        /// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP, BOTH_NOISES;
-        /// besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+        /// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+        /// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $sample(
             tape: *mut CTape,
@@ -101,11 +102,11 @@ macro_rules! estimator {
         }
 
         #[doc = concat!(" ", $core, ": as many draws for each row as `draws` says, on plain arrays. logits and probs (their")]
-        /// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw saves (NULL where
-        /// that is 0).
+        /// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+        /// saves (NULL where that is 0).
         ///
-        /// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE, OVERLAP,
-        /// BOTH_NOISES, NULL, MISALIGNED.
+        /// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+        /// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $draw(
             $($field: $type,)*
@@ -134,8 +135,9 @@ macro_rules! estimator {
         }
 
         #[doc = concat!(" ", $core, ": adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain")]
-        /// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what the draw saved
-        /// (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with respect to each one-hot row.
+        /// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+        /// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+        /// respect to each one-hot row.
         ///
         /// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
         #[unsafe(no_mangle)]
@@ -206,8 +208,8 @@ fn gap(gap: f32) -> Gap {
     if gap < 0.0 { Gap::Adaptive } else { Gap::Constant(gap) }
 }
 
-/// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index receives two
-/// categories for each of them, side by side.
+/// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index
+/// receives two categories for each of them, side by side.
 ///
 /// Errors: VALUE (a uniform), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 #[unsafe(no_mangle)]
@@ -228,8 +230,8 @@ pub unsafe extern "C" fn reinmax_draw_antithetic(
     status_of(run())
 }
 
-/// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn by
-/// reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
+/// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn
+/// by reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
 /// rows share a sample's loss.
 ///
 /// Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.

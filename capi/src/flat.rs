@@ -83,10 +83,11 @@ pub unsafe extern "C" fn reinmax_log_softmax(logits: *const f32, rows: usize, k:
     status_of(run())
 }
 
-/// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by side. One
-/// uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
+/// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by
+/// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
 ///
-/// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+/// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite,
+/// TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_draw(
     probs: *const f32,
@@ -119,10 +120,12 @@ pub unsafe extern "C" fn reinmax_one_hot(index: *const u32, rows: usize, k: usiz
     status_of(run())
 }
 
-/// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and one_hot are rows x k,
-/// index is rows. Faster than those where the arrays do not fit in the cache. After an error the outputs mean nothing.
+/// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and
+/// one_hot are rows x k, index is rows. Faster than those where the arrays do not fit in the cache. After an error the
+/// outputs mean nothing.
 ///
-/// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+/// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL,
+/// MISALIGNED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_sample(
     logits: *const f32,

@@ -15,8 +15,9 @@
 //!
 //! # Safety
 //! A pointer must lead to as many elements as its documentation says, of memory that nothing else writes during the
-//! call and that lies outside of the tape's slabs. NULL, misaligned and overlapping pointers are refused with a status; everything else is checked by the core.
-//! Nothing is global: two threads may be in this library at once, on different tapes and arrays.
+//! call and that lies outside of the tape's slabs. NULL, misaligned and overlapping pointers are refused with a status;
+//! everything else is checked by the core. Nothing is global: two threads may be in this library at once, on different
+//! tapes and arrays.
 
 pub mod estimator;
 pub mod flat;

@@ -58,7 +58,8 @@ pub(crate) unsafe fn write<'a, T>(pointer: *mut T, len: usize, others: &[Range<u
     if others.iter().any(|other| mine.start < other.end && other.start < mine.end) {
         return Err(CError::of(Status::Overlap));
     }
-    // SAFETY: not NULL, aligned, of a size that fits and apart from the other slices, as checked; the rest is the caller's promise.
+    // SAFETY: not NULL, aligned, of a size that fits and apart from the other slices, as checked; the rest is the
+    // caller's promise.
     Ok(unsafe { core::slice::from_raw_parts_mut(pointer, len) })
 }
 

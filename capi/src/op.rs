@@ -58,7 +58,8 @@ operations! {
     reinmax_tape_matmul(tape, a: u64, b: u64) => tape.matmul(var(a), var(b));
     /// x (n x in) times the transpose of weight (out x in) plus bias (1 x out): n x out. Errors: SHAPE.
     reinmax_tape_linear(tape, x: u64, weight: u64, bias: u64) => tape.linear(var(x), var(weight), var(bias));
-    /// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE, VALUE.
+    /// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE,
+    /// VALUE.
     reinmax_tape_gather_rows(tape, table: u64, index: u64) => tape.gather_rows(var(table), var(index));
     /// The one-hot row of each row's greatest element, the first of equals. No gradient. Errors: NO_CATEGORIES.
     reinmax_tape_argmax_one_hot(tape, x: u64) => tape.argmax_one_hot(var(x));

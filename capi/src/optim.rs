@@ -36,11 +36,11 @@ macro_rules! optimizer {
             optim::$core::state_len(len)
         }
 
-        /// Updates len parameters from their len gradients, and the state, whose length is that of the function above (NULL
-        /// for reinmax_sgd without momentum, which needs none). step counts from 1.
+        /// Updates len parameters from their len gradients, and the state, whose length is that of the function above
+        /// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
         ///
-        /// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed, TOO_LARGE,
-        /// OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
+        /// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
+        /// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $step(
             config: *const $config,

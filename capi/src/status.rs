@@ -119,7 +119,7 @@ arguments! {
     "The exponent of a power." Power = 17,
     "The number of draws or repeats of a row." Repeats = 18,
     "The range of columns asked for." Columns = 19,
-    "An optimiser's momentum, decay rate or epsilon." Coefficient = 20,
+    "A parameter of an estimator or optimiser of one's own." Coefficient = 20,
     "The buffer that a function works in." Scratch = 21,
     "The gap of Gapped Straight-Through." Gap = 22,
     "The number of categories in a row." Categories = 23,
@@ -127,6 +127,12 @@ arguments! {
     "What an estimator keeps between its forward and its backward pass." Saved = 25,
     "An optimiser's step, counted from 1." Step = 26,
     "The number of relaxed samples that a gradient averages over." RelaxedSamples = 27,
+    "A decay rate of Adam's moments." Beta = 28,
+    "What Adam adds to the root of the second moment." Epsilon = 29,
+    "The momentum of Sgd." Momentum = 30,
+    "A factor of weight decay." WeightDecay = 31,
+    "The greatest norm or magnitude that gradients may have." Limit = 32,
+    "What REINFORCE subtracts from losses." Baseline = 33,
 }
 
 /// The numbers behind an error. Fields that a status has no use for are 0.
@@ -137,10 +143,12 @@ pub struct CError {
     pub status: Status,
     /// FULL: the slab (0 nodes, 1 values, 2 gradients, 3 saved). LENGTH, SHAPE and VALUE: a reinmax_argument.
     pub argument: u32,
-    /// LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be enough.
+    /// LENGTH: the length needed. SHAPE: the rows and columns needed. FULL: the first is the length that would be
+    /// enough.
     pub expected: [usize; 2],
     /// LENGTH: the length at hand. SHAPE: the rows and columns at hand. LOGITS: the first is the row. VALUE: the first
-    /// is the position in the array; 0 where a single float was refused; where a count or a column was, that number itself.
+    /// is the position in the array; 0 where a single float was refused; where a count or a column was, that number
+    /// itself.
     pub got: [usize; 2],
 }
 
@@ -194,7 +202,8 @@ pub(crate) fn status_of(result: Result<()>) -> Status {
     }
 }
 
-/// The version of the interface that this header describes. It changes when a function or a type does; additions leave it as it is.
+/// The version of the interface that this header describes. It changes when a function or a type does; additions leave
+/// it as it is.
 pub const REINMAX_ABI_VERSION: u32 = 1;
 
 /// The version of the interface that the library has: a program compares it with REINMAX_ABI_VERSION.

@@ -1,7 +1,7 @@
 //! A tape in memory of the caller's.
 //!
-//! Between two calls the tape is suspended: plain numbers, and the addresses of its slabs. Each call borrows the slabs for
-//! its own length, so C may read and write values and gradients in between.
+//! Between two calls the tape is suspended: plain numbers, and the addresses of its slabs. Each call borrows the slabs
+//! for its own length, so C may read and write values and gradients in between.
 
 pub mod run;
 
@@ -24,7 +24,8 @@ pub struct CNode {
     pub opaque_words: [u32; 16],
 }
 
-/// A tape. Opaque; zeroed or not, it must be initialised. It may be moved (copied as bytes) between calls, not used twice.
+/// A tape. Opaque; zeroed or not, it must be initialised. It may be moved (copied as bytes) between calls, not used
+/// twice.
 #[repr(C)]
 #[derive(Debug)]
 pub struct CTape {
@@ -79,8 +80,8 @@ pub struct CFootprint {
 }
 
 /// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories do not move its
-/// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same noise each time, unless
-/// reinmax_tape_set_cursor moves on.
+/// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same
+/// noise each time, unless reinmax_tape_set_cursor moves on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CDraws {
@@ -262,11 +263,11 @@ pub extern "C" fn reinmax_mark_size() -> usize {
 }
 
 /// Makes an empty tape on slabs of the caller's. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
-/// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it are
-/// refused then.
+/// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it
+/// are refused then.
 ///
-/// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has been written
-/// then.
+/// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP (slabs that share memory with each other or with the tape). Nothing has
+/// been written then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_tape_init(tape: *mut CTape, slabs: *const CSlabs, number: u32) -> Status {
     // SAFETY: the caller's promise.
@@ -274,9 +275,10 @@ pub unsafe extern "C" fn reinmax_tape_init(tape: *mut CTape, slabs: *const CSlab
     crate::status::status_of(outcome)
 }
 
-/// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no floats. Run
-/// the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its numbers are the same on
-/// every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) * sizeof(float).
+/// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no
+/// floats. Run the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its
+/// numbers are the same on every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) *
+/// sizeof(float).
 ///
 /// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP.
 #[unsafe(no_mangle)]

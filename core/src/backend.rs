@@ -5,9 +5,7 @@
 //! are no globals.
 
 use crate::Result;
-use crate::estimator::formula::{
-    Conditional, Darn, GappedSt, GumbelSoftmax, Perturb, ReinMax, Seeded, St, TemperedReinMax, TemperedSt,
-};
+use crate::estimator::formula;
 use crate::kernel::draws::AddGradient;
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::linear::Contraction;
@@ -22,10 +20,11 @@ pub trait Kernel {
     /// Whether a backend that may give up equal bits for speed should do so here: there is enough arithmetic for
     /// [`Lanes::mul_add`] to pay.
     const FUSES: bool = false;
-    /// Whether code of its own for a common number of categories makes a difference. Nothing more is compiled where not.
+    /// Whether code of its own for a common number of categories makes a difference. Nothing more is compiled where
+    /// not.
     const BY_CATEGORIES: bool = false;
-    /// Where the number of categories in a row is kept, for a backend that has such code: it writes the number that it finds there
-    /// as a constant.
+    /// The field that holds the number of categories. A backend with code of its own for common numbers writes the same
+    /// number there as a constant, so that loops over the categories unroll.
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
         None
@@ -74,9 +73,9 @@ pub trait Backend: Sized + 'static {
         kernel.on(self)
     }
 
-    // The kernels with the most code. All that a program uses is compiled with the program, for each set of instructions; a
-    // backend that overrides these has them compiled once, with itself (`reinmax::Host` does: its programs build in seconds,
-    // not minutes). Another may have a better way to compute them.
+    // The kernels with the most code. All that a program uses is compiled with the program, for each set of
+    // instructions; a backend that overrides these has them compiled once, with itself (`reinmax::Host` does: its
+    // programs build in seconds, not minutes). Another may have a better way to compute them.
 
     /// [`Softmax`].
     ///
@@ -114,47 +113,47 @@ pub trait Backend: Sized + 'static {
     /// # Errors
     /// Those of the kernel.
     #[inline]
-    fn perturb(&self, kernel: Perturb<'_>) -> Result<()> {
-        self.run(kernel)
+    fn perturb(&self, kernel: formula::Perturb<'_>) -> Result<()> {
+        self.run_rows(kernel)
     }
     /// Straight-Through at tau = 1.
     #[inline]
-    fn add_st_gradient(&self, kernel: AddGradient<'_, St>) {
+    fn add_st_gradient(&self, kernel: AddGradient<'_, formula::St>) {
         self.run_rows(kernel);
     }
     /// Straight-Through at any tau.
     #[inline]
-    fn add_tempered_st_gradient(&self, kernel: AddGradient<'_, TemperedSt>) {
+    fn add_tempered_st_gradient(&self, kernel: AddGradient<'_, formula::TemperedSt>) {
         self.run_rows(kernel);
     }
     /// ReinMax at tau = 1.
     #[inline]
-    fn add_reinmax_gradient(&self, kernel: AddGradient<'_, ReinMax>) {
+    fn add_reinmax_gradient(&self, kernel: AddGradient<'_, formula::ReinMax>) {
         self.run_rows(kernel);
     }
     /// ReinMax at any tau.
     #[inline]
-    fn add_tempered_reinmax_gradient(&self, kernel: AddGradient<'_, TemperedReinMax>) {
+    fn add_tempered_reinmax_gradient(&self, kernel: AddGradient<'_, formula::TemperedReinMax>) {
         self.run_rows(kernel);
     }
     /// Straight-Through Gumbel-Softmax.
     #[inline]
-    fn add_gumbel_softmax_gradient(&self, kernel: AddGradient<'_, GumbelSoftmax>) {
+    fn add_gumbel_softmax_gradient(&self, kernel: AddGradient<'_, formula::GumbelSoftmax>) {
         self.run_rows(kernel);
     }
     /// Gapped Straight-Through.
     #[inline]
-    fn add_gapped_st_gradient(&self, kernel: AddGradient<'_, GappedSt>) {
+    fn add_gapped_st_gradient(&self, kernel: AddGradient<'_, formula::GappedSt>) {
         self.run_rows(kernel);
     }
     /// The estimators that average over noise given the draw.
     #[inline]
-    fn add_conditional_gradient(&self, kernel: AddGradient<'_, Conditional<Seeded>>) {
+    fn add_conditional_gradient(&self, kernel: AddGradient<'_, formula::Conditional<formula::Seeded>>) {
         self.run_rows(kernel);
     }
     /// DARN.
     #[inline]
-    fn add_darn_gradient(&self, kernel: AddGradient<'_, Darn>) {
+    fn add_darn_gradient(&self, kernel: AddGradient<'_, formula::Darn>) {
         self.run_rows(kernel);
     }
 }

@@ -8,70 +8,21 @@
 //! categorical::softmax(&Portable, &logits, 3, 1.0, &mut probs)?;
 //! categorical::draw(&Portable, &probs, 3, 1, Noise::stream(&Stream::new(42, 0), 0), &mut index)?;
 //! let upstream = [1.0, 0.0, -1.0, 0.5, 0.5, 0.0]; // dLoss/d one_hot, from your own loss
-//! let inputs = GradientInputs { logits: &logits, probs: &probs, index: &index, saved: &[], upstream: &upstream, k: 3, draws: 1, column: None };
+//! let (saved, column) = (&[][..], None);
+//! let inputs = GradientInputs {
+//!     logits: &logits, probs: &probs, index: &index, saved, upstream: &upstream, k: 3, draws: 1, column,
+//! };
 //! ReinMax { tau: 1.0 }.backward(&Portable, inputs, &mut grad)?;
 //! # assert!((grad[0] + grad[1] + grad[2]).abs() < 1e-6 && grad[5] == 0.0);
 //! # Ok::<(), reinmax_core::Error>(())
 //! ```
 
-use crate::error::{check_len, check_tau};
+use crate::error::{check_draws, check_len, check_tau, product};
 use crate::kernel::sample::{DrawIndex, OneHot, bad_probs, check_indices, check_uniforms};
 use crate::kernel::sample_blocks::Sample;
 use crate::kernel::softmax::{LogSoftmax, Softmax};
-use crate::random::Stream;
+pub use crate::random::Noise;
 use crate::{Argument, Backend, Error, Portable, Result};
-
-/// Where the randomness of draws comes from.
-#[derive(Clone, Copy, Debug)]
-pub enum Noise<'a> {
-    /// Outputs `index ..` of a stream.
-    Stream {
-        /// The sequence.
-        stream: Stream,
-        /// The first output to take.
-        index: u64,
-    },
-    /// Numbers in [0, 1), as many as the draws take.
-    Uniforms(&'a [f32]),
-    /// No chance at all: these categories, one for each draw; any of them, even of probability 0. An estimator whose
-    /// backward pass needs noise besides the index takes it from the stream's companion, at `position`.
-    Forced {
-        /// The categories.
-        index: &'a [u32],
-        /// For noise that is conditioned on the index.
-        stream: Stream,
-        /// The first output of that stream to take.
-        position: u64,
-    },
-}
-
-impl Noise<'_> {
-    /// The noise of the first `draws` draws of one number each, and that of the others.
-    pub(crate) fn split(self, draws: usize) -> (Self, Self) {
-        match self {
-            Noise::Stream { stream, index } => {
-                (self, Noise::Stream { stream, index: index.wrapping_add(draws as u64) })
-            }
-            Noise::Uniforms(uniforms) => {
-                let (first, second) = uniforms.split_at_checked(draws).unwrap_or((uniforms, &[]));
-                (Noise::Uniforms(first), Noise::Uniforms(second))
-            }
-            Noise::Forced { index, stream, position } => {
-                let (first, second) = index.split_at_checked(draws).unwrap_or((index, &[]));
-                let position_after = position.wrapping_add(draws as u64);
-                let first = Noise::Forced { index: first, stream, position };
-                (first, Noise::Forced { index: second, stream, position: position_after })
-            }
-        }
-    }
-}
-
-impl Noise<'static> {
-    /// Outputs `index ..` of `stream`.
-    pub fn stream(stream: &Stream, index: u64) -> Self {
-        Noise::Stream { stream: *stream, index }
-    }
-}
 
 /// `probs = softmax(logits / tau)`, row by row.
 ///
@@ -102,9 +53,9 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 /// One uniform a draw. A category of probability 0 is never drawn, unless its row has no other: that gives index 0.
 ///
 /// # Errors
-/// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1), a forced index beyond k, or
-/// [`Argument::Probs`] of which a row's sum is NaN or infinite; `index` means nothing then. Negative ones
-/// (-inf too) are not looked for, and what they give depends on the number of lanes.
+/// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1), a forced index beyond k,
+/// or [`Argument::Probs`] of which a row's sum is NaN or infinite; `index` means nothing then. Negative ones (-inf too)
+/// are not looked for, and what they give depends on the number of lanes.
 pub fn draw<B: Backend>(
     backend: &B,
     probs: &[f32],
@@ -114,10 +65,8 @@ pub fn draw<B: Backend>(
     index: &mut [u32],
 ) -> Result<()> {
     let rows = check_rows(Argument::Probs, probs.len(), k)?;
-    if draws == 0 {
-        return Err(Error::Value { argument: Argument::Repeats, at: 0 });
-    }
-    check_len(Argument::Index, index.len(), rows.checked_mul(draws).ok_or(Error::TooLarge)?)?;
+    check_draws(draws)?;
+    check_len(Argument::Index, index.len(), product(rows, draws)?)?;
     check_noise(noise, k, index)?;
     if backend.draw_index(DrawIndex { probs, k, draws, noise, index }) { Ok(()) } else { Err(bad_probs(probs)) }
 }
@@ -133,8 +82,8 @@ pub struct Samples<'a> {
     pub one_hot: &'a mut [f32],
 }
 
-/// [`softmax`], one [`draw`] for each row and [`one_hot`], with the bits of the three. Faster than these where the arrays do not
-/// fit in the cache: a block of rows goes through all three before the next.
+/// [`softmax`], one [`draw`] for each row and [`one_hot`], with the bits of the three. Faster than these where the
+/// arrays do not fit in the cache: a block of rows goes through all three before the next.
 ///
 /// # Errors
 /// Those of the three. After [`Error::Logits`] the outputs mean nothing.

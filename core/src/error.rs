@@ -68,7 +68,7 @@ pub enum Argument {
     Repeats,
     /// The range of columns asked for.
     Columns,
-    /// An optimiser's momentum, decay rate or epsilon.
+    /// A parameter of an estimator or optimiser of one's own.
     Coefficient,
     /// The buffer that a function works in.
     Scratch,
@@ -84,6 +84,18 @@ pub enum Argument {
     Step,
     /// The number of relaxed samples that a gradient averages over.
     RelaxedSamples,
+    /// A decay rate of Adam's moments.
+    Beta,
+    /// What Adam adds to the root of the second moment.
+    Epsilon,
+    /// The momentum of Sgd.
+    Momentum,
+    /// A factor of weight decay.
+    WeightDecay,
+    /// The greatest norm or magnitude that gradients may have.
+    Limit,
+    /// What REINFORCE subtracts from losses.
+    Baseline,
 }
 
 /// An error. The enum may grow; its variants do not change meaning.
@@ -122,8 +134,8 @@ pub enum Error {
     Value {
         /// Which number.
         argument: Argument,
-        /// Its position in its slice. 0 where the argument is a single float; a count or a column (repeats, relaxed samples,
-        /// categories, columns, step) is itself here.
+        /// Its position in its slice. 0 where the argument is a single float; a count or a column (repeats, relaxed
+        /// samples, categories, columns, step) is itself here.
         at: usize,
     },
     /// A row of logits holds NaN or +inf, or nothing but -inf: it has no softmax.
@@ -133,7 +145,7 @@ pub enum Error {
     },
     /// A row without categories (k = 0).
     NoCategories,
-    /// A size whose element count does not fit in 32 bits.
+    /// A size whose element count does not fit: in 32 bits on a tape, in `usize` elsewhere.
     TooLarge,
     /// A handle or a mark from before a reset, or of another tape.
     Stale,
@@ -147,11 +159,21 @@ pub enum Error {
     NotALeaf,
     /// The tape only measures: it has no values to read.
     Measuring,
-    /// The tape has been reset 2^31 times or more: no fresh handles are left. Build a new tape on new slabs.
+    /// No fresh handles are left: they last for 2^31 resets, and tapes built on the same nodes, at least. Build a tape
+    /// on nodes that are [`crate::Node::numbered`] anew. At a reset each millisecond that is after 24 days; replays
+    /// cost none.
     EpochsExhausted,
 }
 
 impl Error {
+    /// The error of a part that begins at row `first`.
+    pub(crate) fn in_rows_from(self, first: usize) -> Self {
+        match self {
+            Error::Logits { row } => Error::Logits { row: row + first },
+            other => other,
+        }
+    }
+
     /// How many variants there are.
     pub const VARIANTS: u8 = 14;
 
@@ -189,11 +211,15 @@ impl fmt::Display for Error {
             }
             Error::Value { argument, at } => {
                 use Argument::{
-                    Categories, Coefficient, Columns, Gap, LearningRate, Power, RelaxedSamples, Repeats, Step, Tau,
+                    Baseline, Beta, Categories, Coefficient, Columns, Epsilon, Gap, LearningRate, Limit, Momentum,
+                    Power, RelaxedSamples, Repeats, Step, Tau, WeightDecay,
                 };
                 let requirement = requirement(argument);
                 match argument {
-                    Tau | LearningRate | Power | Coefficient | Gap => write!(f, "{argument:?} is {requirement}"),
+                    Tau | LearningRate | Power | Coefficient | Gap | Beta | Epsilon | Momentum | WeightDecay
+                    | Limit | Baseline => {
+                        write!(f, "{argument:?} is {requirement}")
+                    }
                     Repeats | RelaxedSamples | Categories | Columns | Step => {
                         write!(f, "{argument:?} = {at} is {requirement}")
                     }
@@ -202,7 +228,7 @@ impl fmt::Display for Error {
             }
             Error::Logits { row } => write!(f, "row {row} of the logits holds NaN or +inf, or only -inf"),
             Error::NoCategories => f.write_str("a row needs at least one category"),
-            Error::TooLarge => f.write_str("the size does not fit in 32 bits"),
+            Error::TooLarge => f.write_str("the size does not fit in 32 bits (on a tape) or in an address"),
             Error::Stale => f.write_str("the handle is from before a reset, or of another tape"),
             Error::NotScalar => f.write_str("the loss is not of shape 1x1; backward_with takes an upstream gradient"),
             Error::NoGrad => f.write_str("the tensor depends on no parameter or differentiable leaf"),
@@ -218,18 +244,20 @@ impl fmt::Display for Error {
 fn requirement(argument: Argument) -> &'static str {
     match argument {
         Argument::Tau => "not a positive finite temperature",
-        Argument::Uniforms => "not in [0, 1)",
+        Argument::Uniforms | Argument::Beta | Argument::Momentum => "not in [0, 1)",
         Argument::Index => "not the index of a category",
         Argument::LearningRate => "not a finite learning rate of at least 0",
         Argument::Power => "not a positive finite exponent",
-        Argument::Probs => "not finite, or the sum of its row is not",
+        Argument::Probs => "not a probability, or the sum of its row is not finite",
         Argument::Repeats => "not a number of draws or repeats that is possible here",
         Argument::RelaxedSamples => "not in 1 ..= 65536",
         Argument::Step => "not at least 1",
         Argument::Exponentials => "not positive and finite",
-        Argument::Gap => "not finite and at least 0",
+        Argument::Gap | Argument::Epsilon | Argument::WeightDecay => "not finite and at least 0",
         Argument::Categories => "not a number of categories that this estimator takes",
         Argument::Columns => "not a column that can be asked for here",
+        Argument::Limit => "not above 0",
+        Argument::Baseline | Argument::Gumbel | Argument::Grad => "not finite",
         _ => "out of its range",
     }
 }
@@ -242,14 +270,26 @@ pub(crate) fn check_len(argument: Argument, got: usize, expected: usize) -> Resu
     if got == expected { Ok(()) } else { Err(Error::Length { argument, expected, got }) }
 }
 
+/// Refuses an exponent that is not positive and finite.
+#[inline]
+pub(crate) fn check_power(power: f32) -> Result<()> {
+    if is_positive_finite(power) { Ok(()) } else { Err(Error::Value { argument: Argument::Power, at: 0 }) }
+}
+
+/// Refuses no draws at all.
+#[inline]
+pub(crate) fn check_draws(draws: usize) -> Result<()> {
+    if draws > 0 { Ok(()) } else { Err(Error::Value { argument: Argument::Repeats, at: 0 }) }
+}
+
 /// The number of elements that `rows` times `cols` are.
 #[inline]
 pub(crate) fn product(rows: usize, cols: usize) -> Result<usize> {
     rows.checked_mul(cols).ok_or(Error::TooLarge)
 }
 
-/// Refuses a temperature that is not positive and finite (NaN included: no comparison holds for it), or whose reciprocal
-/// is not.
+/// Refuses a temperature that is not positive and finite (NaN included: no comparison holds for it), or whose
+/// reciprocal is not.
 #[inline]
 pub(crate) fn check_tau(tau: f32) -> Result<()> {
     // The reciprocal of infinity is 0, so this is all of it.

@@ -94,8 +94,8 @@ pub use reinmax_rao::ReinMaxRao;
 pub use rloo::Rloo;
 pub use straight_through::StraightThrough;
 
-/// The kernels of estimators, by name, for a backend that overrides the methods of [`Backend`] that run them. They are made in the
-/// estimators' `draw` and `backward`.
+/// The kernels of estimators, by name, for a backend that overrides the methods of [`Backend`] that run them. They are
+/// made in the estimators' `draw` and `backward`.
 pub mod formula {
     use super::{conditional, gapped_st, gumbel_softmax, reinmax, straight_through};
 
@@ -108,7 +108,7 @@ pub mod formula {
 }
 
 use crate::categorical::{self, Noise, check_rows};
-use crate::error::{check_len, product};
+use crate::error::{check_draws, check_len, product};
 pub use crate::kernel::draws::GradientInputs;
 use crate::kernel::sample::check_indices;
 use crate::{Argument, Backend, Error, Result};
@@ -211,11 +211,13 @@ impl GradientInputs<'_> {
     /// Compares all lengths; `saved_per_draw` is the estimator's. For use in [`Estimator::backward`].
     ///
     /// # Errors
-    /// [`Error::Length`] for the first slice that does not fit, [`Error::Value`] for an index beyond k, a column that is not
-    /// possible or more than [`MAX_CATEGORIES`], [`Error::NoCategories`] for k = 0, [`Error::TooLarge`] for a size beyond `usize`.
+    /// [`Error::Length`] for the first slice that does not fit, [`Error::Value`] for no draws, an index beyond k, a
+    /// column that is not possible or more than [`MAX_CATEGORIES`], [`Error::NoCategories`] for k = 0,
+    /// [`Error::TooLarge`] for a size beyond `usize`.
     pub fn check(&self, saved_per_draw: usize, grad: usize) -> Result<()> {
         let rows = check_rows(Argument::Probs, self.probs.len(), self.k)?;
         check_categories(self.k)?;
+        check_draws(self.draws)?;
         let draws = product(rows, self.draws)?;
         check_len(Argument::Logits, self.logits.len(), self.probs.len())?;
         check_len(Argument::Index, self.index.len(), draws)?;

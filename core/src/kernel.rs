@@ -15,14 +15,15 @@ pub mod rows;
 pub mod sample;
 pub mod sample_blocks;
 mod sample_long;
-pub mod serial;
+pub(crate) mod serial;
 pub mod softmax;
 pub mod sqrt;
 
 /// Number of running sums, and of lanes on a SIMD backend.
 pub const LANES: usize = 16;
 
-/// Whether the build's target features include SIMD. Where they do not, the target is a small one, and code is the scarcer thing.
+/// Whether the build's target features include SIMD. Where they do not, the target is a small one, and code is the
+/// scarcer thing.
 pub(crate) const SIMD: bool = cfg!(any(target_feature = "sse2", target_feature = "neon", target_feature = "simd128"));
 
 /// The longest row that is summed in order of its elements; such rows lie across the lanes, one row a lane.

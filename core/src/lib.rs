@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 //! Backpropagation through categorical samples, without a heap, an operating system or a panic.
 //!
-//! The layers, top to bottom; each knows only those below it.
+//! The layers, top to bottom. Each knows those below it; what a backend may override ([`Backend`]) names the formulas
+//! of estimators, and kernels that draw take their noise from [`random`].
 //!
 //! | layer | what it does |
 //! |---|---|
@@ -19,10 +20,10 @@
 //!
 //! ```
 //! use reinmax_core::optim::{Adam, Optimizer};
-//! use reinmax_core::{Draws, ReinMax, Shape, Tape, TapeMem};
+//! use reinmax_core::{Draws, Footprint, ReinMax, Shape, Tape, TapeMem};
 //!
 //! // Four binary variables; minimise the mean of (z - 0.45)^2. Memory is a value of fixed size: no heap.
-//! let mut memory = TapeMem::<7, 40, 40, 4>::new();
+//! let mut memory = TapeMem::<7, 37, 37, 4>::new();
 //! let mut tape = Tape::new(memory.slabs());
 //! tape.seed(1, 0);
 //! let logits = tape.param(Shape::new(4, 2), &[0.0; 8])?;
@@ -42,6 +43,8 @@
 //!     let (params, grads) = tape.params_and_grads();
 //!     adam.step(step, params, grads, &mut state)?;
 //! }
+//! // Exactly what was lent; on a tape that only measures ([`Tape::measuring`]) the same code says so before.
+//! assert_eq!(tape.footprint(), Footprint { nodes: 7, values: 37, grads: 37, saved: 4 });
 //! // The best choice is the one nearer to 0.45: category 1, z = 0.
 //! assert!(tape.params().chunks(2).all(|logits| logits[1] > logits[0] + 1.0));
 //! # Ok::<(), reinmax_core::Error>(())
@@ -64,7 +67,6 @@ mod shape;
 pub mod tape;
 
 pub use backend::{Backend, Kernel, OneLane, Portable, RowKernel};
-pub use categorical::Noise;
 pub use error::{Argument, Error, Result, Slab};
 pub use estimator::{
     Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,
@@ -72,6 +74,6 @@ pub use estimator::{
     StraightThrough,
 };
 pub use op::Draws;
-pub use random::Stream;
+pub use random::{Noise, Stream};
 pub use shape::Shape;
 pub use tape::{Footprint, Mark, Node, Slabs, Tape, TapeMem, Var};

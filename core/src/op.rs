@@ -3,6 +3,10 @@
 //! An operation is a pair of plain functions in a `static`: forward, and its vector-Jacobian product (VJP). The tape
 //! stores a reference to the pair, so operations that a program never records are never linked, and an operation of a
 //! user's own is as good as ours: see [`crate::Tape::record`].
+//!
+//! Memory: a node, as many values as the output has elements, and as many gradients where a gradient reaches it; an
+//! operation that saves more for its backward pass says so. Elementwise operations are exact up to the rounding of each
+//! step, unless they state another error.
 
 mod activation;
 mod arithmetic;
@@ -120,7 +124,8 @@ pub struct Spec {
     pub number: u32,
     /// Number of floats to keep from forward to backward.
     pub saved: usize,
-    /// Which inputs pass gradients on.
+    /// Which inputs make the output take a gradient, where they take one themselves. The gradient of another input,
+    /// where that tensor has one, is in [`Vjp::grads`] all the same: a VJP leaves alone what it does not differentiate.
     pub differentiable: [bool; MAX_INPUTS],
 }
 
@@ -138,9 +143,9 @@ pub enum Draws<'a> {
     Stream,
     /// Numbers in [0, 1), in the order in which sample nodes use them. All of them must be used.
     Uniforms(&'a [f32]),
-    /// Categories, in the order of the sample nodes' draws, even such of probability 0. All must be used. They leave the cursor
-    /// where it is, so an estimator that needs noise besides the category (Gumbel-Softmax, Gumbel-Rao) gets the same noise each
-    /// time: [`crate::Tape::set_cursor`] gives it other.
+    /// Categories, in the order of the sample nodes' draws, even such of probability 0. All must be used. They leave
+    /// the cursor where it is, so an estimator that needs noise besides the category (Gumbel-Softmax, Gumbel-Rao) gets
+    /// the same noise each time: [`crate::Tape::set_cursor`] gives it other.
     Forced(&'a [u32]),
 }
 

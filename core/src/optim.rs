@@ -1,7 +1,7 @@
 //! Optimisers: configuration in `self`, state in slices of the caller's, arithmetic as PyTorch defines it.
 //!
-//! Parameters are one slab, so a step is one loop. `step` counts from 1 and belongs to the caller, with the state a part
-//! of a checkpoint. A learning-rate schedule is a function of the same step: see [`Schedule`].
+//! Parameters are one slab, so a step is one loop. `step` counts from 1 and belongs to the caller, with the state a
+//! part of a checkpoint. A learning-rate schedule is a function of the same step: see [`Schedule`].
 //!
 //! ```
 //! use reinmax_core::optim::{Adam, Optimizer};
@@ -52,12 +52,8 @@ pub trait Optimizer: Copy {
 
 /// Refuses what no optimiser accepts.
 fn check(lr: f32, step: u32, lengths: [(Argument, usize, usize); 2]) -> Result<()> {
-    if !(0.0..f32::INFINITY).contains(&lr) {
-        return Err(Error::Value { argument: Argument::LearningRate, at: 0 });
-    }
-    if step == 0 {
-        return Err(Error::Value { argument: Argument::Step, at: 0 });
-    }
+    require(Argument::LearningRate, at_least_zero(lr))?;
+    require(Argument::Step, step > 0)?;
     for (argument, got, expected) in lengths {
         check_len(argument, got, expected)?;
     }
@@ -66,13 +62,17 @@ fn check(lr: f32, step: u32, lengths: [(Argument, usize, usize); 2]) -> Result<(
 
 /// Whether a coefficient is finite and not negative.
 fn at_least_zero(x: f32) -> bool {
-    // One comparison: the bits of everything else are higher. -0 + 0 is 0.
-    (x + 0.0).to_bits() < f32::INFINITY.to_bits()
+    (0.0..f32::INFINITY).contains(&x)
 }
 
-/// Refuses a coefficient that is out of its range.
-fn check_coefficient(fine: bool) -> Result<()> {
-    if fine { Ok(()) } else { Err(Error::Value { argument: Argument::Coefficient, at: 0 }) }
+/// Whether a decay rate is in [0, 1).
+fn in_unit(x: f32) -> bool {
+    (0.0..1.0).contains(&x)
+}
+
+/// Refuses a number that is out of its range.
+fn require(argument: Argument, fine: bool) -> Result<()> {
+    if fine { Ok(()) } else { Err(Error::Value { argument, at: 0 }) }
 }
 
 /// 1 - beta^step: how much of a moment is gradients, and not the zero that it began with.

@@ -6,6 +6,9 @@
 //! `(2 * (x >> 9) + 1) * 2^-24` of an output x: strictly inside (0, 1), `1 - u` exact, safe under a logarithm.
 
 pub(crate) mod keyed;
+mod noise;
+
+pub use noise::Noise;
 
 use rand_core::Rng;
 use rand_pcg::Pcg32;
@@ -18,7 +21,8 @@ use crate::{Backend, Kernel, Portable, RowKernel};
 /// PCG32's multiplier.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 
-/// One of 2^64 sequences for each of 2^64 seeds. Sixteen bytes.
+/// One of 2^63 sequences for each of 2^64 seeds (a generator takes 63 bits of the stream's number, mixed). Sixteen
+/// bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     /// splitmix64 of the seed.
@@ -167,8 +171,8 @@ pub(crate) fn gumbel<L: Lanes>(uniform: L) -> L {
     ln(exponential).neg()
 }
 
-/// How many copies of the generator run side by side: twice the lanes, because the product of one vector takes as long as
-/// all the work on another.
+/// How many copies of the generator run side by side: twice the lanes, because the product of one vector takes as long
+/// as all the work on another.
 const CHAINS: usize = 2 * LANES;
 
 /// N copies of the generator, each N steps at a time: independent chains where one would wait for each

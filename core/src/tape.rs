@@ -96,7 +96,8 @@ impl<'m> Tape<'m> {
 }
 
 impl<'m, B: Backend> Tape<'m, B> {
-    /// A tape on a backend of the caller's choice. Draws come from `Stream::new(0, 0)` until [`Tape::seed`].
+    /// A tape on a backend of the caller's choice. Draws come from `Stream::new(0, 0)` until [`Tape::seed`]. Looks at
+    /// every node of the slab for handles of earlier tapes.
     pub fn with_backend(slabs: Slabs<'m, B>, backend: B) -> Self {
         let epoch = first_epoch(slabs.nodes);
         let (at, peak) = (Footprint::default(), Footprint::default());
@@ -131,8 +132,8 @@ impl<'m, B: Backend> Tape<'m, B> {
     /// from outside. On an error nothing has been recorded.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Stale`], [`Error::Length`] for more than three inputs, [`Error::TooLarge`], and whatever the
-    /// operation's forward function returns.
+    /// [`Error::Full`], [`Error::Stale`], [`Error::Length`] for more than three inputs, [`Error::TooLarge`],
+    /// [`Error::EpochsExhausted`], and whatever the operation's forward function returns.
     pub fn record(&mut self, op: &'static Op<B>, inputs: &[Var], spec: Spec) -> Result<Var> {
         self.record_with(op, inputs, spec, Draws::Stream)
     }
@@ -215,6 +216,10 @@ impl<'m, B: Backend> Tape<'m, B> {
 
     /// Takes room in the slabs and writes the node; nothing runs yet.
     fn push(&mut self, node: &Node<B>, grad: bool, saved: usize) -> Result<Var> {
+        // The last epoch is never used: a tape that follows on these slabs begins above all that nodes carry.
+        if self.epoch == u32::MAX {
+            return Err(Error::EpochsExhausted);
+        }
         let len = node.shape.checked_len()? as usize;
         let mut next = self.at;
         if node.kind != Kind::Alias {
@@ -257,8 +262,8 @@ impl<'m, B: Backend> Tape<'m, B> {
         span(self.slabs.values, node.value, node.len())
     }
 
-    /// The gradient of a tensor, row-major. That of a computed tensor is what the last backward pass left there; before the
-    /// first it is whatever the slab held.
+    /// The gradient of a tensor, row-major. That of a computed tensor is what the last backward pass left there; before
+    /// the first it is whatever the slab held.
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NoGrad`], [`Error::Measuring`].
@@ -278,8 +283,8 @@ impl<'m, B: Backend> Tape<'m, B> {
         Mark { at: self.at, epoch: self.epoch_before(&self.at) }
     }
 
-    /// Forgets everything recorded since `mark`; its memory is free again, its handles are stale. O(1). The noise cursor
-    /// stays where it is.
+    /// Forgets everything recorded since `mark`; its memory is free again, its handles are stale. O(1). The noise
+    /// cursor stays where it is.
     ///
     /// # Errors
     /// [`Error::Stale`] for a mark that no longer holds, [`Error::EpochsExhausted`].
@@ -349,7 +354,8 @@ fn first_epoch<B: Backend>(nodes: &[Node<B>]) -> u32 {
     (splitmix64(splitmix64(address) ^ u64::from(number)) >> 33) as u32 | 1
 }
 
-/// The node of an input; `None` where an operation has none. Borrowed: three copies of a node are a quarter KiB of stack.
+/// The node of an input; `None` where an operation has none. Borrowed: three copies of a node are a quarter KiB of
+/// stack.
 fn input_node<B: Backend>(nodes: &[Node<B>], input: u32) -> Result<Option<&Node<B>>> {
     if input == NO_INPUT { Ok(None) } else { nodes.get(input as usize).map(Some).ok_or(Error::Stale) }
 }

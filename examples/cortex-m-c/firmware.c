@@ -44,10 +44,12 @@ static int run(uint32_t latents, const uint32_t *expected) {
     reinmax_status status = polynomial_measure(latents, state, &need);
     print_number(latents);
     print(" variables: ");
-    if (status == REINMAX_STATUS_OK && (need.nodes > POLYNOMIAL_NODES || need.values > FLOATS || need.saved > LATENTS)) {
+    if (status == REINMAX_STATUS_OK && (need.nodes > POLYNOMIAL_NODES || need.values > FLOATS || need.grads > FLOATS ||
+                                        need.saved > LATENTS)) {
         print("there is less memory than a measuring tape asks for\n");
         return 1;
     }
+    /* Exactly what the measuring tape has asked for: an element less, and the training would end with an error. */
     reinmax_slabs slabs = {nodes, need.nodes, values, need.values, grads, need.grads, saved, need.saved};
     if (status == REINMAX_STATUS_OK) status = reinmax_tape_init(&tape, &slabs, latents);
     if (status == REINMAX_STATUS_OK) status = polynomial_train(&tape, latents, state, losses);

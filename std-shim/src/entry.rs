@@ -1,8 +1,8 @@
 //! Entry points: functions compiled for instructions beyond x86-64's baseline, into which a kernel inlines whole.
 //!
-//! Rows of 4, 8, 10 and 16 categories are common, and with the number known the loops over a tile's columns unroll and stay in
-//! registers: sampling and ReinMax's backward pass take a fifth to a quarter less time with AVX-512, softmax a tenth. Each number
-//! has functions of its own, as one function with all of them is slower for every one.
+//! Rows of 4, 8, 10 and 16 categories are common, and with the number known the loops over a tile's columns unroll and
+//! stay in registers: sampling and ReinMax's backward pass take a fifth to a quarter less time with AVX-512, softmax a
+//! tenth. Each number has functions of its own, as one function with all of them is slower for every one.
 //!
 //! The features named here are those that `Level::is_available` and, for fused ones, `has_fma` look for.
 
@@ -20,8 +20,8 @@ macro_rules! entry {
     };
 }
 
-/// The same with functions for common numbers of categories beside it. The one that chooses has no instructions of its own:
-/// were they the same as theirs, the compiler would make one function of them all.
+/// The same with functions for common numbers of categories beside it. The one that chooses has no `#[target_feature]`:
+/// with the same features as theirs the compiler would inline all of them into it, and each would be slower.
 macro_rules! entry_by_categories {
     ($name:ident, $any:ident, $known:ident, $lanes:ident, $features:literal) => {
         entry!($any, $lanes<false, false>, $features);

@@ -121,9 +121,10 @@ pub enum Numerics {
     #[default]
     Portable,
     /// For large models on hosts: fused multiply-adds in softmax, log_softmax and the backward passes that compute
-    /// exponentials, and a library's matrix products (feature `gemm`, on by default), on CPUs with AVX2 and FMA or with AVX-512. Results are
-    /// as accurate as before, and repeat on the same machine; other levels, targets and versions may differ in the last
-    /// bits. Draws from the same probabilities are the same, but probabilities that differ in the last bit can move one.
+    /// exponentials, and a library's matrix products (feature `gemm`, on by default), on CPUs with AVX2 and FMA or with
+    /// AVX-512. Results are as accurate as before, and repeat on the same machine; other levels, targets and versions
+    /// may differ in the last bits. Draws from the same probabilities are the same, but probabilities that differ in
+    /// the last bit can move one.
     Fast,
 }
 
@@ -203,8 +204,10 @@ impl Host {
         Host { numerics, fused, ..self }
     }
 
-    /// The same with large kernels cut into up to `threads` parts, which run on rayon's current pool. The bits do not
-    /// depend on it: rows are independent, and a row is never cut. Small kernels stay on the calling thread.
+    /// The same with large kernels on up to `threads` threads of rayon's current pool. The bits do not depend on it:
+    /// rows are independent, and a row is never cut. Small kernels stay on the calling thread, and so do sums, losses,
+    /// the gradients of weights and biases, and the estimators that work from losses alone: [`crate::DataParallel`]
+    /// cuts a whole step instead.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         Host { threads: threads.max(1), ..self }
@@ -241,8 +244,8 @@ fn has_fma() -> bool {
     false
 }
 
-/// Methods without a type parameter, in place of the trait's own: they are compiled with this crate, where those would be compiled
-/// with every program, a minute or more each time.
+/// Methods without a type parameter, in place of the trait's own: they are compiled with this crate, where those would
+/// be compiled with every program, a minute or more each time.
 macro_rules! compiled_here {
     ($($name:ident($kernel:ty) -> $out:ty, $run:ident;)*) => {
         $(fn $name(&self, kernel: $kernel) -> $out {
@@ -252,7 +255,8 @@ macro_rules! compiled_here {
 }
 
 impl Backend for Host {
-    // Without #[inline], of which every unit of code generation that runs a kernel would get a copy of all of this.
+    // Not #[inline]: every unit of code generation that runs a kernel would get a copy of this and of all that it takes
+    // in.
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
         #[cfg(target_arch = "x86_64")]
         if K::FUSES && self.fused {
@@ -298,7 +302,7 @@ impl Backend for Host {
         add_softmax_vjp(AddSoftmaxVjp<'_>) -> (), run_rows;
         add_log_softmax_vjp(AddLogSoftmaxVjp<'_>) -> (), run_rows;
         draw_index(DrawIndex<'_>) -> bool, run_rows;
-        perturb(formula::Perturb<'_>) -> Result<()>, run;
+        perturb(formula::Perturb<'_>) -> Result<()>, run_rows;
         add_st_gradient(AddGradient<'_, formula::St>) -> (), run_rows;
         add_tempered_st_gradient(AddGradient<'_, formula::TemperedSt>) -> (), run_rows;
         add_reinmax_gradient(AddGradient<'_, formula::ReinMax>) -> (), run_rows;

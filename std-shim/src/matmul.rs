@@ -1,8 +1,8 @@
 //! Matrix products for [`crate::Numerics::Fast`]: those of the `gemm` crate, of its part for f32.
 //!
-//! It packs a right factor whose rows are columns (the weights of `linear`) number by number, from far apart: at 100 x 512 x 784 a
-//! third of its time with AVX-512. There large ones are turned into rows first, sixteen by sixteen in registers. With AVX2 its own packing
-//! is the faster one, by twice.
+//! It packs a right factor whose rows are columns (the weights of `linear`) number by number, from far apart: at 100 x
+//! 512 x 784 a third of its time with AVX-512. There large ones are turned into rows first, sixteen by sixteen in
+//! registers. With AVX2 its own packing is the faster one, by twice.
 
 use std::cell::Cell;
 

@@ -16,7 +16,8 @@ pub struct Memory<B: Backend = Portable> {
     saved: Vec<f32>,
 }
 
-/// The same values and gradients, with nothing recorded: handles of a tape on the one are refused by tapes on the other.
+/// The same values and gradients, with nothing recorded: handles of a tape on the one are refused by tapes on the
+/// other.
 impl<B: Backend> Clone for Memory<B> {
     fn clone(&self) -> Self {
         Memory {
@@ -55,8 +56,8 @@ impl<B: Backend> Memory<B> {
     }
 }
 
-/// What `record` needs, found by running it on a measuring tape: no values are computed, so `record` must not read any. It may run
-/// several times, until there are nodes enough.
+/// What `record` needs, found by running it on a measuring tape: no values are computed, so `record` must not read any.
+/// It may run several times, until there are nodes enough.
 ///
 /// # Errors
 /// Whatever `record` returns.

@@ -3,6 +3,34 @@
 //! A batch is cut into blocks whose number the program chooses, each with slabs of its own. Threads take blocks as they
 //! come; losses and gradients are added up in the order of the blocks. So the result is a function of the blocks, never
 //! of the threads.
+//!
+//! ```
+//! use reinmax::{DataParallel, Draws, Host, ReinMax, Result, Shape, Tape, measure};
+//!
+//! // One block: eight draws of three variables, and the gradient of their mean squared distance from 0.45.
+//! fn block(logits: &[f32], tape: &mut Tape<'_, Host>) -> Result<f32> {
+//!     let logits = tape.param(Shape::new(3, 2), logits)?;
+//!     let probs = tape.softmax(logits)?;
+//!     let one_hot = tape.sample_many(ReinMax { tau: 1.0 }, logits, probs, 8, Draws::Stream)?;
+//!     let z = tape.column(one_hot, 0)?;
+//!     let distance = tape.affine(z, 1.0, -0.45)?;
+//!     let square = tape.abs_pow(distance, 2.0)?;
+//!     let loss = tape.mean(square)?;
+//!     tape.backward(loss)?;
+//!     if tape.is_measuring() { Ok(0.0) } else { tape.value(loss).map(|loss| loss[0]) }
+//! }
+//!
+//! let (mut logits, mut grads) = ([0.0; 6], [0.0; 6]);
+//! let footprint = measure(Host::detect(), |tape| block(&logits, tape).map(drop))?;
+//! let mut parallel = DataParallel::new(Host::detect(), &footprint, 4, 2).expect("threads");
+//! parallel.seed(7);
+//! for _ in 0..3 {
+//!     parallel.step(&mut grads, |_, tape| block(&logits, tape))?;
+//!     logits.iter_mut().zip(grads).for_each(|(logit, grad)| *logit -= 0.1 * grad);
+//! }
+//! # assert!(logits.iter().any(|x| *x != 0.0));
+//! # Ok::<(), reinmax::Error>(())
+//! ```
 
 use std::num::NonZero;
 
@@ -19,6 +47,9 @@ pub struct DataParallel<B: Backend> {
     blocks: Vec<Memory<B>>,
     /// None: everything on the caller's thread.
     pool: Option<ThreadPool>,
+    seed: u64,
+    /// The number of the next stream that a block draws from.
+    stream: u64,
 }
 
 impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
@@ -36,12 +67,19 @@ impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
         let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
         let threads = if threads == 0 { cores() } else { threads }.min(blocks);
         let pool = if threads > 1 { Some(ThreadPoolBuilder::new().num_threads(threads).build()?) } else { None };
-        Ok(DataParallel { backend, blocks: vec![Memory::new(footprint); blocks], pool })
+        Ok(DataParallel { backend, blocks: vec![Memory::new(footprint); blocks], pool, seed: 0, stream: 0 })
+    }
+
+    /// Draws from now on come from streams 0, 1, 2, .. of this seed, one for each block of each step. It is 0 until
+    /// then.
+    pub fn seed(&mut self, seed: u64) {
+        (self.seed, self.stream) = (seed, 0);
     }
 
     /// Runs `block(b, tape)` for each block b on a fresh tape; it declares the parameters, records its part of the
-    /// batch, runs backward and returns its loss. Writes the sum of the parameters' gradients to `grads` and returns the
-    /// sum of the losses, both added in the order of the blocks.
+    /// batch, runs backward and returns its loss. Each tape has a stream of its own ([`DataParallel::seed`]). Writes
+    /// the sum of the parameters' gradients to `grads` and returns the sum of the losses, both added in the order of
+    /// the blocks.
     ///
     /// # Errors
     /// The error of the first block (in their order) that failed; [`Error::Length`] where `grads` is not as long as the
@@ -50,9 +88,11 @@ impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
     where
         F: Fn(usize, &mut Tape<'_, B>) -> Result<f32> + Sync,
     {
-        let backend = &self.backend;
+        let (backend, seed, stream) = (&self.backend, self.seed, self.stream);
+        self.stream = stream.wrapping_add(self.blocks.len() as u64);
         let run = |(b, memory): (usize, &mut Memory<B>)| -> Result<(f32, usize)> {
             let mut tape = Tape::with_backend(memory.slabs(), backend.clone());
+            tape.seed(seed, stream.wrapping_add(b as u64));
             Ok((block(b, &mut tape)?, tape.param_grads().len()))
         };
         let blocks = &mut self.blocks;

@@ -1,8 +1,8 @@
 //! One kernel over several threads.
 //!
-//! A thread that sleeps takes tens of microseconds to wake. So a kernel is cut into more parts than there are threads, each of which
-//! takes another part when it is done with one: those that are awake do not wait for the others. Each begins in a stretch of its
-//! own, where it finds in its cache what it left there the last time.
+//! A thread that sleeps takes tens of microseconds to wake. So a kernel is cut into more parts than there are threads,
+//! each of which takes another part when it is done with one: those that are awake do not wait for the others. Each
+//! begins in a stretch of its own, where it finds in its cache what it left there the last time.
 
 use std::sync::Mutex;
 
@@ -21,8 +21,8 @@ impl<K: RowKernel> Part<K> {
     }
 }
 
-/// Runs `kernel` by `run`, in up to `parts` parts of whole rows (a multiple of sixteen each), on the calling thread and `threads` - 1 of
-/// rayon's current pool.
+/// Runs `kernel` by `run`, in up to `parts` parts of whole rows (a multiple of sixteen each), on the calling thread and
+/// `threads` - 1 of rayon's current pool.
 pub(crate) fn run_parts<K: RowKernel>(
     kernel: K,
     parts: usize,

@@ -43,4 +43,6 @@ mod documents {
     mod adding_an_estimator {}
     #[doc = include_str!("../../docs/adding-an-op.md")]
     mod adding_an_op {}
+    #[doc = include_str!("../../README.md")]
+    mod readme {}
 }

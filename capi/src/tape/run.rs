@@ -125,8 +125,8 @@ pub unsafe extern "C" fn reinmax_tape_set(tape: *mut CTape, leaf: u64, values: *
 
 // ---- reading -----------------------------------------------------------------------------------------------------
 
-/// Where all parameters, one after the other, and their gradients lie: len floats each, to be read and written between calls.
-/// The pointers hold as long as the slabs. len is 0 on a measuring tape.
+/// Where all parameters, one after the other, and their gradients lie: len floats each, to be read and written between
+/// calls. The pointers hold as long as the slabs. len is 0 on a measuring tape.
 ///
 /// Errors: NULL, MISALIGNED, NOT_INITIALISED.
 #[unsafe(no_mangle)]
@@ -209,8 +209,8 @@ pub unsafe extern "C" fn reinmax_tape_reset(tape: *mut CTape, mark: *const CMark
     unsafe { on_tape(tape, |open| Ok(open.tape.reset(get(mark.cast::<Mark>())?)?)) }
 }
 
-/// Runs everything recorded since the mark forward again, on what inputs and parameters hold now and on new draws (NULL: the
-/// tape's stream), with the bits of a fresh recording. It cannot return FULL.
+/// Runs everything recorded since the mark forward again, on what inputs and parameters hold now and on new draws
+/// (NULL: the tape's stream), with the bits of a fresh recording. It cannot return FULL.
 ///
 /// Errors: STALE, LENGTH and VALUE for the draws, LOGITS, OVERLAP, BOTH_NOISES, NULL, MISALIGNED, NOT_INITIALISED.
 #[unsafe(no_mangle)]

@@ -28,7 +28,8 @@ pub struct Arm<'a> {
 /// rows * pairs `uniforms`. `probs` is rows x 2.
 ///
 /// # Errors
-/// [`Error::Value`] for k other than 2, a uniform outside [0, 1) or a probability that is NaN or infinite, [`Error::Length`].
+/// [`Error::Value`] for k other than 2, a uniform outside [0, 1) or a probability that is NaN or infinite,
+/// [`Error::Length`].
 pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u32]) -> Result<()> {
     let rows = check_binary(probs.len(), k)?;
     let pairs = uniforms.len().checked_div(rows).unwrap_or(0);
@@ -69,7 +70,8 @@ impl ScoreEstimator for Arm<'_> {
     const NAME: &'static str = "arm";
 
     /// # Errors
-    /// Those of the trait, and [`Error::Value`] for k other than 2, an odd number of draws, or a uniform outside [0, 1).
+    /// Those of the trait, and [`Error::Value`] for k other than 2, an odd number of draws, or a uniform outside [0,
+    /// 1).
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
         let shared = check_pairs(&inputs, grad.len())?;
         check_len(Argument::Uniforms, self.uniforms.len(), inputs.index.len() / 2)?;

@@ -1,7 +1,7 @@
 //! Relaxed samples given their argmax, averaged: what Gumbel-Rao and Rao-Blackwellised ReinMax share.
 //!
-//! Their noise comes from [`noise`]. With k > 16 each number is made three times (for the winner, the normaliser and the sum), so
-//! memory does not grow with k or R.
+//! Their noise comes from [`noise`]. With k > 16 each number is made three times (for the winner, the normaliser and
+//! the sum), so memory does not grow with k or R.
 
 mod noise;
 
@@ -19,7 +19,8 @@ use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{Across, Along, Direction, dot, rows, rows_mut};
 use crate::{Argument, Error, Kernel, Result};
 
-/// All of an estimator whose noise is made again from keys but its fields `tau` and `relaxed_samples` and its `formula`.
+/// All of an estimator whose noise is made again from keys but its fields `tau` and `relaxed_samples` and its
+/// `formula`.
 macro_rules! conditional_estimator {
     ($estimator:ident, $name:literal) => {
         impl Default for $estimator {
@@ -115,7 +116,8 @@ pub(super) fn check_given(inputs: &GradientInputs<'_>, noise: &[f32], relaxed_sa
     }
 }
 
-/// grad += weight * sum over r of J(y_r) g [- J(p) g / 2], y_r relaxed samples at p or, with `second_order`, at (p + e) / 2.
+/// grad += weight * sum over r of J(y_r) g [- J(p) g / 2], y_r relaxed samples at p or, with `second_order`, at (p + e)
+/// / 2.
 #[derive(Clone, Copy)]
 pub struct Conditional<S> {
     pub(super) source: S,
@@ -273,9 +275,11 @@ impl Kernel for AddGiven<'_> {
                 let formula = Conditional { source, relaxed_samples, inverse_tau, weight, second_order };
                 let mut buffer = [0.0; SHORT];
                 if inputs.k > SHORT {
-                    formula.add::<L, Along>(inputs.single(row, draw, SAVED, &mut buffer), grad);
+                    let group = inputs.single::<L, Conditional<Given<'_>>>(row, draw, &mut buffer);
+                    formula.add::<L, Along>(group, grad);
                 } else {
-                    formula.add::<Scalar, Across>(inputs.single(row, draw, SAVED, &mut buffer), grad);
+                    let group = inputs.single::<Scalar, Conditional<Given<'_>>>(row, draw, &mut buffer);
+                    formula.add::<Scalar, Across>(group, grad);
                 }
             }
         }

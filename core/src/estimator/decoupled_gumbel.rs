@@ -5,10 +5,11 @@
 //! relaxed sample: softmax((l + G) / tau_forward)
 //! ```
 //!
-//! Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator" (arXiv 2410.13331). The argmax does
-//! not depend on a temperature: tau_forward matters to [`DecoupledGumbel::relaxed`], and to a loss of that relaxed sample,
-//! whose upstream gradient then goes through y. Bias: vanishes as tau_backward -> 0 while the variance grows; a relaxed
-//! forward pass has a bias of its own. Cost: as [`GumbelSoftmax`]. Useful tau: 0.1 to 1 forward, 0.5 to 2 backward.
+//! Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator" (arXiv 2410.13331). The
+//! argmax does not depend on a temperature: tau_forward matters to [`DecoupledGumbel::relaxed`], and to a loss of that
+//! relaxed sample, whose upstream gradient then goes through y. Bias: vanishes as tau_backward -> 0 while the variance
+//! grows; a relaxed forward pass has a bias of its own. Cost: as [`GumbelSoftmax`]. Useful tau: 0.1 to 1 forward, 0.5
+//! to 2 backward.
 
 use super::{DrawInputs, Estimator, GradientInputs, GumbelSoftmax};
 use crate::{Backend, Result};
@@ -49,7 +50,7 @@ impl Estimator for DecoupledGumbel {
         self.coupled().uniforms_per_draw(k)
     }
 
-    /// The perturbed logits l + G.
+    /// The perturbed logits, as [`GumbelSoftmax`] saves them.
     fn saved_per_draw(&self, k: usize) -> usize {
         self.coupled().saved_per_draw(k)
     }

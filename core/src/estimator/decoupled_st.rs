@@ -11,8 +11,8 @@
 
 use super::{DrawInputs, Estimator, GradientInputs, StraightThrough};
 use crate::categorical::{self, check_rows};
-use crate::error::{check_len, product};
-use crate::{Argument, Backend, Error, Result};
+use crate::error::{check_draws, check_len, product};
+use crate::{Argument, Backend, Result};
 
 /// The decoupled Straight-Through estimator.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,9 +44,7 @@ impl Estimator for DecoupledSt {
     ) -> Result<()> {
         let DrawInputs { logits, probs, k, draws, noise } = inputs;
         let rows = check_rows(Argument::Logits, logits.len(), k)?;
-        if draws == 0 {
-            return Err(Error::Value { argument: Argument::Repeats, at: 0 });
-        }
+        check_draws(draws)?;
         if self.tau_forward == 1.0 {
             return categorical::draw(backend, probs, k, draws, noise, index);
         }

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! and the gradient of l_1 is its negative. Dong, Mnih and Tucker, "DisARM: An Antithetic Gradient Estimator for Binary
-//! Latent Variables" (arXiv 2006.10680), found independently by Yin, Ho, Yan, Qian and Zhou (U2G, 2020). k = 2 only. Bias:
-//! none. Variance: at most that of ARM. Cost: O(1) a pair, two losses, no upstream gradient. It has no tau.
+//! Latent Variables" (arXiv 2006.10680), found independently by Yin, Ho, Yan, Qian and Zhou (U2G, 2020). k = 2 only.
+//! Bias: none. Variance: at most that of ARM. Cost: O(1) a pair, two losses, no upstream gradient. It has no tau.
 //! [`super::draw_antithetic`] makes the pairs.
 
 use super::arm::{AddPairs, Weight, check_pairs};

@@ -4,8 +4,8 @@
 //! grad_i = sum over z of P(z) f(z) (onehot(z_i) - p_i),   P(z) = product over i of p_i[z_i]
 //! ```
 //!
-//! For problems of a few variables: k^variables evaluations of the loss. Where the loss is a sum over variables there is
-//! no need: `sum(softmax(l) * table)` on a tape is exact already.
+//! For problems of a few variables: k^variables evaluations of the loss. Where the loss is a sum over variables there
+//! is no need: `sum(softmax(l) * table)` on a tape is exact already.
 
 use crate::categorical::check_rows;
 use crate::error::check_len;
@@ -19,7 +19,8 @@ use crate::{Argument, Error, Result};
 /// O(variables * k) for each.
 ///
 /// # Errors
-/// [`Error::Length`], [`Error::NoCategories`], [`Error::TooLarge`] where there are 2^32 states or more.
+/// [`Error::Length`], [`Error::NoCategories`], [`Error::TooLarge`] where there are 2^32 states or more,
+/// [`Error::Value`] for a probability that is negative, infinite or NaN.
 pub fn enumerate(
     probs: &[f32],
     k: usize,
@@ -33,6 +34,9 @@ pub fn enumerate(
     let mut states = 1_u32;
     for _ in 0..variables {
         states = u32::try_from(k).ok().and_then(|k| states.checked_mul(k)).ok_or(Error::TooLarge)?;
+    }
+    if let Some(at) = probs.iter().position(|p| !(0.0..f32::INFINITY).contains(p)) {
+        return Err(Error::Value { argument: Argument::Probs, at });
     }
     grad.fill(0.0);
     state.fill(0);

@@ -5,9 +5,10 @@
 //! gap constant (1 in the paper), or adaptive: -ln(1 - pi) / pi,   pi = p_D (1 - 1e-5)
 //! ```
 //!
-//! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via Gapped Straight-Through Estimator"
-//! (arXiv 2206.07235). Bias: it depends on the gap. Variance: below that of Gumbel-Softmax, as
-//! there is no noise besides the draw. Cost: O(k), two exponentials an element. Useful tau: 0.5 to 1.
+//! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via Gapped Straight-Through Estimator" (arXiv
+//! 2206.07235). Bias: it depends on the gap. Variance: below that of Gumbel-Softmax, as there is no noise besides the
+//! draw. Cost: O(k), two exponentials an element, one where there is scratch memory (SIMD, k <= 1024). Useful tau: 0.5
+//! to 1.
 
 use super::{Estimator, GradientInputs};
 use crate::categorical::check_rows;
@@ -84,8 +85,8 @@ impl Estimator for GappedSt {
 }
 
 impl GappedSt {
-    /// The relaxed sample softmax(l' / tau) of each draw, (rows * draws) x k, by the formula on top: no noise. The upstream
-    /// gradient and what was saved are not read.
+    /// The relaxed sample softmax(l' / tau) of each draw, (rows * draws) x k, by the formula on top: no noise. The
+    /// upstream gradient and what was saved are not read.
     ///
     /// # Errors
     /// As [`Estimator::backward`].
@@ -135,8 +136,8 @@ pub struct Gapped {
     gap: Gap,
 }
 
-/// -ln(1 - pi) / pi, 1 where pi vanishes. One rounded `tail` = 1 - pi in both places: the quotient is smooth in it, so its
-/// rounding does no harm.
+/// -ln(1 - pi) / pi, 1 where pi vanishes. One rounded `tail` = 1 - pi in both places: the quotient is smooth in it, so
+/// its rounding does no harm.
 #[inline(always)]
 fn adaptive_gap<L: Lanes>(p: L) -> L {
     let one = L::splat(1.0);
@@ -156,8 +157,8 @@ struct Weights<L> {
 }
 
 impl<L: Lanes> Weights<L> {
-    /// exp((l'_i - m) / tau) for the categories of step `step`, whose logits are `x`: 1 for the drawn one. Lanes beyond the
-    /// row's end hold 0: no drawn index reaches them.
+    /// exp((l'_i - m) / tau) for the categories of step `step`, whose logits are `x`: 1 for the drawn one. Lanes beyond
+    /// the row's end hold 0: no drawn index reaches them.
     #[inline(always)]
     fn at<D: Direction<L>>(&self, x: &[f32], step: usize) -> L {
         let below = L::load_or(x, f32::NEG_INFINITY) - self.max;

@@ -4,26 +4,25 @@
 //! D = argmax(l + G),   grad = J(y) g / tau,   y = softmax((l + G) / tau),   G standard Gumbel
 //! ```
 //!
-//! Jang, Gu and Poole (arXiv 1611.01144); Maddison, Mnih and Teh (arXiv 1611.00712). Bias: vanishes as tau -> 0 while the
-//! variance grows. Cost: O(k) with two logarithms an element forward; k floats saved for each draw. Useful tau: 0.1
+//! Jang, Gu and Poole (arXiv 1611.01144); Maddison, Mnih and Teh (arXiv 1611.00712). Bias: vanishes as tau -> 0 while
+//! the variance grows. Cost: O(k) with two logarithms an element forward; k floats saved for each draw. Useful tau: 0.1
 //! to 1.
 //!
-//! A forced index D has noise of its own: Gumbel noise given that D wins. With E exponential,
-//! `v_D = -ln E_D` and `v_i = -ln(E_i / p_i + E_D)` up to a common shift (Paulus, Maddison and Krause, arXiv 2010.04838).
+//! A forced index D has noise of its own: Gumbel noise given that D wins. With E exponential, `v_D = -ln E_D` and `v_i
+//! = -ln(E_i / p_i + E_D)` up to a common shift (Paulus, Maddison and Krause, arXiv 2010.04838).
 
 use super::straight_through::add_tempered;
-use super::{DrawInputs, Estimator, GradientInputs};
+use super::{DrawInputs, Estimator, GradientInputs, check_categories};
 use crate::categorical::{Noise, check_rows, force};
-use crate::error::{check_len, product};
-use crate::kernel::LANES;
+use crate::error::{check_draws, check_len, product};
 use crate::kernel::draws::{AddGradient, Formula, Group};
-use crate::kernel::exp::{exp_nonpositive, ln};
+use crate::kernel::exp::{exp_any, ln};
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::perturb::perturb;
-use crate::kernel::rows::{Direction, rows_mut};
+use crate::kernel::rows::{Direction, cut, cut_mut, row_count, rows_mut};
 use crate::kernel::sample::check_uniforms;
 use crate::random::{Uniforms, gumbel};
-use crate::{Argument, Backend, Error, Kernel, Result};
+use crate::{Argument, Backend, Error, Kernel, Result, RowKernel};
 
 /// The Straight-Through Gumbel-Softmax estimator.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +43,7 @@ impl Estimator for GumbelSoftmax {
         k
     }
 
-    /// The perturbed logits l + G.
+    /// The perturbed logits, l - max l + G; of a forced draw -ln E, up to a shift (see the formula above).
     fn saved_per_draw(&self, k: usize) -> usize {
         k
     }
@@ -56,7 +55,8 @@ impl Estimator for GumbelSoftmax {
         index: &mut [u32],
         saved: &mut [f32],
     ) -> Result<()> {
-        check_lengths(&inputs, index, saved)?;
+        check_lengths(inputs.logits, inputs.k, inputs.draws, index, saved)?;
+        check_len(Argument::Probs, inputs.probs.len(), inputs.logits.len())?;
         match inputs.noise {
             Noise::Uniforms(uniforms) => {
                 check_len(Argument::Uniforms, uniforms.len(), saved.len())?;
@@ -94,9 +94,9 @@ impl GumbelSoftmax {
     /// their argmax to `index`, as [`Estimator::draw`] does with noise of its own.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::NoCategories`], [`Error::Logits`].
-    // Compiled where it is called: an instance of the kernel's parts in this crate would keep `draw` from having its own, and
-    // those have no panic in them.
+    /// [`Error::Length`], [`Error::NoCategories`], [`Error::Logits`], [`Error::Value`] for noise that is not finite.
+    // Compiled where it is called: an instance of the kernel's parts in this crate would keep `draw` from having its
+    // own, and those have no panic in them.
     #[inline]
     pub fn draw_with_gumbel(
         &self,
@@ -107,24 +107,23 @@ impl GumbelSoftmax {
         index: &mut [u32],
         saved: &mut [f32],
     ) -> Result<()> {
-        let stream = crate::Stream::new(0, 0);
-        let inputs = DrawInputs { logits, probs: logits, k, draws, noise: Noise::stream(&stream, 0) };
-        check_lengths(&inputs, index, saved)?;
+        check_lengths(logits, k, draws, index, saved)?;
         check_len(Argument::Gumbel, noise.len(), saved.len())?;
+        if let Some(at) = noise.iter().position(|noise| !noise.is_finite()) {
+            return Err(Error::Value { argument: Argument::Gumbel, at });
+        }
         // Not a copy of slices, which could panic.
         saved.iter_mut().zip(noise).for_each(|(saved, noise)| *saved = *noise);
         perturb::<Scalar>(logits, k, draws, saved, index).map_err(|row| Error::Logits { row })
     }
 }
 
-fn check_lengths(inputs: &DrawInputs<'_>, index: &[u32], saved: &[f32]) -> Result<()> {
-    if inputs.draws == 0 {
-        return Err(Error::Value { argument: Argument::Repeats, at: 0 });
-    }
-    let draws = product(check_rows(Argument::Logits, inputs.logits.len(), inputs.k)?, inputs.draws)?;
-    check_len(Argument::Probs, inputs.probs.len(), inputs.logits.len())?;
+fn check_lengths(logits: &[f32], k: usize, draws: usize, index: &[u32], saved: &[f32]) -> Result<()> {
+    check_draws(draws)?;
+    let draws = product(check_rows(Argument::Logits, logits.len(), k)?, draws)?;
+    check_categories(k)?;
     check_len(Argument::Index, index.len(), draws)?;
-    check_len(Argument::Saved, saved.len(), product(draws, inputs.k)?)
+    check_len(Argument::Saved, saved.len(), product(draws, k)?)
 }
 
 /// The row of logits that a draw belongs to.
@@ -147,7 +146,7 @@ impl Kernel for Perturb<'_> {
     fn run<L: Lanes>(self) -> Result<()> {
         let DrawInputs { logits, probs, k, draws, noise } = self.inputs;
         let (mut uniforms, forced) = match noise {
-            Noise::Stream { stream, index } => (Uniforms::stream(&stream, index, L::N), false),
+            Noise::Stream { stream, position } => (Uniforms::stream(&stream, position, L::N), false),
             Noise::Uniforms(slice) => (Uniforms::Slice(slice), false),
             Noise::Forced { stream, position, .. } => (Uniforms::stream(&stream.companion(), position, L::N), true),
         };
@@ -165,15 +164,40 @@ impl Kernel for Perturb<'_> {
     }
 }
 
+impl RowKernel for Perturb<'_> {
+    fn rows(&self) -> usize {
+        row_count(self.inputs.logits.len(), self.inputs.k)
+    }
+    fn work(&self) -> usize {
+        self.saved.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        let DrawInputs { logits, probs, k, draws, noise } = self.inputs;
+        let draw = row.saturating_mul(draws);
+        let (logits_a, logits_b) = cut(logits, k, row);
+        let (probs_a, probs_b) = cut(probs, k, row);
+        let (noise_a, noise_b) = noise.split(draw, k);
+        let (index_a, index_b) = cut_mut(self.index, 1, draw);
+        let (saved_a, saved_b) = cut_mut(self.saved, k, draw);
+        let first = DrawInputs { logits: logits_a, probs: probs_a, noise: noise_a, ..self.inputs };
+        let second = DrawInputs { logits: logits_b, probs: probs_b, noise: noise_b, ..self.inputs };
+        (
+            Perturb { inputs: first, index: index_a, saved: saved_a },
+            Perturb { inputs: second, index: index_b, saved: saved_b },
+        )
+    }
+    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
+        first.and(second.map_err(|error| error.in_rows_from(row)))
+    }
+}
+
 /// Turns Gumbel noise into perturbed logits among which `index` is the greatest.
 #[inline(always)]
 fn condition<L: Lanes>(probs: &[f32], index: usize, saved: &mut [f32]) {
     // exp(-G) is the exponential number that the noise was made of.
     let winner = saved.get(index).copied().unwrap_or(0.0);
     let exponential = |gumbel: L| L::splat(1.0) / exp_any(gumbel);
-    let mut first = [0.0; LANES];
-    exponential(L::splat(winner)).store(&mut first);
-    let [of_winner, ..] = first;
+    let of_winner = exponential(L::splat(winner)).first();
     for (saved, p) in saved.chunks_mut(L::N).zip(probs.chunks(L::N)) {
         let e = exponential(L::load(saved));
         ln(e / L::load(p) + L::splat(of_winner)).neg().store(saved);
@@ -181,13 +205,6 @@ fn condition<L: Lanes>(probs: &[f32], index: usize, saved: &mut [f32]) {
     if let Some(slot) = saved.get_mut(index) {
         *slot = winner;
     }
-}
-
-/// e^x for |x| <= 87, from the half that [`exp_nonpositive`] has.
-#[inline(always)]
-fn exp_any<L: Lanes>(x: L) -> L {
-    let e = exp_nonpositive(x.abs().neg());
-    L::select_lt(L::splat(0.0), x, L::splat(1.0) / e, e)
 }
 
 /// J(softmax(v / tau)) g / tau, v the perturbed logits.
@@ -200,6 +217,10 @@ impl Formula for Relaxed {
     const LOGITS: bool = false;
     const SCRATCH: bool = true;
     const ONE_BODY: bool = true;
+    #[inline(always)]
+    fn saved_per_draw(k: usize) -> usize {
+        k
+    }
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
         add_tempered::<L, D, false>(group.saved, group.upstream, self.inverse_tau, &mut [], grad);

@@ -5,14 +5,15 @@
 //! (G + 11'/k) C = (diag p - p p') / 2,   G the Laplacian of the graph with weights p_i p_j / (p_i + p_j)
 //! ```
 //!
-//! Hooper and Shekhovtsov (2026). Bias: terms in third and higher derivatives of the loss, as ReinMax's at tau = 1. Variance
-//! of the weights: at most that of ReinMax; equal for k = 2. Cost: a Cholesky factor of (k - 1) x (k - 1) in double
-//! precision for each row, O(k^3 / 6), and O(k^2) for each draw; k is at most [`MAX_MVE_CATEGORIES`], as the factor lies
-//! on the stack (5 KB). It has no tau.
+//! Hooper and Shekhovtsov (2026). Bias: terms in third and higher derivatives of the loss, as ReinMax's at tau = 1.
+//! Variance of the weights: at most that of ReinMax; equal for k = 2. Cost: a Cholesky factor of (k - 1) x (k - 1) in
+//! double precision for each row, O(k^3 / 6), and O(k^2) for each draw; k is at most [`MAX_MVE_CATEGORIES`], as the
+//! factor lies on the stack (5 KB). It has no tau.
 //!
-//! No matrix W is formed. With a_j = p_j / (p_D + p_j) g_j for j != D and sum(a) = 0, the sum over j is a'C = J(p) x / 2, where
-//! G x = a. J(p) ignores a constant added to x, so the most probable category's x is set to 0; the rest is solved with both
-//! sides scaled by 1 / sqrt(p), which keeps the diagonal between 1/2 and k however small probabilities are.
+//! No matrix W is formed. With a_j = p_j / (p_D + p_j) g_j for j != D and sum(a) = 0, the sum over j is a'C = J(p) x /
+//! 2, where G x = a. J(p) ignores a constant added to x, so the most probable category's x is set to 0; the rest is
+//! solved with both sides scaled by 1 / sqrt(p), which keeps the diagonal between 1/2 and k however small probabilities
+//! are.
 
 use super::{DrawInputs, Estimator, GradientInputs};
 use crate::categorical;
@@ -27,7 +28,8 @@ pub const MAX_MVE_CATEGORIES: usize = 32;
 /// Entries of the lower triangle.
 const TRIANGLE: usize = MAX_MVE_CATEGORIES * (MAX_MVE_CATEGORIES + 1) / 2;
 
-/// What a drawn category of probability 0 counts as: far below every positive f32, far above the square root's underflow.
+/// What a drawn category of probability 0 counts as: far below every positive f32, far above the square root's
+/// underflow.
 const LEAST: f64 = 1e-60;
 
 /// One number for each category.
@@ -241,8 +243,8 @@ impl System {
     }
 }
 
-/// The square root of a positive number in double precision, which `core` does not have: a guess from half the exponent,
-/// then Newton's steps, each doubling the digits. The last bit may differ from the correctly rounded root.
+/// The square root of a positive number in double precision, which `core` does not have: a guess from half the
+/// exponent, then Newton's steps, each doubling the digits. The last bit may differ from the correctly rounded root.
 fn square_root(x: f64) -> f64 {
     if !(x > 0.0 && x < f64::INFINITY) {
         return 0.0;

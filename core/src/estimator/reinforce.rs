@@ -10,7 +10,7 @@
 
 use super::{ScoreEstimator, ScoreInputs};
 use crate::categorical::check_rows;
-use crate::error::check_len;
+use crate::error::{check_draws, check_len, product};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{rows, rows_mut};
 use crate::kernel::sample::check_indices;
@@ -28,7 +28,7 @@ impl ScoreEstimator for Reinforce {
 
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
         if !self.baseline.is_finite() {
-            return Err(Error::Value { argument: Argument::Coefficient, at: 0 });
+            return Err(Error::Value { argument: Argument::Baseline, at: 0 });
         }
         let shared = check_scores(&inputs, grad.len())?;
         backend.run(AddScores { inputs, baseline: Baseline::Constant(self.baseline), shared, grad });
@@ -39,7 +39,8 @@ impl ScoreEstimator for Reinforce {
 /// Compares lengths, and looks at indices. Whether all rows share the losses of `draws` samples.
 pub(super) fn check_scores(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool> {
     let rows = check_rows(Argument::Probs, inputs.probs.len(), inputs.k)?;
-    let draws = rows.checked_mul(inputs.draws).ok_or(Error::TooLarge)?;
+    check_draws(inputs.draws)?;
+    let draws = product(rows, inputs.draws)?;
     check_len(Argument::Index, inputs.index.len(), draws)?;
     check_len(Argument::Grad, grad, inputs.probs.len())?;
     if inputs.losses.len() != inputs.draws {

@@ -48,8 +48,8 @@ impl Estimator for ReinMax {
     }
 }
 
-/// [`ReinMax`] at temperature 1, as a type of its own: a tape's backward pass learns a temperature only as it runs, and so
-/// links what others need. The bits are those of `ReinMax { tau: 1.0 }`.
+/// [`ReinMax`] at temperature 1, as a type of its own: a tape's backward pass learns a temperature only as it runs, and
+/// so links what others need. The bits are those of `ReinMax { tau: 1.0 }`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReinMaxTau1;
 

@@ -81,7 +81,8 @@ impl Formula for Tempered {
     }
 }
 
-/// `grad += J(q) g / tau`, q = softmax(values / tau), for each lane's row. With `KEPT`, `scratch` is as long as `values`.
+/// `grad += J(q) g / tau`, q = softmax(values / tau), for each lane's row. With `KEPT`, `scratch` is as long as
+/// `values`.
 #[inline(always)]
 pub(super) fn add_tempered<L: Lanes, D: Direction<L>, const KEPT: bool>(
     values: &[f32],

@@ -28,19 +28,20 @@ pub struct GradientInputs<'a> {
     pub k: usize,
     /// Draws for each row, at least 1.
     pub draws: usize,
-    /// Where given (k <= 16 only), `upstream` has one element for each draw: the gradient with respect to this column of
-    /// the one-hot vector. That of all other columns is 0.
+    /// Where given (k <= 16 only), `upstream` has one element for each draw: the gradient with respect to this column
+    /// of the one-hot vector. That of all other columns is 0.
     pub column: Option<u32>,
 }
 
-/// What a formula sees: in step s, the slices hold lanes `s * N ..`.
+/// What a formula sees. Its slices are read N floats at a time: for lanes across rows or draws, vector s is category s
+/// of N draws; for lanes along a row, it is the N categories from s * N on of one draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Group<'a, L> {
-    /// Logits of each lane's row; empty where the formula has no use for them.
+    /// Logits of each lane's row; empty unless [`Formula::LOGITS`].
     pub logits: &'a [f32],
     /// Probabilities of each lane's row.
     pub probs: &'a [f32],
-    /// What the forward pass saved for each lane's draw; empty where it saves nothing.
+    /// What the forward pass saved for each lane's draw, [`Formula::saved_per_draw`] numbers.
     pub saved: &'a [f32],
     /// Upstream gradient of each lane's draw.
     pub upstream: &'a [f32],
@@ -52,10 +53,10 @@ pub struct Group<'a, L> {
 pub trait Formula: Copy + Send {
     /// Whether it reads the logits.
     const LOGITS: bool;
-    /// How many of the saved floats belong to a draw among k categories, where there are any; 16 at most for k <= 16.
+    /// How many of the saved floats belong to a draw among k categories; 16 at most for k <= 16.
     #[inline(always)]
-    fn saved_per_draw(k: usize) -> usize {
-        k
+    fn saved_per_draw(_k: usize) -> usize {
+        0
     }
     /// Whether `add_with` has a use for scratch memory.
     const SCRATCH: bool = false;
@@ -159,23 +160,22 @@ impl<'a> GradientInputs<'a> {
         )
     }
 
-    /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row:
-    /// zeros at first, of which every draw of these inputs writes the same one.
+    /// One draw of one row, as a formula sees it. `buffer` is where a single column's gradient becomes a row: zeros to
+    /// begin with, of which only element `column` is ever written, so that one serves all draws.
     #[inline(always)]
-    pub(crate) fn single<'r, L: Lanes>(
+    pub(crate) fn single<'r, L: Lanes, F: Formula>(
         &self,
         row: usize,
         draw: usize,
-        saved_per_draw: usize,
         buffer: &'r mut [f32; SHORT],
     ) -> Group<'r, L>
     where
         'a: 'r,
     {
         Group {
-            logits: take(self.logits, self.k, row, 1),
+            logits: if F::LOGITS { take(self.logits, self.k, row, 1) } else { &[] },
             probs: take(self.probs, self.k, row, 1),
-            saved: take(self.saved, saved_per_draw, draw, 1),
+            saved: take(self.saved, F::saved_per_draw(self.k), draw, 1),
             upstream: self.upstream_of(draw, buffer),
             index: L::splat(self.index.get(draw).map_or(0.0, |index| *index as f32)),
         }
@@ -225,7 +225,7 @@ fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad:
     let scratch = scratch.get_mut(..inputs.k).unwrap_or_default();
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
-            let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
+            let group = inputs.single::<L, F>(row, draw, &mut buffer);
             formula.add_with::<L, Along>(group, scratch, grad);
         }
     }
@@ -236,7 +236,7 @@ fn each_draw<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad:
     let mut buffer = [0.0; SHORT];
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
-            let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
+            let group = inputs.single::<L, F>(row, draw, &mut buffer);
             formula.add::<L, Along>(group, grad);
         }
     }
@@ -281,7 +281,7 @@ impl Tiles {
     #[inline(always)]
     fn add<L: Lanes, F: Formula>(&mut self, formula: F, k: usize, index: L) {
         let group = Group {
-            logits: rows::tile_rows(&self.logits, k),
+            logits: if F::LOGITS { rows::tile_rows(&self.logits, k) } else { &[] },
             probs: rows::tile_rows(&self.probs, k),
             saved: rows::tile_rows(&self.saved, F::saved_per_draw(k)),
             upstream: rows::tile_rows(&self.upstream, k),
@@ -303,7 +303,7 @@ fn rows_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gra
             rows::transpose_in::<L>(take(inputs.logits, k, first, count), k, &mut tiles.logits);
         }
         rows::transpose_in::<L>(take(inputs.probs, k, first, count), k, &mut tiles.probs);
-        if !inputs.saved.is_empty() {
+        if F::saved_per_draw(k) > 0 {
             let saved = F::saved_per_draw(k);
             rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
         }
@@ -320,7 +320,9 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
     let k = inputs.k;
     let mut tiles = Tiles::new();
     for (row, grad) in rows::rows_mut(grad, k).enumerate() {
-        broadcast(take(inputs.logits, k, row, 1), &mut tiles.logits);
+        if F::LOGITS {
+            broadcast(take(inputs.logits, k, row, 1), &mut tiles.logits);
+        }
         broadcast(take(inputs.probs, k, row, 1), &mut tiles.probs);
         for column in &mut tiles.grad {
             *column = [0.0; LANES];
@@ -328,7 +330,7 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
         let mut offset = 0;
         while offset < inputs.draws {
             let (first, count) = (row * inputs.draws + offset, LANES.min(inputs.draws - offset));
-            if !inputs.saved.is_empty() {
+            if F::saved_per_draw(k) > 0 {
                 let saved = F::saved_per_draw(k);
                 rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
             }
@@ -340,8 +342,9 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
     }
 }
 
-/// Rows with one lane. A single draw is added as it is, and so is each of a long row; many of a short row have sixteen running
-/// sums, one after the other, folded as they come. The formula is called in one place: it is the larger part of the code.
+/// Rows with one lane. A single draw is added as it is, and so is each of a long row; many of a short row have sixteen
+/// running sums, one after the other, folded as they come. The formula is called in one place: it is the larger part of
+/// the code.
 #[inline(always)]
 fn one_lane<L: Lanes, F: Formula, D: Direction<L>>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
     let direct = inputs.draws == 1 || inputs.k > SHORT;
@@ -355,7 +358,7 @@ fn one_lane<L: Lanes, F: Formula, D: Direction<L>>(formula: F, inputs: GradientI
             let mut offset = bit_reversed(turn);
             while offset < inputs.draws {
                 let draw = row * inputs.draws + offset;
-                let group = inputs.single(row, draw, F::saved_per_draw(inputs.k), &mut buffer);
+                let group = inputs.single::<L, F>(row, draw, &mut buffer);
                 let target = if direct { &mut *grad } else { sum.get_mut(..inputs.k).unwrap_or_default() };
                 formula.add::<L, D>(group, target);
                 offset += stride;

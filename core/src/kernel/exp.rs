@@ -1,13 +1,14 @@
 //! exp and ln over lanes, from multiplications and additions alone, so every target gives the same bits.
 //!
-//! Arguments are reduced to one binade and a polynomial is evaluated there. Greatest errors, found by comparing with double
-//! precision: exp 0.983 ULP on [-87.3, 0], ln 0.847 on all positive floats, sigmoid 2.41, tanh 1.52, ln(1 + x) 2.47.
+//! Arguments are reduced to one binade and a polynomial is evaluated there. Greatest errors, found by comparing with
+//! double precision: exp 0.983 ULP on [-87.3, 0], ln 0.847 on all positive floats, sigmoid 2.41, tanh 1.52, ln(1 + x)
+//! 2.47.
 
 use super::lanes::Lanes;
 use super::pointwise::Function;
 
 /// Below this exp is 0 in place of a subnormal number.
-pub const EXP_FLUSH: f32 = -87.336_54;
+pub(crate) const EXP_FLUSH: f32 = -87.336_54;
 
 /// 1.5 * 2^23 + 127: adding it rounds to an integer and leaves that integer, biased as an exponent, in the low bits.
 const ROUND: f32 = 12_582_912.0 + 127.0;
@@ -37,11 +38,18 @@ impl Function<1> for ExpNonpositive {
     }
 }
 
-/// [`exp_nonpositive`] of several vectors, each step for all of them before the next: each step of one waits for the step before, and
-/// what a CPU looks ahead does not reach far into the next vector. (One vector has code without loops, which an optimiser for size
-/// would keep.)
+/// e^x for |x| <= 87: [`exp_nonpositive`], and its reciprocal for x above 0.
 #[inline(always)]
-pub fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
+pub(crate) fn exp_any<L: Lanes>(x: L) -> L {
+    let e = exp_nonpositive(x.abs().neg());
+    L::select_lt(L::splat(0.0), x, L::splat(1.0) / e, e)
+}
+
+/// [`exp_nonpositive`] of several vectors, each step for all of them before the next: each step of one waits for the
+/// step before, and what a CPU looks ahead does not reach far into the next vector. (One vector has code without loops,
+/// which an optimiser for size would keep.)
+#[inline(always)]
+pub(crate) fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
     // Loops, as closures would be functions of their own, without the instructions of the lanes.
     let (mut biased, mut t, mut p) = (x, x, [L::splat(f32::from_bits(EXP[0])); M]);
     for (biased, x) in biased.iter_mut().zip(x) {
@@ -64,7 +72,8 @@ pub fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
     p
 }
 
-/// The polynomial for e^t, |t| <= ln 2 / 2: the bits of its coefficients from that of t^6 to that of t^2. The last two are 1.
+/// The polynomial for e^t, |t| <= ln 2 / 2: the bits of its coefficients from that of t^6 to that of t^2. The last two
+/// are 1.
 const EXP: [u32; 5] = [0x3ab5_11e8, 0x3c09_1d10, 0x3d2a_ac79, 0x3e2a_aa49, 0x3eff_fffe];
 
 /// x / ln 2 rounded to an integer, in the low bits of a float.

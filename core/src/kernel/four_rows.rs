@@ -1,8 +1,9 @@
 //! softmax of rows that are a few vectors long, four rows at a time.
 //!
-//! In a row alone, each exponential waits for the greatest logit and the division for their sum; with two to four vectors there is too
-//! little else to do meanwhile. Four rows go through each phase together. Exponentials are kept apart from the output, in whole
-//! vectors: a store of a part of one is a branch, and the compiler moves the work of each exponential behind it.
+//! In a row alone, each exponential waits for the greatest logit and the division for their sum; with two to four
+//! vectors there is too little else to do meanwhile. Four rows go through each phase together. Exponentials are kept
+//! apart from the output, in whole vectors: a store of a part of one is a branch, and the compiler moves the work of
+//! each exponential behind it.
 
 use super::LANES;
 use super::exp::exp_nonpositive_of_each;
@@ -18,8 +19,9 @@ const STEPS: usize = 4;
 /// The longest row.
 pub(super) const MEDIUM: usize = STEPS * LANES;
 
-/// `out = softmax(logits * scale)` of as many rows as are a multiple of four; how many that are. Rows have `k` categories, more than
-/// [`super::SHORT`] and at most [`MEDIUM`]. `Err(row)`: one of the four rows from `row` on has no softmax.
+/// `out = softmax(logits * scale)` of as many rows as are a multiple of four; how many that are. Rows have `k`
+/// categories, more than [`super::SHORT`] and at most [`MEDIUM`]. `Err(row)`: one of the four rows from `row` on has no
+/// softmax.
 #[inline(always)]
 pub(super) fn softmax_by_four<L: Lanes>(logits: &[f32], k: usize, scale: f32, out: &mut [f32]) -> Result<usize, usize> {
     let mut exponentials = [[[0.0; LANES]; ROWS]; STEPS];

@@ -1,8 +1,8 @@
 //! The vector that kernels are written over: sixteen floats, or one.
 //!
 //! Only operations that give the same bits on every target are here: IEEE add, subtract, multiply, divide and square
-//! root, comparisons, and moves of bits. There is no fused multiply-add unless a backend asks for it, no approximate reciprocal and no reduction:
-//! sums go through [`Sums`], whose order is fixed.
+//! root, comparisons, and moves of bits. There is no fused multiply-add unless a backend asks for it, no approximate
+//! reciprocal and no reduction: sums go through [`Sums`], whose order is fixed.
 
 use core::ops::{Add, Div, Mul, Sub};
 
@@ -68,7 +68,7 @@ pub trait Lanes:
     fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
         scatter_columns(tile, k, rows);
     }
-    /// `f(self)`, for a function of some length: in place, or where there is one lane in one place for all that call it.
+    /// `f(self)`, for a function of some length. Inlined, except with one lane: there all callers share one copy.
     #[inline(always)]
     fn apply<F: Function<1>>(self, f: F) -> Self {
         f.call([self])
@@ -112,8 +112,8 @@ pub trait Sums<L>: Copy {
     fn fold(&self) -> f32;
 }
 
-/// Adds sixteen numbers, or vectors lane by lane, in the order that every backend uses: the upper half onto the lower one, four
-/// times.
+/// Adds sixteen numbers, or vectors lane by lane, in the order that every backend uses: the upper half onto the lower
+/// one, four times.
 #[inline(always)]
 pub fn fold<T: Copy + Add<Output = T>>(x: [T; LANES]) -> T {
     let [a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15] = x;
@@ -123,8 +123,8 @@ pub fn fold<T: Copy + Add<Output = T>>(x: [T; LANES]) -> T {
     (c0 + c2) + (c1 + c3)
 }
 
-/// Whether x is above 0 and below infinity; NaN is not. As a comparison of bits: compilers make many instructions of the
-/// two comparisons of floats.
+/// Whether x is above 0 and below infinity; NaN is not. As a comparison of bits: compilers make many instructions of
+/// the two comparisons of floats.
 #[inline(always)]
 pub(crate) fn is_positive_finite(x: f32) -> bool {
     x.to_bits().wrapping_sub(1) < f32::INFINITY.to_bits() - 1

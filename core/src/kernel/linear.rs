@@ -2,7 +2,7 @@
 //!
 //! Two bodies: with rows of `b` in hand the lanes lie across its columns (`columns`), with a transposed `b` along the
 //! terms of a sum (`dots`). Either keeps a tile of the output in registers, so that each number that is loaded is used
-//! several times; how large a tile is says [`Lanes::REGISTERS`]. The order of a sum does not depend on it.
+//! several times; [`Lanes::REGISTERS`] sets the tile's size. The order of a sum does not depend on it.
 
 mod columns;
 mod dots;
@@ -19,8 +19,8 @@ use crate::{Argument, Kernel, Result, RowKernel};
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.
 ///
 /// The sum over j runs in order up to 16 terms; a longer one goes into sixteen running sums, folded 8, 4, 2, 1. The
-/// bias is added last. Cost: rows * inner * cols multiplications and additions. Stack: up to 34 KiB on lanes with eight registers and more
-/// (AVX2, AVX-512, NEON), where parts of the factors are copied.
+/// bias is added last. Cost: rows * inner * cols multiplications and additions. Stack: up to 34 KiB on lanes with eight
+/// registers and more (AVX2, AVX-512, NEON), where parts of the factors are copied.
 ///
 /// # Errors
 /// [`crate::Error::Length`] where a slice does not have the size that `rows`, `inner` and `cols` give it.
@@ -119,7 +119,8 @@ impl RowKernel for Contraction<'_> {
 }
 
 impl Contraction<'_> {
-    /// In tiles of R rows and C columns, of S rows and V vectors of columns, or of S rows and P vectors that are copied.
+    /// In tiles of R rows and C columns, of S rows and V vectors of columns, or of S rows and P vectors that are
+    /// copied.
     #[inline(always)]
     fn tiled<L: Lanes, const R: usize, const C: usize, const S: usize, const V: usize, const P: usize>(self) {
         if self.b.transposed {

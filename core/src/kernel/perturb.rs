@@ -4,18 +4,18 @@
 //! v = (l - max l) + G,   D = argmax v, the first of equals
 //! ```
 //!
-//! The shift comes before the noise: at logits of 1e4 the sum l + G would have three digits after the point. Rows of up to
-//! sixteen categories lie across the lanes, one draw a lane; longer ones along them. No sum is taken, so the order of the work
-//! does not show in the bits.
+//! The shift comes before the noise: at logits of 1e4 the sum l + G would have three digits after the point. Rows of up
+//! to sixteen categories lie across the lanes, one draw a lane; longer ones along them. No sum is taken, so the order
+//! of the work does not show in the bits.
 
 use super::lanes::Lanes;
 use super::rows::{self, Across, Along, Direction, Tile, rows, rows_mut};
 use super::sample::broadcast;
-use super::softmax::row_max;
+use super::softmax::{has_softmax, row_max};
 use super::{LANES, SHORT};
 
-/// Adds l - max l to the noise in `perturbed` ((rows * draws) x k) and writes each draw's category. `Err(row)` names a row of
-/// logits without a distribution: NaN, +inf, or nothing but -inf. Lengths have been checked.
+/// Adds l - max l to the noise in `perturbed` ((rows * draws) x k) and writes each draw's category. `Err(row)` names a
+/// row of logits without a distribution: NaN, +inf, or nothing but -inf. Lengths have been checked.
 #[inline(always)]
 pub(crate) fn perturb<L: Lanes>(
     logits: &[f32],
@@ -84,7 +84,8 @@ fn argmax_along<L: Lanes>(row: &[f32]) -> u32 {
     let greatest = row_max::<L, Along>(row);
     let mut at = L::splat(f32::NEG_INFINITY);
     for (step, x) in row.chunks(L::N).enumerate() {
-        // Counted down from 0, so that the first is the greatest. Lanes beyond the end hold -inf, which is not the greatest.
+        // Counted down from 0, so that the first is the greatest. Lanes beyond the end hold -inf, which is not the
+        // greatest.
         let here = <Along as Direction<L>>::category(step).neg();
         at = at.max(L::select_eq(L::load_or(x, f32::NEG_INFINITY), greatest, here, L::splat(f32::NEG_INFINITY)));
     }
@@ -99,7 +100,7 @@ fn rows_across<L: Lanes>(logits: &[f32], k: usize, perturbed: &mut [f32], index:
     for (block, ((perturbed, index), logits)) in blocks.zip(logits.chunks(LANES * k.max(1))).enumerate() {
         rows::transpose_in::<L>(logits, k, &mut shifted);
         if !shift::<L>(&mut shifted, k) {
-            let bad = rows(logits, k).position(|row| !has_distribution(row));
+            let bad = rows(logits, k).position(|row| !has_softmax(row));
             return Err(block * LANES + bad.unwrap_or(0));
         }
         add_and_choose::<L>(&shifted, k, perturbed, index);
@@ -128,11 +129,6 @@ fn draws_across<L: Lanes>(
         }
     }
     Ok(())
-}
-
-/// Whether a row of logits has a softmax.
-fn has_distribution(row: &[f32]) -> bool {
-    row.iter().all(|x| *x < f32::INFINITY) && row.iter().any(|x| *x > f32::NEG_INFINITY)
 }
 
 /// Takes each lane's greatest logit off its others. Whether all lanes have a distribution.

@@ -119,7 +119,8 @@ impl<L: Lanes> Direction<L> for Along {
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
-        // All lanes hold the same index. The sum that finds an element of a short row makes 0 of -0, and so does this one.
+        // All lanes hold the same index. The sum that finds an element of a short row makes 0 of -0, and so does this
+        // one.
         L::splat(row.get(index.first() as usize).copied().unwrap_or(0.0) + 0.0)
     }
 }
@@ -160,8 +161,8 @@ impl<'a> Iterator for Rows<'a> {
     }
 }
 
-/// Steps through a row, N elements at a time, fewer at its end. `chunks` would do, but zips of it hold a division by N, and where
-/// the compiler does not inline one, a panic with it.
+/// Steps through a row, N elements at a time, fewer at its end. `chunks` would do, but zips of it hold a division by N,
+/// and where the compiler does not inline one, a panic with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Steps<'a> {
     rest: &'a [f32],
@@ -208,7 +209,7 @@ impl<'a> Iterator for RowsMut<'a> {
 }
 
 /// A computation on rows of `IN` matrices that writes (or, with `ADDS`, adds to) rows of an output.
-pub trait RowBody<const IN: usize> {
+pub(crate) trait RowBody<const IN: usize> {
     /// Whether the output's old content matters.
     const ADDS: bool;
     /// Computes one row, or one tile of rows. Returns whether the row was acceptable, for all lanes.
@@ -241,7 +242,7 @@ pub type Tile = [[f32; LANES]; SHORT];
 ///
 /// Slices are `rows * k` long; the caller has compared them.
 #[inline(always)]
-pub fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
+pub(crate) fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
     body: &mut B,
     k: usize,
     inputs: [&[f32]; IN],
@@ -322,20 +323,20 @@ fn take_tiles<L: Lanes, const IN: usize>(rest: &mut [&[f32]; IN], size: usize, k
 
 /// The first `k` vectors of a tile, as one slice.
 #[inline(always)]
-pub fn tile_rows(tile: &Tile, k: usize) -> &[f32] {
+pub(crate) fn tile_rows(tile: &Tile, k: usize) -> &[f32] {
     tile.get(..k).unwrap_or(tile).as_flattened()
 }
 
 /// The first `k` vectors of a tile, as one slice to be written.
 #[inline(always)]
-pub fn tile_rows_mut(tile: &mut Tile, k: usize) -> &mut [f32] {
+pub(crate) fn tile_rows_mut(tile: &mut Tile, k: usize) -> &mut [f32] {
     let k = k.min(SHORT);
     tile.get_mut(..k).unwrap_or_default().as_flattened_mut()
 }
 
 /// Up to sixteen rows of `k <= 16` elements become the columns of a tile; lanes without a row hold 0.
 #[inline(always)]
-pub fn transpose_in<L: Lanes>(x: &[f32], k: usize, tile: &mut Tile) {
+pub(crate) fn transpose_in<L: Lanes>(x: &[f32], k: usize, tile: &mut Tile) {
     match x.get(..LANES * k) {
         Some(x) => L::load_columns(x, k, tile),
         None => {
@@ -351,7 +352,7 @@ pub fn transpose_in<L: Lanes>(x: &[f32], k: usize, tile: &mut Tile) {
 
 /// The columns of a tile become rows again.
 #[inline(always)]
-pub fn transpose_out<L: Lanes>(tile: &Tile, k: usize, out: &mut [f32]) {
+pub(crate) fn transpose_out<L: Lanes>(tile: &Tile, k: usize, out: &mut [f32]) {
     match out.get_mut(..LANES * k) {
         Some(out) => L::store_columns(tile, k, out),
         None => {
@@ -388,7 +389,7 @@ pub(super) fn scatter_columns(tile: &Tile, k: usize, out: &mut [f32]) {
 
 /// Folds each vector of a tile (sums over sixteen draws) and adds it to an element of a row.
 #[inline(always)]
-pub fn add_folded<L: Lanes>(tile: &Tile, out: &mut [f32]) {
+pub(crate) fn add_folded<L: Lanes>(tile: &Tile, out: &mut [f32]) {
     for (column, out) in tile.iter().zip(out) {
         *out += L::Sums::of(column).fold();
     }

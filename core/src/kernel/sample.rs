@@ -1,20 +1,19 @@
 //! Drawing category indices by inversion, and writing them as one-hot vectors.
 //!
-//! The index is the smallest j whose prefix sum exceeds u * total, in category order. prefix(j) is the sum of the
-//! whole blocks of 16 before j, each folded 8, 4, 2, 1 and added in order, plus the running sum inside j's block;
-//! total is the last prefix. Should rounding leave no hit, it is the last category of positive probability. Rows of more
-//! than one block are in `sample_long`.
+//! The index is the smallest j whose prefix sum exceeds u * total, in category order. prefix(j) is the sum of the whole
+//! blocks of 16 before j, each folded 8, 4, 2, 1 and added in order, plus the running sum inside j's block; total is
+//! the last prefix. Should rounding leave no hit, it is the last category of positive probability. Rows of more than
+//! one block are in `sample_long`.
 
 use super::lanes::{Lanes, fold_in_one_place};
 use super::rows::{self, Tile, row_count, with_known_k};
 use super::sample_long::{SAFE, long_rows};
 use super::{LANES, SHORT, SIMD};
-use crate::categorical::Noise;
-use crate::random::Uniforms;
+use crate::random::{Noise, Uniforms};
 use crate::{Argument, Error, Kernel, Result, RowKernel};
 
-/// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked. Returns
-/// whether every row's total was finite: the indices of other rows mean nothing.
+/// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked.
+/// Returns whether every row's total was finite: the indices of other rows mean nothing.
 #[derive(Debug)]
 pub struct DrawIndex<'a> {
     /// rows x k.
@@ -39,7 +38,7 @@ impl Kernel for DrawIndex<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> bool {
         let mut uniforms = match self.noise {
-            Noise::Stream { stream, index } => Uniforms::stream(&stream, index, L::N),
+            Noise::Stream { stream, position } => Uniforms::stream(&stream, position, L::N),
             Noise::Uniforms(slice) => Uniforms::Slice(slice),
             Noise::Forced { .. } => return true,
         };
@@ -65,7 +64,7 @@ impl RowKernel for DrawIndex<'_> {
     fn split(self, row: usize) -> (Self, Self) {
         let (a, b) = rows::cut(self.probs, self.k, row);
         let (index_a, index_b) = rows::cut_mut(self.index, self.draws, row);
-        let (noise_a, noise_b) = self.noise.split(row.saturating_mul(self.draws));
+        let (noise_a, noise_b) = self.noise.split(row.saturating_mul(self.draws), 1);
         (
             DrawIndex { probs: a, index: index_a, noise: noise_a, ..self },
             DrawIndex { probs: b, index: index_b, noise: noise_b, ..self },
@@ -95,7 +94,8 @@ impl<L: Lanes> Finite<L> {
     }
 }
 
-/// The first probability that is NaN or infinite; 0 where only a sum is, which is not worth the code that finds its row.
+/// The first probability that is NaN or infinite; 0 where only a sum is, which is not worth the code that finds its
+/// row.
 #[cold]
 pub(crate) fn bad_probs(probs: &[f32]) -> Error {
     let at = probs.iter().position(|p| !p.is_finite()).unwrap_or(0);
@@ -113,7 +113,8 @@ fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Un
         for index in mine {
             let (mut hit, _) = find(row, uniforms.lanes::<L>(1).first() * total);
             if hit == row.len() {
-                // Rounding has left none, or NaN and infinity exceed nothing. (Looking at each total takes 24 bytes more.)
+                // Rounding has left none, or NaN and infinity exceed nothing. (Looking at each total takes 24 bytes
+                // more.)
                 if !total.is_finite() {
                     return false;
                 }
@@ -125,8 +126,8 @@ fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Un
     true
 }
 
-/// The first category of positive probability whose prefix sum exceeds `threshold`, k where there is none; and the last prefix
-/// sum on the way.
+/// The first category of positive probability whose prefix sum exceeds `threshold`, k where there is none; and the last
+/// prefix sum on the way.
 fn find(row: &[f32], threshold: f32) -> (usize, f32) {
     let (mut rest, mut start, mut base) = (row, 0, 0.0);
     loop {

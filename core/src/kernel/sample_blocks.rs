@@ -1,7 +1,7 @@
 //! softmax, draws and one-hot vectors of a block of rows, then those of the next block.
 //!
-//! What softmax has written is still in the cache when the draws read it. Of six streams through memory (logits in; probabilities and
-//! one-hot vectors, each fetched before it is written; probabilities in again) that saves the last.
+//! What softmax has written is still in the cache when the draws read it. Of six streams through memory (logits in;
+//! probabilities and one-hot vectors, each fetched before it is written; probabilities in again) that saves the last.
 
 use core::marker::PhantomData;
 
@@ -9,15 +9,15 @@ use super::LANES;
 use super::lanes::Lanes;
 use super::rows::{cut, cut_mut, row_count};
 use super::sample::{DrawIndex, OneHot, bad_probs};
-use super::softmax::{Softmax, later};
-use crate::categorical::Noise;
+use super::softmax::Softmax;
+use crate::random::Noise;
 use crate::{Backend, Kernel, Result, RowKernel};
 
 /// Elements of a block: logits, probabilities and one-hot vectors are 192 KiB together.
 const BLOCK: usize = 1 << 14;
 
-/// `probs = softmax(logits * scale)`, one index drawn for each row, and its one-hot vector. Lengths, uniforms and forced indices have
-/// been checked, and forced indices are in `index` already.
+/// `probs = softmax(logits * scale)`, one index drawn for each row, and its one-hot vector. Lengths, uniforms and
+/// forced indices have been checked, and forced indices are in `index` already.
 #[derive(Debug)]
 pub struct Sample<'a> {
     /// rows x k.
@@ -46,7 +46,7 @@ impl Sample<'_> {
         let (mut rest, mut done) = (self, 0);
         while rest.rows() > 0 {
             let (block, others) = rest.split(rows);
-            block.at_once(backend).map_err(|error| later(error, done))?;
+            block.at_once(backend).map_err(|error| error.in_rows_from(done))?;
             (rest, done) = (others, done + rows);
         }
         Ok(())
@@ -91,7 +91,7 @@ impl RowKernel for Sample<'_> {
     }
     fn split(self, row: usize) -> (Self, Self) {
         let (logits_a, logits_b) = cut(self.logits, self.k, row);
-        let (noise_a, noise_b) = self.noise.split(row);
+        let (noise_a, noise_b) = self.noise.split(row, 1);
         let (probs_a, probs_b) = cut_mut(self.probs, self.k, row);
         let (index_a, index_b) = cut_mut(self.index, 1, row);
         let (one_hot_a, one_hot_b) = cut_mut(self.one_hot, self.k, row);
@@ -101,6 +101,6 @@ impl RowKernel for Sample<'_> {
         )
     }
     fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        first.and(second.map_err(|error| later(error, row)))
+        first.and(second.map_err(|error| error.in_rows_from(row)))
     }
 }

@@ -12,8 +12,8 @@ use crate::random::Uniforms;
 /// How many prefix sums of a row are kept: one for each whole block up to k = 1024, else one for each few of them.
 const GROUPS: usize = 64;
 
-/// The running sum of a block and its fold differ by at most 2^-18 of the prefix: 15 + 4 roundings, and the additions of the
-/// bases.
+/// The running sum of a block and its fold differ by at most 2^-18 of the prefix: 15 + 4 roundings, and the additions
+/// of the bases.
 pub(super) const SAFE: f32 = 1.0 + 1.0 / 262_144.0;
 
 /// `draws` indices for each row of k probabilities.

@@ -1,7 +1,7 @@
 //! One lane: rows of any length through one body.
 //!
-//! With sixteen lanes short rows lie across them and long ones along them, and each needs its own instructions. With one
-//! lane the two differ in the order of sums alone, which a row's length decides as it runs.
+//! With sixteen lanes short rows lie across them and long ones along them, and each needs its own instructions. With
+//! one lane the two differ in the order of sums alone, which a row's length decides as it runs.
 
 use super::lanes::{Lanes, Sums};
 use super::rows::{Direction, RowBody, rows_mut};
@@ -9,11 +9,11 @@ use super::{LANES, SHORT};
 
 /// The elements of one row, one after the other, whatever its length.
 #[derive(Debug)]
-pub struct Serial;
+pub(crate) struct Serial;
 
 /// A sum in the order that the length of its row asks for.
 #[derive(Clone, Copy, Debug)]
-pub enum SerialSum<L: Lanes> {
+pub(crate) enum SerialSum<L: Lanes> {
     /// In order: up to 16 terms.
     Short(L),
     /// Sixteen running sums.
@@ -79,8 +79,8 @@ pub(super) fn one_by_one<L: Lanes, B: RowBody<IN>, const IN: usize>(
     Ok(())
 }
 
-/// The sum of a[j] * b[j], in the order that the length of `a` asks for. Elements that `b` lacks count as 1, so an empty `b` gives
-/// the sum of `a`. All dot products and sums of rows that are at hand as a whole.
+/// The sum of a[j] * b[j], in the order that the length of `a` asks for. Elements that `b` lacks count as 1, so an
+/// empty `b` gives the sum of `a`. All dot products and sums of rows that are at hand as a whole.
 #[inline(never)]
 pub(super) fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
     if a.len() <= SHORT {
@@ -110,8 +110,8 @@ pub(crate) fn bit_reversed(turn: usize) -> usize {
     turn.reverse_bits() >> (usize::BITS - LANES.ilog2())
 }
 
-/// Folds sixteen sums (rows of K numbers) 8, 4, 2, 1 as they are computed, one after the other in bit-reversed order: then
-/// the fold is a plain binary tree over neighbours, and no more than four of them wait at a time.
+/// Folds sixteen sums (rows of K numbers) 8, 4, 2, 1 as they are computed, one after the other in bit-reversed order:
+/// then the fold is a plain binary tree over neighbours, and no more than four of them wait at a time.
 #[derive(Debug)]
 pub(super) struct FoldTree<const K: usize> {
     waiting: [[f32; K]; 4],
@@ -123,8 +123,8 @@ impl<const K: usize> FoldTree<K> {
         FoldTree { waiting: [[0.0; K]; 4] }
     }
 
-    /// Takes the sum of a turn. As in a binary counter, equal-sized neighbours are added at once. After the last turn `sum` is
-    /// the total.
+    /// Takes the sum of a turn. As in a binary counter, equal-sized neighbours are added at once. After the last turn
+    /// `sum` is the total.
     pub(super) fn carry(&mut self, turn: usize, sum: &mut [f32; K]) {
         for (level, waiting) in self.waiting.iter_mut().enumerate() {
             if turn >> level & 1 == 0 {

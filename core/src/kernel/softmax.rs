@@ -26,7 +26,7 @@ pub struct Softmax<'a> {
 
 /// The greatest logit of each lane's row; NaN does not count.
 #[inline(always)]
-pub fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
+pub(crate) fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
     let lowest = L::splat(f32::NEG_INFINITY);
     let mut max = lowest;
     let mut rest = logits;
@@ -51,7 +51,7 @@ pub fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
 /// Writes exp((x - max) * scale) and returns its sum: softmax before the division. The sum is NaN, 0 or infinite
 /// exactly where the row has no softmax.
 #[inline(always)]
-pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
+pub(crate) fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
     if L::N > 1 && scale == 1.0 {
         row_exp_of::<L, D>(logits, |x| x - max, out)
     } else {
@@ -61,7 +61,7 @@ pub fn row_exp<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, ou
 
 /// [`row_exp`] with one body for all scales: half the code.
 #[inline(always)]
-pub fn row_exp_scaled<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
+pub(crate) fn row_exp_scaled<L: Lanes, D: Direction<L>>(logits: &[f32], max: L, scale: f32, out: &mut [f32]) -> L {
     row_exp_of::<L, D>(logits, |x| (x - max) * L::splat(scale), out)
 }
 
@@ -92,8 +92,8 @@ struct Row<'a, S> {
 }
 
 impl<S: Copy> Row<'_, S> {
-    /// The next M vectors, if `least` elements are left. Several are whole ones: a store of a part is a branch, and the compiler moves
-    /// the work of what follows behind it.
+    /// The next M vectors, if `least` elements are left. Several are whole ones: a store of a part is a branch, and the
+    /// compiler moves the work of what follows behind it.
     #[inline(always)]
     fn exp_of_block<L: Lanes, D: Direction<L, Sum = S>, const M: usize>(
         &mut self,
@@ -174,7 +174,7 @@ impl RowKernel for Softmax<'_> {
         (Softmax { logits: a, out: out_a, ..self }, Softmax { logits: b, out: out_b, ..self })
     }
     fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        first.and(second.map_err(|error| later(error, row)))
+        first.and(second.map_err(|error| error.in_rows_from(row)))
     }
 }
 
@@ -228,7 +228,7 @@ impl RowKernel for LogSoftmax<'_> {
         (LogSoftmax { logits: a, out: out_a, ..self }, LogSoftmax { logits: b, out: out_b, ..self })
     }
     fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        first.and(second.map_err(|error| later(error, row)))
+        first.and(second.map_err(|error| error.in_rows_from(row)))
     }
 }
 
@@ -262,7 +262,7 @@ impl RowBody<2> for SoftmaxVjpBody {
 
 /// `grad += scale * J(p) g` for each lane's row, J(p) g = p * (g - <p, g>).
 #[inline(always)]
-pub fn add_jacobian_product<L: Lanes, D: Direction<L>>(p: &[f32], g: &[f32], scale: f32, grad: &mut [f32]) {
+pub(crate) fn add_jacobian_product<L: Lanes, D: Direction<L>>(p: &[f32], g: &[f32], scale: f32, grad: &mut [f32]) {
     let mean = dot::<L, D>(p, g);
     let scale = L::splat(scale);
     for ((p, g), grad) in p.chunks(L::N).zip(g.chunks(L::N)).zip(grad.chunks_mut(L::N)) {
@@ -361,17 +361,14 @@ impl RowKernel for AddLogSoftmaxVjp<'_> {
     fn join((): (), (): (), _row: usize) {}
 }
 
-/// The error of a part that begins at row `first`.
-pub(super) fn later(error: Error, first: usize) -> Error {
-    match error {
-        Error::Logits { row } => Error::Logits { row: row + first },
-        other => other,
-    }
+/// Whether no logit is NaN or +inf, and one at least is above -inf.
+pub(crate) fn has_softmax(row: &[f32]) -> bool {
+    row.iter().all(|x| *x < f32::INFINITY) && row.iter().any(|x| *x > f32::NEG_INFINITY)
 }
 
 /// The first row at or after `from` without a softmax: NaN or +inf in it, or nothing but -inf.
 #[cold]
-pub fn bad_logits<L: Lanes>(logits: &[f32], k: usize, from: usize) -> Error {
+pub(crate) fn bad_logits<L: Lanes>(logits: &[f32], k: usize, from: usize) -> Error {
     if L::N == 1 {
         // Rows come one at a time: this is the one.
         return Error::Logits { row: from };
@@ -379,9 +376,7 @@ pub fn bad_logits<L: Lanes>(logits: &[f32], k: usize, from: usize) -> Error {
     let start = from.saturating_mul(k);
     let rows = super::rows::rows(logits.get(start..).unwrap_or(&[]), k);
     for (offset, row) in rows.enumerate() {
-        let refused =
-            row.iter().any(|x| x.is_nan() || *x == f32::INFINITY) || row.iter().all(|x| *x == f32::NEG_INFINITY);
-        if refused {
+        if !has_softmax(row) {
             return Error::Logits { row: from + offset };
         }
     }

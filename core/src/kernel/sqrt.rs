@@ -26,8 +26,8 @@ pub fn in_software(x: f32) -> f32 {
     for _ in 0..3 {
         root = 0.5 * (root + m / root);
     }
-    // As whole numbers r = root * 2^23 and m * 2^46: r is right where m * 2^46 is in (r^2 - r, r^2 + r]. The low 32 bits of
-    // the difference are all of it.
+    // As whole numbers r = root * 2^23 and m * 2^46: r is right where m * 2^46 is in (r^2 - r, r^2 + r]. The low 32
+    // bits of the difference are all of it.
     let r = (root * 8_388_608.0) as u32;
     let shift = if m < 2.0 { 23 } else { 24 };
     let rest = (((m.to_bits() & 0x007f_ffff | 0x0080_0000) << shift).wrapping_sub(r.wrapping_mul(r))) as i32;

@@ -26,7 +26,8 @@ impl<B: Backend> Tape<'_, B> {
         self.record(LeakyRelu::OP, &[x], spec)
     }
 
-    /// 1 / (1 + e^-x).
+    /// 1 / (1 + e^-x), at most 2.5 ULP off. Cost: an exponential and a division an element; nothing saved, as the
+    /// gradient takes the output.
     ///
     /// # Errors
     /// Those of [`Tape::record`].
@@ -35,7 +36,8 @@ impl<B: Backend> Tape<'_, B> {
         self.record(Sigmoid::OP, &[x], spec)
     }
 
-    /// tanh x.
+    /// tanh x, at most 1.6 ULP off. Cost: an exponential and a division an element; nothing saved, as the gradient
+    /// takes the output.
     ///
     /// # Errors
     /// Those of [`Tape::record`].

@@ -1,7 +1,8 @@
 //! Element by element: add, sub, mul, affine, abs_pow, select.
 
 use super::{Forward, Op, Operation, Spec, Vjp};
-use crate::kernel::exp::{exp_nonpositive, ln};
+use crate::error::check_power;
+use crate::kernel::exp::{exp_any, ln};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::pointwise::{Base, Function, Pointwise};
 use crate::{Argument, Backend, Error, Result, Tape, Var};
@@ -41,8 +42,8 @@ impl<B: Backend> Tape<'_, B> {
     }
 
     /// |x|^power, for a power above 0. Powers 1, 1.5, 2 and 3 take multiplications and a square root; others an exp
-    /// and a ln (about 4 ULP times the size of power * ln |x|). At x = 0 the gradient is 0 (for a power below 1 the true one is
-    /// infinite). Defined for results up to e^87; beyond they are infinite.
+    /// and a ln (about 4 ULP times the size of power * ln |x|). At x = 0 the gradient is 0 (for a power below 1 the
+    /// true one is infinite). Defined for results up to e^87; beyond they are infinite.
     ///
     /// # Errors
     /// [`Error::Value`] for the power, and those of [`Tape::record`].
@@ -52,9 +53,7 @@ impl<B: Backend> Tape<'_, B> {
             let spec = Spec::new(self.shape(x)?);
             return self.record(Square::OP, &[x], spec);
         }
-        if !(power > 0.0 && power < f32::INFINITY) {
-            return Err(Error::Value { argument: Argument::Power, at: 0 });
-        }
+        check_power(power)?;
         let spec = Spec { config: [power, 0.0, 0.0, 0.0], ..Spec::new(self.shape(x)?) };
         self.record(AbsPow::OP, &[x], spec)
     }
@@ -223,13 +222,6 @@ impl<B: Backend> Operation<B> for Affine {
             Ok(())
         },
     };
-}
-
-/// e^x for any x: exp on the nonpositive half, and its reciprocal.
-#[inline(always)]
-fn exp_any<L: Lanes>(x: L) -> L {
-    let e = exp_nonpositive(x.abs().neg());
-    L::select_lt(L::splat(0.0), x, L::splat(1.0) / e, e)
 }
 
 /// |x|^power; `power` 0 gives 1 (for the gradient of the first power).

@@ -1,6 +1,7 @@
 //! Moving values without computing: view, detach, repeat_rows, slice, column, concat.
 
 use super::{Forward, Op, Operation, Spec, Vjp};
+use crate::error::check_draws;
 use crate::kernel::rows::{rows, rows_mut};
 use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 
@@ -28,9 +29,7 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Value`] for 0 repeats, and those of [`Tape::record`].
     pub fn repeat_rows(&mut self, x: Var, repeats: u32) -> Result<Var> {
-        if repeats == 0 {
-            return Err(Error::Value { argument: Argument::Repeats, at: 0 });
-        }
+        check_draws(repeats as usize)?;
         let shape = self.shape(x)?;
         let rows = shape.rows.checked_mul(repeats).ok_or(Error::TooLarge)?;
         self.record(RepeatRows::OP, &[x], Spec::new(Shape::new(rows, shape.cols)))

@@ -6,7 +6,8 @@ use crate::kernel::reduce::AddColumnSums;
 use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
-    /// a (n x m) times b (m x c), n x c.
+    /// a (n x m) times b (m x c), n x c. Cost: n m c multiplications and additions forward, twice that backward;
+    /// nothing saved. Rounding grows like that of sixteen running sums of m / 16 terms.
     ///
     /// # Errors
     /// [`Error::Shape`] where the inner sizes differ, and those of [`Tape::record`].
@@ -16,7 +17,8 @@ impl<B: Backend> Tape<'_, B> {
         self.record(MatMul::OP, &[a, b], Spec::new(Shape::new(left.rows, right.cols)))
     }
 
-    /// x (n x in) times the transpose of weight (out x in) plus bias (1 x out), n x out: a layer as PyTorch stores it.
+    /// x (n x in) times the transpose of weight (out x in) plus bias (out elements, of any shape), n x out: a layer as
+    /// PyTorch stores it. Cost and rounding as [`Tape::matmul`].
     ///
     /// # Errors
     /// [`Error::Shape`] where sizes differ, and those of [`Tape::record`].

@@ -7,8 +7,8 @@ use crate::kernel::rows::{rows, rows_mut};
 use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
-    /// Row `index[r]` of `table` for each row r of `index` (n x 1; whole numbers held as floats): an embedding. The
-    /// index takes no gradient.
+    /// Row `index[r]` of `table` for each row r of `index` (n x 1; whole numbers held as floats, exact up to 2^24): an
+    /// embedding. The index takes no gradient.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Value`] for an index that is no row of the table, and those of [`Tape::record`].
@@ -24,7 +24,8 @@ impl<B: Backend> Tape<'_, B> {
     /// gradient flows through it.
     ///
     /// # Errors
-    /// [`Error::NoCategories`], [`Error::Logits`] for a row with NaN or with nothing but -inf, and those of [`Tape::record`].
+    /// [`Error::NoCategories`], [`Error::Logits`] for a row with NaN or with nothing but -inf, and those of
+    /// [`Tape::record`].
     pub fn argmax_one_hot(&mut self, x: Var) -> Result<Var> {
         let shape = self.shape(x)?;
         if shape.cols == 0 {

@@ -12,7 +12,8 @@ use crate::{Argument, Backend, Error, Kernel, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
     /// Binary cross-entropy of each element, summed over the columns of a row: n x 1. Targets are in [0, 1] and take no
-    /// gradient. max(x, 0) - x t + ln(1 + e^-|x|), which overflows nowhere.
+    /// gradient. max(x, 0) - x t + ln(1 + e^-|x|), which overflows nowhere. Cost: an
+    /// exponential and a logarithm an element, nothing saved.
     ///
     /// # Errors
     /// [`Error::Shape`] and those of [`Tape::record`].
@@ -23,8 +24,8 @@ impl<B: Backend> Tape<'_, B> {
         self.record(BceWithLogits::OP, &[logits, targets], spec)
     }
 
-    /// -ln of the softmax at each row's class: n x 1. `classes` is n x 1, whole numbers held as floats; it takes no
-    /// gradient. Saves two floats a row.
+    /// -ln of the softmax at each row's class: n x 1. `classes` is n x 1, whole numbers held as floats (exact up to
+    /// 2^24); it takes no gradient. Cost: an exponential an element, forward and backward. Saves two floats a row.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Logits`], [`Error::NoCategories`], [`Error::Value`] for a class beyond the columns,
@@ -41,7 +42,9 @@ impl<B: Backend> Tape<'_, B> {
         self.record(CrossEntropy::OP, &[logits, classes], spec)
     }
 
-    /// -sum p ln p of each row: n x 1. 0 ln 0 is 0, and a probability of 0 gets no gradient.
+    /// -sum p ln p of each row: n x 1. 0 ln 0 is 0, and a probability of 0 gets no gradient. A row with a negative
+    /// number (logits in place of probabilities) gives NaN. Cost: a logarithm an element, forward and backward; nothing
+    /// saved.
     ///
     /// # Errors
     /// Those of [`Tape::record`].
@@ -49,8 +52,8 @@ impl<B: Backend> Tape<'_, B> {
         self.plogp(probs, -1.0, 0.0)
     }
 
-    /// sum p ln p + ln k of each row: the Kullback-Leibler divergence from the uniform distribution over k columns, n x 1.
-    /// 0 ln 0 is 0, and a probability of 0 gets no gradient.
+    /// sum p ln p + ln k of each row: the Kullback-Leibler divergence from the uniform distribution over k columns, n x
+    /// 1. 0 ln 0 is 0, a probability of 0 gets no gradient, and a negative one gives NaN.
     ///
     /// # Errors
     /// Those of [`Tape::record`].
@@ -175,13 +178,20 @@ impl<B: Backend> Operation<B> for BceWithLogits {
     };
 }
 
+/// `y` where p > 0, 0 where p is 0; NaN where p is negative, which [`ln`] would not see, or NaN.
+#[inline(always)]
+fn where_positive<L: Lanes>(p: L, y: L) -> L {
+    let zero = L::splat(0.0);
+    L::select_lt(zero, p, y, L::select_eq(p, zero, zero, L::splat(f32::NAN)))
+}
+
 /// p ln p, 0 at 0
 #[derive(Clone, Copy)]
 struct PTimesLogP;
 impl Term for PTimesLogP {
     #[inline(always)]
     fn call<L: Lanes>(self, p: L, _: L) -> L {
-        L::select_eq(p, L::splat(0.0), p, p * ln(p))
+        where_positive(p, p * ln(p))
     }
 }
 
@@ -191,7 +201,7 @@ struct LogPPlusOne;
 impl Term for LogPPlusOne {
     #[inline(always)]
     fn call<L: Lanes>(self, p: L, _: L) -> L {
-        L::select_eq(p, L::splat(0.0), p, ln(p) + L::splat(1.0))
+        where_positive(p, ln(p) + L::splat(1.0))
     }
 }
 

@@ -3,10 +3,11 @@
 use super::arithmetic::{Power, PowerVjp, add_grad, write};
 use super::reduce::Constant;
 use super::{Forward, Op, Operation, Spec, Vjp};
+use crate::error::check_power;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::pointwise::Function;
 use crate::kernel::reduce::SumOf;
-use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
+use crate::{Backend, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
     /// The mean of |x + shift|^power over all elements, 1 x 1; 0 for an empty tensor. The bits are those of
@@ -15,9 +16,7 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// As [`Tape::abs_pow`].
     pub fn mean_abs_pow(&mut self, x: Var, shift: f32, power: f32) -> Result<Var> {
-        if !(power > 0.0 && power < f32::INFINITY) {
-            return Err(Error::Value { argument: Argument::Power, at: 0 });
-        }
+        check_power(power)?;
         let len = self.shape(x)?.len().max(1) as f32;
         self.record(MeanAbsPow::OP, &[x], Spec { config: [shift, power, len, 0.0], ..Spec::new(Shape::SCALAR) })
     }

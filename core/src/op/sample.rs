@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 use wide::bytemuck;
 
 use super::{Draws, Forward, Op, Operation, Spec, Vjp};
+use crate::error::check_draws;
 use crate::estimator::{DrawInputs, GradientInputs};
 use crate::kernel::SHORT;
 use crate::kernel::sample::{Indicator, OneHot};
@@ -15,13 +16,14 @@ use crate::{Argument, Backend, Error, Estimator, Footprint, Result, Shape, Tape,
 
 impl<B: Backend> Tape<'_, B> {
     /// Draws one category for each row: rows x k one-hot vectors whose gradient reaches the logits by way of the
-    /// estimator. `probs` is `softmax(logits)`; the estimator sends it no gradient. Saves an index, and what the estimator
-    /// keeps, for each row.
+    /// estimator. `probs` is `softmax(logits)`; the estimator sends it no gradient. Saves an index, and what the
+    /// estimator keeps, for each row.
     ///
     /// # Errors
-    /// [`Error::Shape`], [`Error::Value`] for the estimator's configuration, the draws, the probabilities or more categories than
-    /// [`crate::estimator::MAX_CATEGORIES`], [`Error::NoCategories`], [`Error::Length`] where `draws` holds more or less than
-    /// needed, [`Error::Logits`] from estimators that draw from logits, and those of [`Tape::record`].
+    /// [`Error::Shape`], [`Error::Value`] for the estimator's configuration, the draws, the probabilities or more
+    /// categories than [`crate::estimator::MAX_CATEGORIES`], [`Error::NoCategories`], [`Error::Length`] where `draws`
+    /// holds more or less than needed, [`Error::Logits`] from estimators that draw from logits, and those of
+    /// [`Tape::record`].
     pub fn sample<E: Estimator>(&mut self, estimator: E, logits: Var, probs: Var, draws: Draws<'_>) -> Result<Var> {
         self.sample_many(estimator, logits, probs, 1, draws)
     }
@@ -75,10 +77,11 @@ impl<B: Backend> Tape<'_, B> {
         self.view(column, shape)
     }
 
-    /// [`Tape::sample_column`] for at most 16 categories: a program that has no more links only what they need.
+    /// [`Tape::sample_column`] where no row has more than 16 categories: the code for longer rows stays out of the
+    /// program.
     ///
     /// # Errors
-    /// As [`Tape::sample_column`]; [`Error::Shape`] for more categories.
+    /// As [`Tape::sample_column`]; [`Error::Value`] for more categories.
     pub fn sample_short_column<E: Estimator>(
         &mut self,
         estimator: E,
@@ -92,8 +95,7 @@ impl<B: Backend> Tape<'_, B> {
         let got = spec.shape;
         check_column(column, got.cols)?;
         if got.cols as usize > SHORT {
-            let expected = Shape::new(got.rows, SHORT as u32);
-            return Err(Error::Shape { argument: Argument::Logits, expected, got });
+            return Err(Error::Value { argument: Argument::Categories, at: got.cols as usize });
         }
         let spec = Spec { shape: Shape::new(got.rows, repeats), number: column, ..spec };
         self.record_with(SampleColumn::<E>::OP, &[logits, probs], spec, draws)
@@ -108,9 +110,7 @@ impl<B: Backend> Tape<'_, B> {
             return Err(Error::NoCategories);
         }
         crate::estimator::check_categories(shape.cols as usize)?;
-        if repeats == 0 {
-            return Err(Error::Value { argument: Argument::Repeats, at: 0 });
-        }
+        check_draws(repeats as usize)?;
         let draws = shape.rows.checked_mul(repeats).ok_or(Error::TooLarge)?;
         // An index and the estimator's own floats for each draw.
         let per_draw = estimator.saved_per_draw(shape.cols as usize).checked_add(1).ok_or(Error::TooLarge)?;

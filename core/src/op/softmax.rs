@@ -5,7 +5,9 @@ use crate::kernel::softmax as kernel;
 use crate::{Backend, Error, Result, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
-    /// softmax of each row; -inf masks a category.
+    /// softmax of each row; -inf masks a category. Cost: an exponential an element, nothing saved; the gradient takes
+    /// the output, and no exponential. Rounding x - max costs up to 12 * 2^-24 of relative error where logits differ by
+    /// 87.
     ///
     /// # Errors
     /// [`Error::Logits`], [`Error::NoCategories`] and those of [`Tape::record`].
@@ -14,7 +16,8 @@ impl<B: Backend> Tape<'_, B> {
         self.record(Softmax::OP, &[logits], spec)
     }
 
-    /// logits - logsumexp(logits) of each row; masked categories stay -inf and get no gradient.
+    /// logits - logsumexp(logits) of each row; masked categories stay -inf and get no gradient. Cost: an exponential an
+    /// element, forward and backward; nothing saved.
     ///
     /// # Errors
     /// [`Error::Logits`], [`Error::NoCategories`] and those of [`Tape::record`].

@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
 
 use super::double::Double;
-use super::{Optimizer, at_least_zero, check, check_coefficient, correction, update_moments};
+use super::{Optimizer, at_least_zero, check, correction, in_unit, require, update_moments};
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 
@@ -45,9 +45,9 @@ impl Optimizer for Adam {
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
-        check_coefficient(
-            in_unit(self.beta1) && in_unit(self.beta2) && at_least_zero(self.eps) && at_least_zero(self.weight_decay),
-        )?;
+        require(Argument::Beta, in_unit(self.beta1) && in_unit(self.beta2))?;
+        require(Argument::Epsilon, at_least_zero(self.eps))?;
+        require(Argument::WeightDecay, at_least_zero(self.weight_decay))?;
         let step_size = Double::new(self.lr).over(correction(self.beta1, step)).round();
         let root = correction(self.beta2, step).sqrt().round();
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
@@ -58,9 +58,4 @@ impl Optimizer for Adam {
         }
         Ok(())
     }
-}
-
-/// Whether a decay rate is in [0, 1).
-pub(super) fn in_unit(beta: f32) -> bool {
-    (0.0..1.0).contains(&beta)
 }

@@ -1,6 +1,6 @@
-//! Numbers of twice the precision of `f32`, for the few that an optimiser computes once a step: sums of two floats that are
-//! never added up (Dekker, "A floating-point technique for extending the available precision", 1971). The same bits on
-//! every target, and no double-precision arithmetic to link where the hardware has none.
+//! Numbers of twice the precision of `f32`, for the few that an optimiser computes once a step: sums of two floats that
+//! are never added up (Dekker, "A floating-point technique for extending the available precision", 1971). The same bits
+//! on every target, and no double-precision arithmetic to link where the hardware has none.
 //!
 //! About 2^-44 of relative error for each operation (numbers between 2^-80 and 2^100; beyond, that of `f32`).
 

@@ -1,10 +1,10 @@
 //! Stochastic gradient descent with momentum: `v = momentum v + g`, `params -= lr v`.
 
-use super::{Optimizer, at_least_zero, check, check_coefficient};
+use super::{Optimizer, at_least_zero, check, in_unit, require};
 use crate::{Argument, Result};
 
-/// Gradient descent. One float of state for each parameter, the velocity; without momentum `state` may be empty, and is neither
-/// read nor written.
+/// Gradient descent. One float of state for each parameter, the velocity; without momentum `state` may be empty, and is
+/// neither read nor written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
     /// Learning rate.
@@ -42,7 +42,8 @@ impl Optimizer for Sgd {
         let plain = self.momentum == 0.0;
         let floats = if plain && state.is_empty() { 0 } else { n };
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), floats)])?;
-        check_coefficient(self.momentum >= 0.0 && self.momentum < 1.0 && at_least_zero(self.weight_decay))?;
+        require(Argument::Momentum, in_unit(self.momentum))?;
+        require(Argument::WeightDecay, at_least_zero(self.weight_decay))?;
         if plain {
             for (p, g) in params.iter_mut().zip(grads) {
                 *p -= self.lr * (g + self.weight_decay * *p);

@@ -12,7 +12,8 @@ impl<B: Backend> Tape<'_, B> {
     /// over calls until [`Tape::zero_grad`]; all others start from 0.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::NotScalar`], [`Error::NoGrad`].
+    /// [`Error::Stale`], [`Error::NotScalar`], [`Error::NoGrad`], and whatever an operation's VJP returns: gradients
+    /// mean nothing then, until [`Tape::zero_grad`].
     pub fn backward(&mut self, loss: Var) -> Result<()> {
         if self.lookup(loss)?.shape != Shape::SCALAR {
             return Err(Error::NotScalar);
@@ -23,7 +24,7 @@ impl<B: Backend> Tape<'_, B> {
     /// [`Tape::backward`] from a tensor of any shape whose upstream gradient the caller brings.
     ///
     /// # Errors
-    /// [`Error::Stale`], [`Error::Length`], [`Error::NoGrad`].
+    /// As [`Tape::backward`], [`Error::Length`] in place of [`Error::NotScalar`].
     pub fn backward_with(&mut self, var: Var, upstream: &[f32]) -> Result<()> {
         let node = self.lookup(var)?;
         check_len(Argument::Upstream, upstream.len(), node.len())?;
@@ -82,7 +83,7 @@ impl<B: Backend> Tape<'_, B> {
     /// Sets the gradients of all leaves and parameters to 0.
     ///
     /// # Errors
-    /// None in practice; the signature leaves room.
+    /// [`Error::Stale`] where the tape was resumed on slabs that are too short for what it had recorded.
     pub fn zero_grad(&mut self) -> Result<()> {
         if self.measuring {
             return Ok(());

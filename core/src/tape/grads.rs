@@ -6,8 +6,8 @@ use crate::op::MAX_INPUTS;
 
 /// The gradients of an operation's inputs, borrowed one at a time: two inputs may be the same tensor.
 ///
-/// In a backward pass a computed tensor's gradient begins as 0. That 0 is never written where the first addition can be a
-/// write: [`InputGrads::get_fresh`] tells.
+/// In a backward pass a computed tensor's gradient begins as 0. That 0 is never written where the first addition can be
+/// a write: [`InputGrads::get_fresh`] tells.
 #[derive(Debug)]
 pub struct InputGrads<'a, B: Backend> {
     pub(super) slab: &'a mut [f32],

@@ -14,7 +14,7 @@ impl<B: Backend> Tape<'_, B> {
         if self.at.values != self.params || self.at.grads != self.params {
             return Err(Error::ParamAfterOp);
         }
-        let var = self.leaf(shape, values, true)?;
+        let var = self.leaf(Argument::Params, shape, values, true)?;
         self.params = self.at.values;
         Ok(var)
     }
@@ -24,7 +24,7 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Length`], [`Error::Full`].
     pub fn input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
-        self.leaf(shape, values, false)
+        self.leaf(Argument::Input, shape, values, false)
     }
 
     /// Records a tensor of the caller's that takes a gradient, and accumulates it until [`Tape::zero_grad`].
@@ -32,11 +32,11 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Length`], [`Error::Full`].
     pub fn differentiable_input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
-        self.leaf(shape, values, true)
+        self.leaf(Argument::Input, shape, values, true)
     }
 
-    fn leaf(&mut self, shape: Shape, values: &[f32], grad: bool) -> Result<Var> {
-        check_len(Argument::Input, values.len(), shape.checked_len()? as usize)?;
+    fn leaf(&mut self, argument: Argument, shape: Shape, values: &[f32], grad: bool) -> Result<Var> {
+        check_len(argument, values.len(), shape.checked_len()? as usize)?;
         let node = Node { shape, kind: Kind::Leaf, ..Node::EMPTY };
         let var = self.push(&node, grad, 0)?;
         self.peak.raise(&self.at);

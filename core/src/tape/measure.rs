@@ -4,8 +4,8 @@ use super::{Footprint, Node, Slabs, Tape};
 use crate::Backend;
 
 impl<'m, B: Backend> Tape<'m, B> {
-    /// A tape that records without computing: it needs nodes but no floats, and the recording code that runs on it is the
-    /// one that will run for real. [`Tape::footprint`] then says what that takes.
+    /// A tape that records without computing: it needs nodes but no floats, and the recording code that runs on it is
+    /// the one that will run for real. [`Tape::footprint`] then says what that takes.
     pub fn measuring(nodes: &'m mut [Node<B>], backend: B) -> Self {
         let slabs = Slabs { nodes, values: &mut [], grads: &mut [], saved: &mut [] };
         Tape { measuring: true, ..Tape::with_backend(slabs, backend) }

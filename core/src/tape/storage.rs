@@ -58,8 +58,8 @@ impl<B: Backend> Node<B> {
         number: 0,
     };
 
-    /// An unused slot of the `number`-th slab that is made in its place: a tape on it refuses the handles of tapes on
-    /// those before it, though they lay at the same address. [`Node::EMPTY`] is number 0.
+    /// An unused slot. Where slabs are made again and again at one address, give each a new `number`: a tape on it then
+    /// refuses handles of the tapes before it. [`Node::EMPTY`] is number 0.
     pub const fn numbered(number: u32) -> Self {
         Node { number, ..Self::EMPTY }
     }
@@ -82,8 +82,8 @@ impl<B: Backend> Clone for Node<B> {
 }
 impl<B: Backend> Copy for Node<B> {}
 
-/// The four slabs. What floats hold at first does not matter: a tape computes with none that it has not written; nodes are [`Node::EMPTY`],
-/// [`Node::numbered`], or what an earlier tape left there.
+/// The four slabs. What floats hold at first does not matter: a tape computes with none that it has not written; nodes
+/// are [`Node::EMPTY`], [`Node::numbered`], or what an earlier tape left there.
 #[derive(Debug)]
 pub struct Slabs<'m, B: Backend = Portable> {
     /// One for each recorded operation.

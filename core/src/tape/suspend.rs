@@ -22,8 +22,8 @@ impl<'m, B: Backend> Tape<'m, B> {
         Suspended { at, peak, params, epoch, measuring, stream, cursor }
     }
 
-    /// The tape again, on the slabs (unchanged) and the backend that it had. On others, or on shorter ones, operations return
-    /// errors or numbers without meaning; nothing worse.
+    /// The tape again, on the slabs (unchanged) and the backend that it had. On others, or on shorter ones, operations
+    /// return errors or numbers without meaning; nothing worse.
     pub fn resume(slabs: Slabs<'m, B>, backend: B, suspended: Suspended) -> Self {
         let Suspended { at, peak, params, epoch, measuring, stream, cursor } = suspended;
         Tape { slabs, backend, at, peak, params, epoch, measuring, stream, cursor }

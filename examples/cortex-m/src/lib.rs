@@ -25,8 +25,9 @@ pub fn stop(success: bool) -> ! {
     }
 }
 
-/// Counts the processor's cycles by its system timer. In QEMU with `-icount shift=0` an instruction takes a nanosecond, and so
-/// a cycle of the emulated board's 25 MHz is 40 instructions; without that option the count follows the host's clock.
+/// Counts the processor's cycles by its system timer. In QEMU with `-icount shift=0` an instruction takes a nanosecond,
+/// and so a cycle of the emulated board's 25 MHz is 40 instructions; without that option the count follows the host's
+/// clock.
 pub struct Cycles {
     last: u32,
     total: u64,
@@ -97,8 +98,8 @@ pub fn repaint() {
     }
 }
 
-/// Runs `f`; returns what it returns and the bytes of stack below this call. The first such call of a program, and each after
-/// [`repaint`], sees only its own; another one sees the deepest so far.
+/// Runs `f`; returns what it returns and the bytes of stack below this call. The first such call of a program, and each
+/// after [`repaint`], sees only its own; another one sees the deepest so far.
 #[inline(always)]
 pub fn with_stack_depth<T>(f: impl FnOnce() -> T) -> (T, usize) {
     let top = cortex_m::register::msp::read() as usize;

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 //! Training tasks without an operating system: the very same functions run on a microcontroller and on a host.
 //!
-//! The results that every target must give lie in `expected/`, one float a line, as the eight hexadecimal digits of its bits:
+//! The results that every target must give lie in `expected/`, one float a line, as the eight hexadecimal digits of its
+//! bits:
 //!
 //! ```text
 //! cargo run -p reinmax-example-tasks -- polynomial-32 > examples/tasks/expected/polynomial-32.txt

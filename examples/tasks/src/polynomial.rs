@@ -1,8 +1,8 @@
-//! The polynomial task: L binary variables, loss mean over l of |X_l - 0.45|^2, X_l the first component of variable l's one-hot
-//! vector (section 4.1 of arXiv 2304.08612). ReinMax and squares, or what [`Run::record`] is told; Adam.
+//! The polynomial task: L binary variables, loss mean over l of |X_l - 0.45|^2, X_l the first component of variable l's
+//! one-hot vector (section 4.1 of arXiv 2304.08612). ReinMax and squares, or what [`Run::record`] is told; Adam.
 //!
-//! A batch is accumulated sample by sample, so its size costs no memory. `examples/c/polynomial.c` does the same through
-//! the C interface, operation by operation.
+//! A batch is accumulated sample by sample, so its size costs no memory. `examples/c/polynomial.c` does the same
+//! through the C interface, operation by operation.
 
 use reinmax_core::optim::{Adam, Optimizer};
 use reinmax_core::{Backend, Draws, Mark, ReinMaxTau1, Result, Shape, Stream, Tape, Var};
@@ -35,9 +35,9 @@ pub struct Run {
 }
 
 impl Run {
-    /// Records the loss with |x|^`power`. `sample` records column 0 of one draw for each row, from logits and probabilities, with
-    /// the estimator of its choice. Draws come from sequence 1 of seed 7, parameters begin with sequence 0. `state` is the
-    /// optimiser's, [`state`] floats.
+    /// Records the loss with |x|^`power`. `sample` records column 0 of one draw for each row, from logits and
+    /// probabilities, with the estimator of its choice. Draws come from sequence 1 of seed 7, parameters begin with
+    /// sequence 0. `state` is the optimiser's, [`state`] floats.
     ///
     /// # Errors
     /// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small, and

@@ -1,5 +1,5 @@
-//! A categorical variational autoencoder of 816 parameters: images of 4 x 4 pixels that show one bar (four rows, four columns),
-//! two latent variables of eight categories, one hidden layer. ReinMax, Adam.
+//! A categorical variational autoencoder of 816 parameters: images of 4 x 4 pixels that show one bar (four rows, four
+//! columns), two latent variables of eight categories, one hidden layer. ReinMax, Adam.
 //!
 //! The loss is the negative evidence lower bound in nats an image. Eight images that are equally likely need at least
 //! ln 8 = 2.08 nats, and a model that ignores its latents 16 H(1/4) = 9.0.

@@ -1,7 +1,7 @@
 //! Numbers that depend on every kernel: what one target computes is held against what another does, bit by bit.
 //!
-//! exp, ln and square roots (softmax, Gumbel noise, powers, the optimiser), draws from a stream, each estimator's backward pass for
-//! short and long rows and for one draw and many, layers, and steps of Adam.
+//! exp, ln and square roots (softmax, Gumbel noise, powers, the optimiser), draws from a stream, each estimator's
+//! backward pass for short and long rows and for one draw and many, layers, and steps of Adam.
 
 use reinmax_core::estimator::draw_antithetic;
 use reinmax_core::optim::{Adam, Optimizer, RAdam, Sgd};
@@ -23,7 +23,8 @@ const LONG: usize = 2 * 37;
 const FORWARD: usize = 2 * SHORT + 5 + 2 * LONG + 2;
 /// Five estimators' gradients through one column of each shape.
 const COLUMNS: usize = 5 * (SHORT + LONG);
-/// Eight more estimators with short rows, seven with long ones (minimum variance has a limit), and three that take losses.
+/// Eight more estimators with short rows, seven with long ones (minimum variance has a limit), and three that take
+/// losses.
 const FAMILY: usize = 8 * SHORT + 7 * LONG + 3 * 4;
 const STEPS: usize = 6;
 const PARAMS: usize = (4 + 1) * 3 + (3 + 1) * 2;
@@ -193,7 +194,8 @@ fn forward<B: Backend>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
     Ok(())
 }
 
-/// The gradient that reaches the logits through one column of the samples, for which estimators have paths of their own.
+/// The gradient that reaches the logits through one column of the samples, for which estimators have paths of their
+/// own.
 fn columns<B: Backend + Copy>(backend: &B, report: &mut dyn FnMut(f32)) -> Result<()> {
     for (rows, k, _) in SHAPES {
         gradient(backend, ReinMax { tau: 1.0 }, rows, k, Take::Column, report)?;

@@ -1,5 +1,6 @@
-//! The polynomial task of `examples/tasks` with 128 variables, as two functions for JavaScript. An instance of this module is one
-//! training: a page that compares two estimators makes two instances. Nothing is imported, nothing allocated.
+//! The polynomial task of `examples/tasks` with 128 variables, as two functions for JavaScript. An instance of this
+//! module is one training: a page that compares two estimators makes two instances. Nothing is imported, nothing
+//! allocated.
 
 #![no_std]
 
@@ -35,7 +36,8 @@ unsafe impl Sync for Alone {}
 static TRAINING: Alone =
     Alone(UnsafeCell::new(Training { memory: TapeMem::new(), adam: [0.0; state(LATENTS)], run: None }));
 
-/// Begins anew: estimator 0 is ReinMax, 1 Straight-Through. Returns 0, or the number of the error; 255 for another estimator.
+/// Begins anew: estimator 0 is ReinMax, 1 Straight-Through. Returns 0, or the number of the error; 255 for another
+/// estimator.
 #[unsafe(no_mangle)]
 pub extern "C" fn start(estimator: u32, tau: f32, power: f32) -> u32 {
     // SAFETY: as for Sync.

@@ -1,12 +1,13 @@
 //! Sixteen lanes in two 256-bit registers.
 //!
-//! With `FUSED` a multiply-add is rounded once, for `Numerics::Fast`; without, the bits are those of every other level. Sums fold by halves, in the order of
-//! [`reinmax_core::kernel::lanes::fold`].
+//! With `FUSED` a multiply-add is rounded once, for `Numerics::Fast`; without, the bits are those of every other level.
+//! Sums fold by halves, in the order of [`reinmax_core::kernel::lanes::fold`].
 //!
-//! Safety of every unsafe block here: the CPU has the instructions (see the type), and pointers come from slices and
-//! stay inside them.
+//! Safety of every unsafe block here: the CPU has the instructions, and pointers come from slices and stay inside them.
+//! The first holds because this type is named in `entry` alone, in functions that [`crate::Host`] calls only on a CPU
+//! that has them: also for methods that need no value of the type.
 
-// One argument for all blocks, above; the same sentence eighteen times would hide the code.
+// One argument for all blocks, above; the same sentence at each would hide the code.
 #![allow(clippy::undocumented_unsafe_blocks)]
 
 use core::arch::x86_64::*;
@@ -18,8 +19,8 @@ use reinmax_core::kernel::rows::Tile;
 
 use super::transpose::{self, mask, store_part};
 
-/// Lanes 0..8 and 8..16. `KNOWN`: the number of categories in a row is a constant. Values exist only inside the entry point that
-/// [`crate::Host`] calls on a CPU with AVX2.
+/// Lanes 0..8 and 8..16. `KNOWN`: the number of categories in a row is a constant. Named only in [`crate::entry`]: see
+/// above.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2<const FUSED: bool, const KNOWN: bool>(__m256, __m256);
 

@@ -1,5 +1,5 @@
-//! Blocks of up to four columns of sixteen rows, in 256-bit registers: short rows, and what is left beside a whole 8 x 8 block.
-//! Eight shuffles for eight rows, where an 8 x 8 block takes 24.
+//! Blocks of up to four columns of sixteen rows, in 256-bit registers: short rows, and what is left beside a whole 8 x
+//! 8 block. Eight shuffles for eight rows, where an 8 x 8 block takes 24.
 
 use core::arch::x86_64::*;
 
@@ -36,7 +36,8 @@ unsafe fn transpose([a, b, c, d]: [__m256; MOST]) -> [__m256; MOST] {
 /// The CPU has AVX2, there are `LANES * k` floats, and k is above `column`, by [`MOST`] at most; k > 1.
 #[inline(always)]
 pub(super) unsafe fn load_columns(rows: &[f32], k: usize, column: usize, tile: &mut Tile) {
-    // SAFETY: row r begins at r * k. What follows one of the first twelve rows belongs to the matrix; what may not, a mask hides.
+    // SAFETY: row r begins at r * k. What follows one of the first twelve rows belongs to the matrix; what may not, a
+    // mask hides.
     unsafe {
         let at = rows.as_ptr().add(column);
         let hidden = _mm256_castsi256_si128(mask(k - column));
@@ -63,14 +64,15 @@ pub(super) unsafe fn load_columns(rows: &[f32], k: usize, column: usize, tile: &
     }
 }
 
-/// Up to four columns from `column` on become parts of sixteen rows. What follows a part is written too, but for the last row's.
+/// Up to four columns from `column` on become parts of sixteen rows. What follows a part is written too, but for the
+/// last row's.
 ///
 /// # Safety
 /// As for [`load_columns`].
 #[inline(always)]
 pub(super) unsafe fn store_columns(tile: &Tile, k: usize, column: usize, rows: &mut [f32]) {
-    // SAFETY: row r begins at r * k, so four floats from `column` on belong to the matrix in all rows but the last; a tile has
-    // sixteen columns of sixteen floats.
+    // SAFETY: row r begins at r * k, so four floats from `column` on belong to the matrix in all rows but the last; a
+    // tile has sixteen columns of sixteen floats.
     unsafe {
         let out = rows.as_mut_ptr().add(column);
         macro_rules! columns {

@@ -1,15 +1,16 @@
 //! Sixteen rows of few floats to columns and back, in 512-bit registers: as many registers of rows as columns.
 //!
-//! Element e of sixteen rows of K floats is lane e % 16 of register e / 16 of the rows, and lane e / K of column e % K. A
-//! permutation of two registers merges what a result has so far with what the next register holds of it: K - 1 of them
-//! for each result, where 8 x 8 blocks ([`super::transpose512`]) would be half empty and need masks.
+//! Element e of sixteen rows of K floats is lane e % 16 of register e / 16 of the rows, and lane e / K of column e % K.
+//! A permutation of two registers merges what a result has so far with what the next register holds of it: K - 1 of
+//! them for each result, where 8 x 8 blocks ([`super::transpose512`]) would be half empty and need masks.
 
 use core::arch::x86_64::*;
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::rows::Tile;
 
-/// For each result and each register: which lanes the result takes from that register (16 and up), and from what it has so far.
+/// For each result and each register: which lanes the result takes from that register (16 and up), and from what it has
+/// so far.
 type Merges<const K: usize> = [[[i32; LANES]; K]; K];
 
 /// Merges of rows into columns, and of columns into rows.

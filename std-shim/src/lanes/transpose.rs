@@ -1,8 +1,8 @@
 //! Sixteen rows of up to sixteen floats to columns and back, by shuffles.
 //!
 //! An 8 x 8 block is transposed in registers, in three layers of eight shuffles; transposing is its own inverse, so
-//! both directions share it. Rows of up to 8 elements take two blocks (rows 0..8 and 8..16), longer ones four. Up to four columns,
-//! or up to four beyond eight, have smaller blocks ([`few256`]). Nothing outside the slice is touched.
+//! both directions share it. Rows of up to 8 elements take two blocks (rows 0..8 and 8..16), longer ones four. Up to
+//! four columns, or up to four beyond eight, have smaller blocks ([`few256`]). Nothing outside the slice is touched.
 
 use core::arch::x86_64::*;
 
@@ -72,8 +72,8 @@ pub(super) unsafe fn mask(len: usize) -> __m256i {
     }
 }
 
-/// Writes the first `len` lanes (fewer than eight) to `out`. A masked store would do, but takes an AMD Zen 3 six times as long as
-/// a whole one.
+/// Writes the first `len` lanes (fewer than eight) to `out`. A masked store would do, but takes an AMD Zen 3 six times
+/// as long as a whole one.
 ///
 /// # Safety
 /// The CPU has AVX2, and `len` floats lie at `out`.
@@ -131,7 +131,8 @@ pub(super) unsafe fn load_columns(rows: &[f32], k: usize, tile: &mut Tile) {
 /// The CPU has AVX2, there are `LANES * k` floats, and `column` is 0 or [`HALF`] and below `k`.
 #[inline(always)]
 unsafe fn load_eight(rows: &[f32], k: usize, column: usize, tile: &mut Tile) {
-    // SAFETY: row r begins at r * k. What follows one of the first eight rows belongs to the matrix; what may not, a mask hides.
+    // SAFETY: row r begins at r * k. What follows one of the first eight rows belongs to the matrix; what may not, a
+    // mask hides.
     let (upper, lower) = unsafe {
         let upper = rows.as_ptr().add(column);
         let lower = upper.add(HALF * k);
@@ -159,8 +160,8 @@ pub(super) unsafe fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
     if k == 0 || k > LANES || rows.len() < LANES * k {
         return;
     }
-    // SAFETY: the CPU has AVX2, and there are LANES * k floats. Parts of rows are written in order, those from the eighth column on
-    // before the others: so what one part writes beyond its row, another writes over.
+    // SAFETY: the CPU has AVX2, and there are LANES * k floats. Parts of rows are written in order, those from the
+    // eighth column on before the others: so what one part writes beyond its row, another writes over.
     unsafe {
         match k {
             1 => rows[..LANES].copy_from_slice(&tile[0]),
@@ -179,14 +180,15 @@ pub(super) unsafe fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
     }
 }
 
-/// Eight columns, or as many as there are, from `column` on. What follows a part of a row is written too, but for the last row's.
+/// Eight columns, or as many as there are, from `column` on. What follows a part of a row is written too, but for the
+/// last row's.
 ///
 /// # Safety
 /// As for [`load_eight`].
 #[inline(always)]
 unsafe fn store_eight(tile: &Tile, k: usize, column: usize, rows: &mut [f32]) {
-    // SAFETY: row r begins at r * k, so eight floats from `column` on belong to the matrix in all rows but the last; a tile has
-    // sixteen columns of sixteen floats.
+    // SAFETY: row r begins at r * k, so eight floats from `column` on belong to the matrix in all rows but the last; a
+    // tile has sixteen columns of sixteen floats.
     unsafe {
         let out = rows.as_mut_ptr().add(column);
         for first in [0, HALF] {

@@ -1,8 +1,8 @@
 //! Sixteen rows of up to sixteen floats to columns and back, in 512-bit registers.
 //!
 //! As in [`super::transpose`], with rows r and r + 8 in the two halves of a register: 24 shuffles transpose both 8 x 8
-//! blocks. A column is written whole: two halves could not be forwarded to the load that follows. Where a block would be half
-//! empty, `flat512` (up to five columns) and `few512` (up to four beyond eight) take fewer shuffles.
+//! blocks. A column is written whole: two halves could not be forwarded to the load that follows. Where a block would
+//! be half empty, `flat512` (up to five columns) and `few512` (up to four beyond eight) take fewer shuffles.
 
 use core::arch::x86_64::*;
 

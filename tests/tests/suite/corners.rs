@@ -359,3 +359,22 @@ fn refusals_read_as_sentences() {
     assert_eq!(says(Argument::RelaxedSamples, 0), "RelaxedSamples = 0 is not in 1 ..= 65536");
     assert_eq!(says(Argument::Step, 0), "Step = 0 is not at least 1");
 }
+
+/// Logits where probabilities belong: not a number, where the logarithm's own bits would give a plausible one.
+#[test]
+fn the_entropy_of_negative_numbers_is_nan() {
+    for host in hosts() {
+        let mut memory = Memory::new(&Footprint { nodes: 4, values: 60, grads: 60, saved: 0 });
+        let mut tape = Tape::with_backend(memory.slabs(), host);
+        let x = tape.param(Shape::new(2, 20), &[[0.05; 20], [-0.05; 20]].concat()).expect("room");
+        let entropy = tape.entropy(x).expect("room");
+        let divergence = tape.kl_to_uniform(x).expect("room");
+        for value in [entropy, divergence] {
+            let value = tape.value(value).expect("a value");
+            assert!(value[0].is_finite() && value[1].is_nan(), "{value:?} on {}", host.level());
+        }
+        tape.backward_with(entropy, &[1.0, 1.0]).expect("a gradient");
+        let grad = tape.grad(x).expect("a gradient");
+        assert!(grad[..20].iter().all(|g| g.is_finite()) && grad[20..].iter().all(|g| g.is_nan()), "{}", host.level());
+    }
+}

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use reinmax::categorical::softmax;
 use reinmax::{
-    Backend, DrawInputs, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Memory, Noise, OneLane, Portable,
-    Shape, Stream, Tape, Var, measure,
+    Argument, Backend, DrawInputs, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Memory, Noise, OneLane,
+    Portable, Shape, Stream, Tape, Var, measure,
 };
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
 
@@ -266,4 +266,14 @@ fn two_forced_nodes_have_noise_of_their_own() {
     tape.replay(start, Draws::Forced(&[1, 1])).expect("two draws");
     assert_eq!(gradients(&mut tape), [first, second]);
     assert_eq!(tape.cursor(), 0);
+}
+
+/// What is wrong with the caller's noise is not blamed on the logits.
+#[test]
+fn noise_that_is_not_finite_is_named() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let (noise, mut index, mut saved) = ([0.5, 0.5, 0.5, 0.5, bad, 0.5], [0; 2], [0.0; 6]);
+        let outcome = GumbelSoftmax { tau: 1.0 }.draw_with_gumbel(&[0.0; 6], 3, 1, &noise, &mut index, &mut saved);
+        assert_eq!(outcome, Err(Error::Value { argument: Argument::Gumbel, at: 4 }));
+    }
 }

@@ -162,3 +162,22 @@ fn a_replay_from_the_middle_leaves_what_lies_before() {
     assert_eq!(tape.value(before), Ok(&[10.0, 20.0][..]));
     assert_eq!(tape.value(after), Ok(&[11.0, 21.0][..]));
 }
+
+/// The handles of a slab run out one day; then nothing is recorded, and no handle of an earlier tape comes to life again.
+#[test]
+#[ignore = "billions of resets: half a minute"]
+fn a_tape_that_has_run_out_of_handles_says_so() {
+    let mut memory = TapeMem::<2, 4, 4, 0>::new();
+    let mut tape = Tape::new(memory.slabs());
+    let mark = tape.mark();
+    let first = tape.input(Shape::new(1, 1), &[1.0]).expect("room").to_bits() >> 32;
+    for _ in first + 1..u64::from(u32::MAX) {
+        tape.reset(mark).expect("handles are left");
+    }
+    let last = tape.input(Shape::new(1, 1), &[1.0]).expect("the last handles");
+    let mut next = Tape::new(memory.slabs());
+    assert_eq!(next.value(last), Err(Error::Stale));
+    assert_eq!(next.input(Shape::new(1, 1), &[2.0]), Err(Error::EpochsExhausted));
+    assert_eq!(next.value(last), Err(Error::Stale));
+    assert_eq!(next.reset(mark), Err(Error::EpochsExhausted));
+}

@@ -56,7 +56,7 @@ fn a_refused_step_changes_nothing() {
     assert_eq!(refused(Adam::new(-0.1), 1, &[0.0; 2], 4), value(Argument::LearningRate));
     assert_eq!(refused(Adam::new(f32::NAN), 1, &[0.0; 2], 4), value(Argument::LearningRate));
     assert_eq!(refused(adam, 0, &[0.0; 2], 4), value(Argument::Step));
-    assert_eq!(refused(Adam { beta2: 1.0, ..adam }, 1, &[0.0; 2], 4), value(Argument::Coefficient));
+    assert_eq!(refused(Adam { beta2: 1.0, ..adam }, 1, &[0.0; 2], 4), value(Argument::Beta));
     assert!(matches!(refused(adam, 1, &[0.0; 3], 4), Error::Length { argument: Argument::Grad, .. }));
     assert!(matches!(refused(adam, 1, &[0.0; 2], 3), Error::Length { argument: Argument::State, .. }));
 }

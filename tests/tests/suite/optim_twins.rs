@@ -102,7 +102,7 @@ fn refuses<O: Optimizer>(optimizer: O, step: u32, sizes: (usize, usize), error: 
 #[test]
 fn bad_coefficients_change_nothing() {
     let value = |argument| Error::Value { argument, at: 0 };
-    let (rate, coefficient) = (value(Argument::LearningRate), value(Argument::Coefficient));
+    let (rate, beta, decay) = (value(Argument::LearningRate), value(Argument::Beta), value(Argument::WeightDecay));
     let fits = (N, 2 * N);
     for lr in [-1e-3, f32::NAN, f32::INFINITY] {
         refuses(Sgd::new(lr), 1, (N, N), rate);
@@ -113,18 +113,18 @@ fn bad_coefficients_change_nothing() {
     refuses(Adam::new(0.1), 0, fits, value(Argument::Step));
     refuses(RAdam::new(0.1), 0, fits, value(Argument::Step));
     for bad in [-0.1, 1.0, f32::NAN] {
-        refuses(Sgd { momentum: bad, ..Sgd::new(0.1) }, 1, (N, N), coefficient);
-        refuses(Adam { beta1: bad, ..Adam::new(0.1) }, 1, fits, coefficient);
-        refuses(Adam { beta2: bad, ..Adam::new(0.1) }, 1, fits, coefficient);
-        refuses(RAdam { beta1: bad, ..RAdam::new(0.1) }, 1, fits, coefficient);
-        refuses(RAdam { beta2: bad, ..RAdam::new(0.1) }, 1, fits, coefficient);
+        refuses(Sgd { momentum: bad, ..Sgd::new(0.1) }, 1, (N, N), value(Argument::Momentum));
+        refuses(Adam { beta1: bad, ..Adam::new(0.1) }, 1, fits, beta);
+        refuses(Adam { beta2: bad, ..Adam::new(0.1) }, 1, fits, beta);
+        refuses(RAdam { beta1: bad, ..RAdam::new(0.1) }, 1, fits, beta);
+        refuses(RAdam { beta2: bad, ..RAdam::new(0.1) }, 1, fits, beta);
     }
     for bad in [-0.1, f32::NAN, f32::INFINITY] {
-        refuses(Sgd { weight_decay: bad, ..Sgd::new(0.1) }, 1, (N, N), coefficient);
-        refuses(Adam { weight_decay: bad, ..Adam::new(0.1) }, 1, fits, coefficient);
-        refuses(RAdam { weight_decay: bad, ..RAdam::new(0.1) }, 1, fits, coefficient);
-        refuses(Adam { eps: bad, ..Adam::new(0.1) }, 1, fits, coefficient);
-        refuses(RAdam { eps: bad, ..RAdam::new(0.1) }, 1, fits, coefficient);
+        refuses(Sgd { weight_decay: bad, ..Sgd::new(0.1) }, 1, (N, N), decay);
+        refuses(Adam { weight_decay: bad, ..Adam::new(0.1) }, 1, fits, decay);
+        refuses(RAdam { weight_decay: bad, ..RAdam::new(0.1) }, 1, fits, decay);
+        refuses(Adam { eps: bad, ..Adam::new(0.1) }, 1, fits, value(Argument::Epsilon));
+        refuses(RAdam { eps: bad, ..RAdam::new(0.1) }, 1, fits, value(Argument::Epsilon));
     }
     let length = |argument, expected, got| Error::Length { argument, expected, got };
     refuses(Sgd::new(0.1), 1, (N - 1, N), length(Argument::Grad, N, N - 1));
@@ -168,15 +168,17 @@ fn clipping_by_norm() {
 
 #[test]
 fn a_norm_that_is_not_finite_is_refused_and_clips_nothing() {
-    fn refused(backend: &impl Backend, grads: &[f32], max_norm: f32, argument: Argument) {
+    fn refused(backend: &impl Backend, grads: &[f32], max_norm: f32, argument: Argument, at: usize) {
         let mut clipped = grads.to_vec();
-        assert_eq!(clip_norm(backend, &mut clipped, max_norm), Err(Error::Value { argument, at: 0 }));
+        assert_eq!(clip_norm(backend, &mut clipped, max_norm), Err(Error::Value { argument, at }));
         assert_same_bits(&clipped, grads, "unchanged");
     }
     for host in hosts() {
-        refused(&host, &[1.0, f32::NAN], 1.0, Argument::Grad);
-        refused(&host, &[1.0, f32::NEG_INFINITY], 1.0, Argument::Grad);
-        refused(&host, &[1.0, 2.0], 0.0, Argument::Coefficient);
-        refused(&host, &[1.0, 2.0], f32::NAN, Argument::Coefficient);
+        refused(&host, &[1.0, f32::NAN], 1.0, Argument::Grad, 1);
+        refused(&host, &[1.0, f32::NEG_INFINITY], 1.0, Argument::Grad, 1);
+        // Each is finite; the sum of their squares is not.
+        refused(&host, &[1e30, 1.0], 1.0, Argument::Grad, 0);
+        refused(&host, &[1.0, 2.0], 0.0, Argument::Limit, 0);
+        refused(&host, &[1.0, 2.0], f32::NAN, Argument::Limit, 0);
     }
 }

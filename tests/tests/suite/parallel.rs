@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use reinmax::categorical::{draw, log_softmax, one_hot_on, softmax};
 use reinmax::kernel::linear::{Contraction, Operand};
 use reinmax::{
-    Backend, DataParallel, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Host, Noise, ReinMax, Result, Shape,
-    StraightThrough, Stream, Tape, measure,
+    Backend, DataParallel, DrawInputs, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Host, Noise, ReinMax,
+    Result, Shape, StraightThrough, Stream, Tape, measure,
 };
 use reinmax_tests::{assert_same_bits, hosts};
 
@@ -73,6 +73,45 @@ fn gradients_must_be_as_many_as_the_parameters() {
     }
 }
 
+/// Blocks that do not seed their tapes have noise of their own in every step; the same seed gives it again.
+#[test]
+fn each_block_of_each_step_draws_from_a_stream_of_its_own() {
+    let host = Host::detect();
+    let draw = |tape: &mut Tape<'_, Host>| {
+        let logits = tape.param(Shape::new(8, 4), &[0.0; 32])?;
+        let probs = tape.softmax(logits)?;
+        let one_hot = tape.sample(ReinMax { tau: 1.0 }, logits, probs, Draws::Stream)?;
+        // A number for each outcome of the eight draws.
+        let place: Vec<f32> = (0..32).map(|i| (i % 4) as f32 * 4_f32.powi(i / 4)).collect();
+        let place = tape.input(Shape::new(8, 4), &place)?;
+        let product = tape.mul(one_hot, place)?;
+        let loss = tape.sum(product)?;
+        if tape.is_measuring() { Ok(0.0) } else { tape.value(loss).map(|value| value[0]) }
+    };
+    let footprint = measure(host, |tape| draw(tape).map(drop)).expect("it records");
+    let mut parallel = DataParallel::new(host, &footprint, 3, 2).expect("threads");
+    let mut outcomes = || -> Vec<f32> {
+        let steps = (0..4).map(|_| {
+            let seen = std::sync::Mutex::new([f32::NAN; 3]);
+            let run = |b: usize, tape: &mut Tape<'_, Host>| {
+                let outcome = draw(tape)?;
+                seen.lock().expect("no panic")[b] = outcome;
+                Ok(outcome)
+            };
+            parallel.step(&mut [0.0; 32], run).expect("it runs");
+            seen.into_inner().expect("no panic")
+        });
+        let all = steps.flatten().collect();
+        parallel.seed(0);
+        all
+    };
+    let first = outcomes();
+    for (i, outcome) in first.iter().enumerate() {
+        assert!(!first[..i].contains(outcome), "block {i} of {first:?} repeats another");
+    }
+    assert_eq!(first, outcomes());
+}
+
 /// The sum over blocks is that of tapes of one's own, added in order.
 #[test]
 fn a_step_adds_up_its_blocks_in_order() {
@@ -115,6 +154,14 @@ fn a_kernel_cut_into_parts_has_the_same_bits() {
             draw(host, &probs, k, draws, Noise::stream(&Stream::new(3, 4), 7), &mut index).expect("probs");
             one_hot_on(host, &index, k, &mut out).expect("indices");
             Stream::new(1, 2).fill_uniforms_on(host, 5, &mut noise);
+            let (mut relaxed, mut chosen) = (vec![f32::NAN; rows * draws * k], vec![u32::MAX; rows * draws]);
+            let inputs =
+                DrawInputs { logits: &logits, probs: &probs, k, draws, noise: Noise::stream(&Stream::new(3, 4), 7) };
+            GumbelSoftmax { tau: 0.5 }.draw(host, inputs, &mut chosen, &mut relaxed).expect("logits");
+            let (stream, mut conditioned) = (Stream::new(3, 5), vec![f32::NAN; rows * draws * k]);
+            let forced = DrawInputs { noise: Noise::Forced { index: &index, stream, position: 9 }, ..inputs };
+            GumbelSoftmax { tau: 0.5 }.draw(host, forced, &mut chosen, &mut conditioned).expect("logits");
+            assert_eq!(chosen, index);
             let (saved, column) = (&[][..], None);
             let inputs = GradientInputs {
                 logits: &logits,
@@ -131,7 +178,7 @@ fn a_kernel_cut_into_parts_has_the_same_bits() {
             let gumbel = GradientInputs { saved: &upstream, ..inputs };
             GumbelSoftmax { tau: 0.5 }.backward(host, gumbel, &mut grad).expect("inputs");
             let index: Vec<f32> = index.iter().map(|index| *index as f32).collect();
-            [probs, logs, index, out, grad, noise]
+            [probs, logs, index, out, grad, noise, relaxed, conditioned]
         };
         for host in hosts() {
             let alone = all(&host);

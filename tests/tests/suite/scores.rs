@@ -72,7 +72,10 @@ fn reinforce_refuses_what_does_not_fit() {
     assert_eq!(run(&[0; 6], &[1.0; 6], 0.0, 5), length(Argument::Grad, 4, 5));
     let value = |argument, at| Err(Error::Value { argument, at });
     assert_eq!(run(&[0, 0, 0, 0, 2, 0], &[1.0; 6], 0.0, 4), value(Argument::Index, 4));
-    assert_eq!(run(&[0; 6], &[1.0; 6], f32::NAN, 4), value(Argument::Coefficient, 0));
+    assert_eq!(run(&[0; 6], &[1.0; 6], f32::NAN, 4), value(Argument::Baseline, 0));
+    let none = ScoreInputs { probs: &probs, index: &[], losses: &[], k: 2, draws: 0 };
+    let outcome = Reinforce { baseline: 0.0 }.gradient(&Portable, none, &mut [0.0; 4]);
+    assert_eq!(outcome, value(Argument::Repeats, 0));
 }
 
 #[test]
@@ -95,4 +98,8 @@ fn enumeration_visits_every_state_once_and_refuses_too_many() {
     assert_eq!(enumerate(&probs, 2, &mut state, &mut grad, |_| 0.0), Err(Error::TooLarge));
     assert_eq!(enumerate(&[], 0, &mut [], &mut [], |_| 0.0), Err(Error::NoCategories));
     assert!(matches!(enumerate(&[0.5; 4], 2, &mut [0; 3], &mut [0.0; 4], |_| 0.0), Err(Error::Length { .. })));
+    for bad in [f32::NAN, -0.5, f32::INFINITY] {
+        let outcome = enumerate(&[0.5, 0.5, bad, 0.5], 2, &mut [0; 2], &mut [0.0; 4], |_| 1.0);
+        assert_eq!(outcome, Err(Error::Value { argument: Argument::Probs, at: 2 }));
+    }
 }

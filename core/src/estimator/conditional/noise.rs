@@ -1,8 +1,9 @@
 //! Where the noise of relaxed samples comes from: made again from keys, or the caller's.
 //!
-//! The backward pass makes its noise again, so that none is stored: the forward pass saves a key of 60 bits for each draw, and a
-//! draw's exponential numbers are -ln of the uniforms of a PCG32 sequence that begins at a hash of its key. With k <= 16 number
-//! r * k + j belongs to category j of relaxed sample r; with k > 16 every sample takes k rounded up to a multiple of 16 numbers.
+//! The backward pass makes its noise again, so that none is stored: the forward pass saves a key of 60 bits for each
+//! draw, and a draw's exponential numbers are -ln of the uniforms of a PCG32 sequence that begins at a hash of its key.
+//! With k <= 16 number r * k + j belongs to category j of relaxed sample r; with k > 16 every sample takes k rounded up
+//! to a multiple of 16 numbers.
 
 use crate::categorical::{self, Noise, check_rows};
 use crate::error::{check_len, product};
@@ -21,8 +22,8 @@ pub(in crate::estimator) const SAVED: usize = 2;
 /// So many bits of a half that it is never NaN or infinite, and copies as a float keep it.
 const HALF: u64 = 30;
 
-/// Draws by inversion, and writes each draw's key. Keys are a function of the stream and the draw's position in it; where
-/// the caller gives uniforms, of the draw's uniform and number.
+/// Draws by inversion, and writes each draw's key. Keys are a function of the stream and the draw's position in it;
+/// where the caller gives uniforms, of the draw's uniform and number.
 pub(in crate::estimator) fn draw<B: Backend>(
     backend: &B,
     inputs: DrawInputs<'_>,
@@ -34,7 +35,7 @@ pub(in crate::estimator) fn draw<B: Backend>(
     check_len(Argument::Saved, saved.len(), product(count, SAVED)?)?;
     categorical::draw(backend, probs, k, draws, noise, index)?;
     let (base, first) = match noise {
-        Noise::Stream { stream, index } => (stream.key(), index),
+        Noise::Stream { stream, position } => (stream.key(), position),
         Noise::Forced { stream, position, .. } => (stream.key(), position),
         Noise::Uniforms(_) => (Stream::new(0, 0).key(), 0),
     };

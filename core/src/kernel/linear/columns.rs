@@ -70,8 +70,8 @@ fn tile<L: Lanes, const R: usize, const C: usize, const WHOLE: bool>(
     store(c, &sums, col, out);
 }
 
-/// Adds the running sum of turn `turn` to those before it, as in a binary counter: equal-sized neighbours at once. After the last turn
-/// `total` is the sum of all.
+/// Adds the running sum of turn `turn` to those before it, as in a binary counter: equal-sized neighbours at once.
+/// After the last turn `total` is the sum of all.
 #[inline(always)]
 pub(super) fn join<L: Lanes, const R: usize, const C: usize>(
     turn: usize,

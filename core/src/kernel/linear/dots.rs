@@ -4,8 +4,8 @@ use super::{Contraction, rows_of};
 use crate::kernel::lanes::{Lanes, Sums, fold};
 use crate::kernel::{LANES, SHORT};
 
-/// How many numbers of `b` are used for all rows of `a` before the next ones: 24 KiB, which the nearest cache holds beside the rows
-/// in use.
+/// How many numbers of `b` are used for all rows of `a` before the next ones: 24 KiB, which the nearest cache holds
+/// beside the rows in use.
 const NEAR: usize = 6 << 10;
 
 #[inline(always)]
@@ -32,8 +32,8 @@ pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'
     }
 }
 
-/// R rows (or one, where fewer than R are left) of `width` columns from `col` on: the dot products of what `a` and `b` begin with.
-/// Says how many rows it has done.
+/// R rows (or one, where fewer than R are left) of `width` columns from `col` on: the dot products of what `a` and `b`
+/// begin with. Says how many rows it has done.
 #[inline(always)]
 pub(super) fn strip<L: Lanes, const R: usize, const C: usize>(
     c: &Contraction<'_>,

@@ -1,8 +1,9 @@
-//! A transposed `a` with `b` as it lies in memory, the gradient of a weight: lanes across the columns of the output, as in [`super::columns`].
+//! A transposed `a` with `b` as it lies in memory, the gradient of a weight: lanes across the columns of the output, as
+//! in [`super::columns`].
 //!
-//! In both factors the terms of a sum lie a row apart, and those of a running sum sixteen: too many pages, and where a row's length is a
-//! power of two, too few lines of the cache. So blocks of both are copied to where the terms lie side by side, in the order in which they
-//! are used. A block of `b` serves all rows of a block of `a`.
+//! In both factors the terms of a sum lie a row apart, and those of a running sum sixteen: too many pages, and where a
+//! row's length is a power of two, too few lines of the cache. So blocks of both are copied to where the terms lie side
+//! by side, in the order in which they are used. A block of `b` serves all rows of a block of `a`.
 
 use super::Contraction;
 use super::columns::{Tile, join, panel, store};
@@ -62,7 +63,8 @@ pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'
     }
 }
 
-/// Copies `width` columns from `first` on of a matrix of `cols` columns: row after row, in the order of the running sums.
+/// Copies `width` columns from `first` on of a matrix of `cols` columns: row after row, in the order of the running
+/// sums.
 #[inline(always)]
 fn copy_terms(matrix: &[f32], (cols, first, width): (usize, usize, usize), inner: usize, block: &mut [f32]) {
     let mut rest = block.chunks_mut(width);

@@ -1,7 +1,9 @@
-//! `b` as it lies in memory, turned a strip at a time: some of its columns become rows of a buffer, for [`super::dots`].
+//! `b` as it lies in memory, turned a strip at a time: some of its columns become rows of a buffer, for
+//! [`super::dots`].
 //!
-//! The terms of a running sum lie sixteen rows of `b` apart. In place they are read from as many pages, and where a row's length is a
-//! power of two, through few lines of the cache. Turning is a small part of the work where there are sixteen rows of `a` and more.
+//! The terms of a running sum lie sixteen rows of `b` apart. In place they are read from as many pages, and where a
+//! row's length is a power of two, through few lines of the cache. Turning is a small part of the work where there are
+//! sixteen rows of `a` and more.
 
 use super::{Contraction, dots};
 use crate::kernel::LANES;
@@ -38,8 +40,8 @@ pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'
     }
 }
 
-/// Columns `first .. first + count` (up to sixteen) of a matrix of `cols` columns and `rows` rows become `count` rows of `rows`
-/// numbers.
+/// Columns `first .. first + count` (up to sixteen) of a matrix of `cols` columns and `rows` rows become `count` rows
+/// of `rows` numbers.
 #[inline(always)]
 pub fn turn<L: Lanes>(matrix: &[f32], cols: usize, (first, count): (usize, usize), rows: usize, turned: &mut [f32]) {
     let mut row = 0;
@@ -57,7 +59,8 @@ pub fn turn<L: Lanes>(matrix: &[f32], cols: usize, (first, count): (usize, usize
     }
 }
 
-/// `height` rows of `width` numbers, which begin `stride` apart, become `width` rows, which begin `turned_stride` apart.
+/// `height` rows of `width` numbers, which begin `stride` apart, become `width` rows, which begin `turned_stride`
+/// apart.
 #[inline(always)]
 fn turn_block<L: Lanes>(
     from: &[f32],

@@ -1,5 +1,5 @@
-//! Trains a categorical variational autoencoder of 816 parameters until it draws all of its images right; exits with an error
-//! where it does not, or where a loss differs from the host's in one bit.
+//! Trains a categorical variational autoencoder of 816 parameters until it draws all of its images right; exits with an
+//! error where it does not, or where a loss differs from the host's in one bit.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! How deep the stack goes in each estimator alone, without a tape: the gradient of 5 rows of 3 categories, which lie across
-//! lanes where there are any, and of 2 rows of 37. And how long the latter takes.
+//! How deep the stack goes in each estimator alone, without a tape: the gradient of 5 rows of 3 categories, which lie
+//! across lanes where there are any, and of 2 rows of 37. And how long the latter takes.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! Trains the polynomial task with 32 and with 128 variables, in static memory; exits with an error where one loss differs from
-//! the host's in one bit.
+//! Trains the polynomial task with 32 and with 128 variables, in static memory; exits with an error where one loss
+//! differs from the host's in one bit.
 
 #![no_std]
 #![no_main]

@@ -1,0 +1,55 @@
+//! The noise of draws: a stream's, the caller's, or none.
+
+use super::Stream;
+
+/// Where the randomness of draws comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Noise<'a> {
+    /// Outputs `position ..` of a stream.
+    Stream {
+        /// The sequence.
+        stream: Stream,
+        /// The first output to take.
+        position: u64,
+    },
+    /// Numbers in [0, 1), as many as the draws take.
+    Uniforms(&'a [f32]),
+    /// No chance at all: these categories, one for each draw; any of them, even of probability 0. An estimator whose
+    /// backward pass needs noise besides the index takes it from the stream's companion, at `position`.
+    Forced {
+        /// The categories.
+        index: &'a [u32],
+        /// For noise that is conditioned on the index.
+        stream: Stream,
+        /// The first output of that stream to take.
+        position: u64,
+    },
+}
+
+impl Noise<'_> {
+    /// The noise of the first `draws` draws, of `width` uniforms each, and that of the others.
+    pub(crate) fn split(self, draws: usize, width: usize) -> (Self, Self) {
+        let uniforms = draws.saturating_mul(width);
+        match self {
+            Noise::Stream { stream, position } => {
+                (self, Noise::Stream { stream, position: position.wrapping_add(uniforms as u64) })
+            }
+            Noise::Uniforms(all) => {
+                let (first, second) = all.split_at_checked(uniforms).unwrap_or((all, &[]));
+                (Noise::Uniforms(first), Noise::Uniforms(second))
+            }
+            Noise::Forced { index, stream, position } => {
+                let (first, second) = index.split_at_checked(draws).unwrap_or((index, &[]));
+                let first = Noise::Forced { index: first, stream, position };
+                (first, Noise::Forced { index: second, stream, position: position.wrapping_add(uniforms as u64) })
+            }
+        }
+    }
+}
+
+impl Noise<'static> {
+    /// Outputs `position ..` of `stream`.
+    pub fn stream(stream: &Stream, position: u64) -> Self {
+        Noise::Stream { stream: *stream, position }
+    }
+}
