@@ -106,6 +106,7 @@ pub fn sample<B: Backend>(
 }
 
 /// Refuses noise that does not suit as many draws as `index` holds. Forced categories are copied to it.
+#[inline]
 fn check_noise(noise: Noise<'_>, k: usize, index: &mut [u32]) -> Result<()> {
     match noise {
         Noise::Forced { index: forced, .. } => force(forced, k, index),
