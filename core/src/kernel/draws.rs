@@ -37,7 +37,7 @@ pub struct GradientInputs<'a> {
 /// of N draws; for lanes along a row, it is the N categories from s * N on of one draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Group<'a, L> {
-    /// Logits of each lane's row; empty unless [`Formula::LOGITS`].
+    /// Logits of each lane's row; what is here means nothing unless [`Formula::LOGITS`].
     pub logits: &'a [f32],
     /// Probabilities of each lane's row.
     pub probs: &'a [f32],
@@ -173,7 +173,8 @@ impl<'a> GradientInputs<'a> {
         'a: 'r,
     {
         Group {
-            logits: if F::LOGITS { take(self.logits, self.k, row, 1) } else { &[] },
+            // Also for formulas that do not read them: without, the compiler makes twice the instructions of some loops.
+            logits: take(self.logits, self.k, row, 1),
             probs: take(self.probs, self.k, row, 1),
             saved: take(self.saved, F::saved_per_draw(self.k), draw, 1),
             upstream: self.upstream_of(draw, buffer),
