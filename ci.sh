@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project as a verb: `./ci.sh fmt clippy test docs bare` runs those five in turn; `./ci.sh help` lists all.
+# INSTALL=1 lets it install what a verb needs: Debian's packages (as root) and programs from crates.io.
 set -euo pipefail
 shopt -s inherit_errexit # a build that fails must not leave an older program to be run
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -19,8 +20,16 @@ need() {
     done
 }
 
+# Whether this script may install what it needs; it says so where not.
+may_install() { # WHAT
+    [ -n "${INSTALL:-}" ] && return
+    echo "ci.sh: $1 is needed and not there; INSTALL=1 installs it" >&2
+    exit 2
+}
+
 # One at a time: verbs may run side by side.
 install_packages() {
+    may_install "Debian's $*"
     flock /tmp/reinmax-packages sh -c \
         'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' apt "$@" >&2
 }
@@ -101,6 +110,7 @@ CBINDGEN=0.29.4
 # Writes the header that cbindgen makes of capi to $1. Macros are expanded first, which needs an unstable flag.
 make_header() {
     if [ "$(cbindgen --version 2>/dev/null)" != "cbindgen $CBINDGEN" ]; then
+        may_install "cbindgen $CBINDGEN (from crates.io)"
         cargo install cbindgen --version "$CBINDGEN" --locked
     fi
     (cd capi && RUSTC_BOOTSTRAP=1 cbindgen --quiet --config cbindgen.toml --crate reinmax-capi --output "$1")
@@ -141,6 +151,13 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
         $(pkg-config --static --libs-only-l reinmax | sed 's/-lreinmax_capi//')
     "$scratch/contract"
     "$scratch/contract_static"
+    # The example at the top of the header is the body of a function.
+    {
+        echo '#include <reinmax.h>'
+        echo 'int train(const float *initial); int train(const float *initial) {'
+        sed -n 's/^ \*     //p' capi/include/reinmax.h
+        echo 'return 0; }'
+    } | gcc -std=c11 "${strict[@]}" $(pkg-config --cflags reinmax) -x c -c -o "$scratch/example.o" -
     # The header is C++ too.
     echo '#include <reinmax.h>' | g++ -std=c++17 "${strict[@]}" $(pkg-config --cflags reinmax) -x c++ -fsyntax-only -
 
@@ -175,7 +192,7 @@ verb_python() { # examples for numpy, autograd and JAX; with torch and reinmax w
 }
 
 verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
-    command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+    command -v cargo-fuzz >/dev/null || { may_install "cargo-fuzz (from crates.io)" && cargo install cargo-fuzz --locked; }
     mkdir -p fuzz/target/found # what is found grows there; the committed corpus only seeds it
     cargo +nightly fuzz run tape fuzz/target/found fuzz/corpus/tape -- -max_total_time="${FUZZ_SECONDS:-300}"
 }

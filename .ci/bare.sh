@@ -12,6 +12,7 @@ bare_toolchain() {
         return
     fi
     if ! [ -x /usr/bin/cargo ] || ! compgen -G '/usr/src/rustc-*' >/dev/null; then
+        [ -n "${INSTALL:-}" ] || echo "ci.sh: rustup target add $1, or:" >&2
         install_packages rustc-web cargo-web rust-web-src rust-web-llvm lld-22
     fi
     # No tool may fetch a toolchain part.

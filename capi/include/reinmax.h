@@ -8,6 +8,9 @@
  * unspecified. NULL, misaligned and overlapping pointers are errors. What cannot be checked is the caller's part: a pointer
  * must lead to as many elements as described, of memory outside of the tape's slabs that nothing else writes during the call.
  *
+ * The library of a host runs on the widest vector instructions that the CPU has, on the thread that calls; results have the
+ * same bits with all of them.
+ *
  * Everything is a matrix of floats, row-major: rows x cols, or rows x k for rows of k categories. A handle (uint64_t) names a
  * recorded tensor; one that is out of date is REINMAX_STATUS_STALE, never a wrong answer. reinmax_tape_error tells more of a
  * tape's last error (which argument, what length would do); functions on plain arrays have no place to keep that.
