@@ -8,8 +8,8 @@ pub const GOLDEN: f64 = 1e-6;
 /// probabilities in f32).
 pub const ENUMERATION: f64 = 1e-5;
 
-/// Parameters after up to 60 optimiser steps against a double-precision trace, in units of one learning rate: Adam divides by
-/// the root of a small second moment, which magnifies f32 rounding in the gradient.
+/// Parameters after up to 60 optimiser steps against a double-precision trace, in units of one learning rate: Adam
+/// divides by the root of a small second moment, which magnifies f32 rounding in the gradient.
 pub const TRACE: f64 = 1e-3;
 
 /// A VJP against central differences of the double-precision twin: relative to the greatest gradient or 1.
@@ -44,10 +44,10 @@ pub const LN_1P_ULP: f64 = 2.48;
 /// Chi-squared of a mean of draws stays below this quantile; seeds are fixed.
 pub const QUANTILE: f64 = 0.999;
 
-/// Powers and bias corrections of optimisers against double precision, in units of the last place: half of one is what rounding to
-/// `f32` costs (measured: 0.5000).
+/// Powers and bias corrections of optimisers against double precision, in units of the last place: half of one is what
+/// rounding to `f32` costs (measured: 0.5000).
 pub const CORRECTION_ULP: f64 = 0.501;
 
-/// What is left of order tau^2 where Gumbel-Rao at tau = 0.02 and 0.04 is extrapolated to its limit: absolute, for upstream
-/// gradients of at most 1.
+/// What is left of order tau^2 where Gumbel-Rao at tau = 0.02 and 0.04 is extrapolated to its limit: absolute, for
+/// upstream gradients of at most 1.
 pub const LIMIT: f64 = 2e-3;

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Wang and Bui (arXiv 2603.08257). With J((p + e) / 2) in place of the mean of J(y_r) / tau it is ReinMax at tau = 1.
-//! Bias: between ReinMax and Gumbel-Rao, it depends on tau. Variance: below ReinMax. Cost: O(k R) as
-//! [`super::GumbelRao`]; two floats saved for each draw. Useful tau: 0.1 to 1.
+//! Bias: depends on tau, and does not vanish where the loss is linear; as tau -> 0 the mean there is half the gradient.
+//! Variance: below ReinMax. Cost: O(k R) as [`super::GumbelRao`]; two floats saved for each draw. Useful tau: 0.1 to 1.
 
 use super::conditional::{Conditional, conditional_estimator};
 

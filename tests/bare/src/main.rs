@@ -1,6 +1,6 @@
-//! Runs the vector of kernels and trains the polynomial task without an operating system's help, and compares bits with the host's: an emulator of Linux programs (or
-//! the host itself) sees exit status 0 only where all are equal; in WebAssembly, `_start` traps otherwise. It does not link
-//! where a panic can be reached.
+//! Runs the vector of kernels and trains the polynomial task without an operating system's help, and compares bits with
+//! the host's: an emulator of Linux programs (or the host itself) sees exit status 0 only where all are equal; in
+//! WebAssembly, `_start` traps otherwise. It does not link where a panic can be reached.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
-//! A program that is linked, never run: its panic handler calls a function that exists nowhere, so the linker refuses it
-//! where any panic can be reached from a training step, from the flat kernels, or from a tape used wrongly. It links
+//! A program that is linked, never run: its panic handler calls a function that exists nowhere, so the linker refuses
+//! it where any panic can be reached from a training step, from the flat kernels, or from a tape used wrongly. It links
 //! only `core`, so an allocation could not be linked either.
 
 #![no_std]

@@ -1,9 +1,9 @@
 #![no_std]
-//! Programs of one call each, linked and never run. Arguments of `_start` are what the compiler does not know. They link only
-//! where no panic is reachable.
+//! Programs of one call each, linked and never run. Arguments of `_start` are what the compiler does not know. They
+//! link only where no panic is reachable.
 //!
-//! A file in `src/bin` is a row of the table in `docs/size.md`, which `./ci.sh weigh` writes. For an estimator's backward pass
-//! a line is enough: [`backward!`].
+//! A file in `src/bin` is a row of the table in `docs/size.md`, which `./ci.sh weigh` writes. For an estimator's
+//! backward pass a line is enough: [`backward!`].
 
 unsafe extern "C" {
     /// Defined nowhere.
@@ -26,7 +26,8 @@ macro_rules! program {
     };
 }
 
-/// A program that is the backward pass of an estimator, with any number of draws: `size::backward!(|tau: f32| ReinMax { tau });`.
+/// A program that is the backward pass of an estimator, with any number of draws: `size::backward!(|tau: f32| ReinMax {
+/// tau });`.
 #[macro_export]
 macro_rules! backward {
     // Two bars without anything between them are one token.

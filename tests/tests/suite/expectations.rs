@@ -1,12 +1,12 @@
-//! What the estimators promise of their means and variances: by enumeration where the noise is discrete, by Monte Carlo with
-//! a fixed seed and the confidence of `tolerance::SIGMAS` where it is not.
+//! What the estimators promise of their means and variances: by enumeration where the noise is discrete, by Monte Carlo
+//! with a fixed seed and the confidence of `tolerance::SIGMAS` where it is not.
 
 use proptest::prelude::*;
 use reinmax::categorical::softmax;
 use reinmax::estimator::draw_antithetic;
 use reinmax::{
     Arm, Darn, DisArm, DrawInputs, Estimator, GradientInputs, GumbelRao, GumbelSoftmax, Host, Mve, Noise, Portable,
-    ReinMax, Rloo, ScoreEstimator, ScoreInputs, StraightThrough, Stream,
+    ReinMax, ReinMaxRao, Rloo, ScoreEstimator, ScoreInputs, StraightThrough, Stream,
 };
 use reinmax_tests::{tolerance, twin};
 
@@ -226,6 +226,26 @@ fn reinmax_is_the_limit_of_gumbel_rao() {
             let distance = (end - f64::from(*limit)).abs();
             assert!(distance <= tolerance::SIGMAS * error + tolerance::LIMIT, "k = {k}: {end} +- {error} for {limit}");
             assert!((cold - f64::from(*limit)).abs() < 0.05, "k = {k}: {cold} for {limit}");
+        }
+    }
+}
+
+/// As tau -> 0 the mean of Rao-Blackwellised ReinMax tends, for each draw, to ReinMax less J(p) g / 2: over all draws,
+/// to half the gradient of a linear loss.
+#[test]
+fn rao_blackwellised_reinmax_tends_to_half_a_linear_gradient() {
+    for (k, forced) in [(2, 0), (3, 1), (3, 2)] {
+        let row = Row { drawn: forced, ..example(k, 1.0) };
+        let exact = twin::jacobian_product(&twin::softmax(&twin::wide(&row.logits), 1.0), &twin::wide(&row.upstream));
+        let reinmax = twin::wide(&row.gradient(ReinMax { tau: 1.0 }));
+        let limit: Vec<f64> = reinmax.iter().zip(&exact).map(|(reinmax, exact)| reinmax - exact / 2.0).collect();
+        assert!(exact.iter().any(|exact| exact.abs() > 0.1), "{exact:?}");
+        let mean = |tau| drawn(ReinMaxRao { tau, relaxed_samples: 4_096 }, &row, 2_000, Some(forced as u32));
+        for (((cold, of_cold), (warm, of_warm)), limit) in mean(0.02).iter().zip(&mean(0.04)).zip(&limit) {
+            let (end, error) = (2.0 * cold - warm, (2.0 * of_cold).hypot(*of_warm));
+            // Twice a mean of the kind that the tolerance speaks of.
+            let distance = (end - limit).abs();
+            assert!(distance <= tolerance::SIGMAS * error + 2.0 * tolerance::LIMIT, "k = {k}: {end} for {limit}");
         }
     }
 }

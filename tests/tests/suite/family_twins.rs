@@ -1,12 +1,12 @@
-//! Every formula of the family against a plain double-precision one, for rows of many lengths, one draw and many, on every
-//! level, with equal bits.
+//! Every formula of the family against a plain double-precision one, for rows of many lengths, one draw and many, on
+//! every level, with equal bits.
 
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 use reinmax::categorical::softmax;
 use reinmax::{
-    Backend, Darn, DecoupledSt, DrawInputs, Error, Estimator, Gap, GappedSt, GradientInputs, GumbelRao, Mve, Noise,
-    OneLane, Portable, ReinMaxRao, Result, Stream,
+    Backend, Darn, DecoupledGumbel, DecoupledSt, DrawInputs, Error, Estimator, Gap, GappedSt, GradientInputs,
+    GumbelRao, Mve, Noise, OneLane, Portable, ReinMaxRao, Result, Stream,
 };
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
 
@@ -64,6 +64,7 @@ struct Job<'a> {
 #[derive(Clone, Copy)]
 enum Any<'a> {
     Darn,
+    DecoupledGumbel(DecoupledGumbel),
     DecoupledSt(DecoupledSt),
     GappedSt(GappedSt),
     Mve,
@@ -77,6 +78,7 @@ impl Job<'_> {
         let Job { estimator, inputs, grad } = self;
         match estimator {
             Any::Darn => Darn.backward(backend, inputs, grad),
+            Any::DecoupledGumbel(estimator) => estimator.backward(backend, inputs, grad),
             Any::DecoupledSt(estimator) => estimator.backward(backend, inputs, grad),
             Any::GappedSt(estimator) => estimator.backward(backend, inputs, grad),
             Any::Mve => Mve.backward(backend, inputs, grad),
@@ -113,6 +115,23 @@ fn darn_and_decoupled_straight_through() {
         let expected = case.twin(|logits, _, upstream, _| twin::straight_through(logits, upstream, 1.3));
         let estimator = DecoupledSt { tau_forward: 1.0, tau_backward: 1.3 };
         check(&case, "decoupled_st", Any::DecoupledSt(estimator), &[], &expected);
+    }
+}
+
+/// The gradient is that of softmax at the perturbed logits, by the backward temperature alone.
+#[test]
+fn decoupled_gumbel_softmax() {
+    for case in cases() {
+        let (k, mut generator) = (case.k, Pcg32::new(2, case.k as u64));
+        let mut noise = || -(-reinmax::random::uniform(generator.next_u32()).ln()).ln();
+        let of_row = |draw: usize| &case.logits[draw / case.draws * k..][..k];
+        let saved = (0..case.index.len()).flat_map(|draw| of_row(draw).to_vec()).map(|x| x + noise());
+        let saved: Vec<f32> = saved.collect();
+        let expected = case.twin(|_, _, upstream, draw| {
+            twin::straight_through(&twin::wide(&saved[draw * k..][..k]), upstream, f64::from(0.7_f32))
+        });
+        let estimator = DecoupledGumbel { tau_forward: 0.4, tau_backward: 0.7 };
+        check(&case, "decoupled_gumbel", Any::DecoupledGumbel(estimator), &saved, &expected);
     }
 }
 
@@ -229,8 +248,8 @@ fn relaxed_samples_averaged() {
     }
 }
 
-/// Noise that is made again from a draw's key has the gradient of the same noise given: key, generator and the order of its
-/// numbers are as documented in `estimator::conditional`.
+/// Noise that is made again from a draw's key has the gradient of the same noise given: key, generator and the order of
+/// its numbers are as documented in `estimator::conditional`.
 #[test]
 fn noise_made_again_is_that_of_the_key() {
     const REPEATS: usize = 3;

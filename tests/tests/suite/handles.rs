@@ -163,7 +163,8 @@ fn a_replay_from_the_middle_leaves_what_lies_before() {
     assert_eq!(tape.value(after), Ok(&[11.0, 21.0][..]));
 }
 
-/// The handles of a slab run out one day; then nothing is recorded, and no handle of an earlier tape comes to life again.
+/// The handles of a slab run out one day; then nothing is recorded, and no handle of an earlier tape comes to life
+/// again.
 #[test]
 #[ignore = "billions of resets: half a minute"]
 fn a_tape_that_has_run_out_of_handles_says_so() {

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod corners;
+mod estimators_page;
 mod exhaustive;
 mod expectations;
 mod family;
@@ -23,5 +24,6 @@ mod random;
 mod rollback;
 mod sampling;
 mod sampling_blocks;
+mod score_twins;
 mod scores;
 mod tape;

@@ -1,5 +1,5 @@
-//! Adam, RAdam and Sgd with every coefficient against twins in double precision, from the published definitions; what each
-//! of them refuses; clipping on every level.
+//! Adam, RAdam and Sgd with every coefficient against twins in double precision, from the published definitions; what
+//! each of them refuses; clipping on every level.
 
 use reinmax::optim::{Adam, Optimizer, RAdam, Sgd, clip_norm};
 use reinmax::{Argument, Backend, Error};

@@ -1,5 +1,5 @@
-//! "On an error the tape has recorded nothing", and `Full { need }` is the length that would have been enough: for every
-//! operation and every slab that can end.
+//! "On an error the tape has recorded nothing", and `Full { need }` is the length that would have been enough: for
+//! every operation and every slab that can end.
 
 use reinmax::{
     Argument, Draws, Error, Footprint, GumbelSoftmax, Memory, Portable, ReinMax, Result, Shape, Slab, StraightThrough,

@@ -1,4 +1,5 @@
-//! The tape's contracts: exact footprints, handles that cannot lie, replay, gradients that accumulate where they should.
+//! The tape's contracts: exact footprints, handles that cannot lie, replay, gradients that accumulate where they
+//! should.
 
 use reinmax::{
     Argument, Draws, Error, Footprint, GumbelSoftmax, Host, Memory, Node, Portable, ReinMax, Result, Shape, Slab,

@@ -1,4 +1,5 @@
-//! The whole autoencoder: three layers, activations, softmax, draws, ReinMax, cross-entropy, divergence, backward, Adam.
+//! The whole autoencoder: three layers, activations, softmax, draws, ReinMax, cross-entropy, divergence, backward,
+//! Adam.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! softmax, draws and the backward pass of ReinMax at temperature 1, one draw for each row: for a runtime with an autodiff of its own.
+//! softmax, draws and the backward pass of ReinMax at temperature 1, one draw for each row: for a runtime with an
+//! autodiff of its own.
 #![no_std]
 #![no_main]
 
