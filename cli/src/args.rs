@@ -6,15 +6,29 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::compare::args::Comparison;
 use crate::config::OptimizerName;
+use crate::estimators;
 
 const EXAMPLES: &str = "\
 Examples:
   reinmax-cli run polynomial
   reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --power 1.5,3 --seeds 0..3
   reinmax-cli compare gradients --problem cubic
-  reinmax-cli gradient vectors.json";
+  reinmax-cli gradient tests/golden/reinmax.json
 
-/// Gradients through discrete choices: the experiments of the ReinMax paper (arXiv 2304.08612).
+Results go to stdout, progress and errors to stderr.
+
+Exit codes:
+  0    done
+  1    failed: a file that cannot be read, understood or written, or a computation without a finite result
+  2    wrong usage: an option or a setting that is not possible
+  130  interrupted with Ctrl-C; finished runs are kept
+
+Environment:
+  REINMAX_LEVEL  instruction set: scalar, sse2, avx2, avx512, neon, simd128 [default: the widest that this machine has];
+                 --level of bench goes before it";
+
+/// Gradients through discrete choices: the polynomial experiment of the ReinMax paper (arXiv 2304.08612), and a
+/// laboratory that compares estimators.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -24,7 +38,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run an experiment of the paper
+    /// Run the polynomial experiment of the paper
     Run {
         #[command(subcommand)]
         task: Task,
@@ -37,7 +51,7 @@ pub(crate) enum Command {
     /// Measure what kernels and a training step cost on this machine
     #[command(after_help = "Examples:
   reinmax-cli bench                                    everything, on the widest level, about a minute
-  reinmax-cli bench kernels --kernel softmax --kernel memcpy --shape 8192x2 --shape 128x128
+  reinmax-cli bench --kernel softmax --kernel memcpy --shape 8192x2 --shape 128x128
   reinmax-cli bench polynomial --level all
   reinmax-cli bench kernels --threads 1,2 --format json > bench.json
 
@@ -45,33 +59,49 @@ Times are medians of interleaved rounds, in nanoseconds an element. memcpy copie
 out of cache. Levels: scalar, sse2, avx2, avx512, neon, simd128, or all that this machine has.")]
     Bench(BenchArgs),
     /// Compute an estimator's gradients for the forced samples of a file, as JSON on stdout
-    #[command(after_help = "Example:\n  reinmax-cli gradient vectors.json > gradients.json\n\n\
-        The file: {\"estimator\": NAME, \"cases\": [{\"id\", \"rows\", \"k\", \"tau\", \"logits\", \"upstream\", \"sample\", ..}]}; matrices are \
-        flat and row-major.\n\
-        NAME, and what its cases have besides: st, reinmax, gst_gap1, gst_gapp; darn, mve (no tau); reinmax_with_prob_grad \
-        (upstream_prob); stgs (gumbel);\n\
-        decoupled_stgs, decoupled_st (tau_forward, tau_backward; gumbel the first); gr_mck, reinmax_rao (repeats R, exponential \
-        [rows, k, R]); reinforce (loss, no upstream).")]
+    #[command(after_help = GRADIENT, after_long_help = estimators::help(GRADIENT))]
     Gradient {
         /// The file, or - for standard input
         file: PathBuf,
     },
 }
 
+const GRADIENT: &str = "\
+Examples:
+  reinmax-cli gradient tests/golden/reinmax.json > gradients.json
+  reinmax-cli gradient - < vectors.json
+
+The file: {\"estimator\": NAME, \"cases\": [{\"id\", \"rows\", \"k\", \"logits\", \"sample\", ..}]}; matrices are flat and row-major.
+NAME is spelled as for --estimator of the other commands. Temperatures and draws that it leaves out stand in each case: tau,
+or tau_forward and tau_backward; repeats for draws. The names of tests/golden are good too: gst_gap1 is gapped_st:gap=1,
+gst_gapp is gapped_st:gap=adaptive, and reinmax_with_prob_grad is reinmax with upstream_prob [rows, k] besides.
+
+What else a case has:
+  reinforce, rloo, arm, disarm       loss [rows, draws], and sample is [rows, draws]: 2 draws or more for rloo, antithetic
+                                     pairs side by side for arm and disarm; the gradient is the mean over draws or pairs
+  arm                                uniform [rows, pairs]: category 0 where u, and for the second 1 - u, is below its
+                                     probability
+  all others                         upstream [rows, k]
+  gumbel_softmax, decoupled_gumbel   gumbel [rows, k]
+  gumbel_rao, reinmax_rao            exponential [rows, k, repeats]
+  exact                              is refused: it needs the losses of all states";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     /// Minimise E |X - c|^p over Bernoulli variables with each estimator
-    #[command(after_help = "Examples:
+    #[command(after_help = POLYNOMIAL, after_long_help = estimators::help(POLYNOMIAL))]
+    Polynomial(Box<PolynomialArgs>),
+}
+
+const POLYNOMIAL: &str = "\
+Examples:
   reinmax-cli run polynomial                                    four estimators, ten seeds, a table and a picture
   reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --seeds 0..3
   reinmax-cli run polynomial --power 1.5,2,3 --out runs/powers
   reinmax-cli run polynomial --threads 1 --format json --quiet  for figures to quote
   reinmax-cli run polynomial --resume runs/polynomial-1         go on after an interruption
 
-Estimators: exact, straight_through (st), reinmax, gumbel_softmax (stgs, gumbel), reinforce; parameters follow a colon,
-as in reinmax:tau=1.1. Results are in the order of estimators, powers, seeds, whatever the threads.")]
-    Polynomial(Box<PolynomialArgs>),
-}
+Results are in the order of estimators, powers, seeds, whatever the threads.";
 
 /// How results are printed on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,7 +117,7 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct PolynomialArgs {
-    /// Estimator, with parameters after a colon; repeatable [default: exact, reinmax, straight_through, gumbel_softmax]
+    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: exact, reinmax, straight_through, gumbel_softmax]
     #[arg(long, value_name = "NAME")]
     pub(crate) estimator: Vec<String>,
     /// Exponent p; several separated by commas [default: 2]
@@ -102,10 +132,10 @@ pub(crate) struct PolynomialArgs {
     /// Samples a step [default: 64]
     #[arg(long)]
     pub(crate) batch: Option<u32>,
-    /// [default: 40]
+    /// Number of epochs: a curve has a point for each [default: 40]
     #[arg(long)]
     pub(crate) epochs: Option<u32>,
-    /// [default: 200]
+    /// Steps in an epoch [default: 200]
     #[arg(long)]
     pub(crate) steps_per_epoch: Option<u32>,
     /// Learning rate [default: 0.001]
@@ -138,7 +168,7 @@ pub(crate) struct PolynomialArgs {
     /// Replace the run that --out names
     #[arg(long, requires = "out")]
     pub(crate) overwrite: bool,
-    /// Finish the run of a folder with the settings it was begun with
+    /// Finish the run of a folder with the settings it was begun with, and by the version that began it
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "out", "overwrite", "config", "estimator", "power", "seeds", "seed", "latents", "categories", "batch",
         "epochs", "steps_per_epoch", "lr", "optimizer", "tau", "target",
@@ -181,7 +211,7 @@ pub(crate) enum NumericsName {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// What to measure [default: both]
+    /// What to measure [default: both; kernels where --kernel or --shape is given]
     #[arg(value_enum)]
     pub(crate) subject: Option<BenchSubject>,
     /// Instruction set, or all; repeatable [default: the widest]
@@ -196,7 +226,7 @@ pub(crate) struct BenchArgs {
     /// One kernel; repeatable [default: all]
     #[arg(long, value_name = "NAME")]
     pub(crate) kernel: Vec<String>,
-    /// One shape; repeatable [default: nineteen from 8192x2 to 16384x1000]
+    /// One shape; repeatable; linear and tape have sizes of their own [default: nineteen from 8192x2 to 16384x1000]
     #[arg(long, value_name = "ROWSxK", value_parser = shape)]
     pub(crate) shape: Vec<(usize, usize)>,
     /// Rounds that medians are taken over

@@ -88,14 +88,15 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         .flat_map(|n| levels.iter().map(move |host| host.with_numerics(n)))
         .flat_map(|host| args.threads.iter().map(move |threads| host.with_threads(usize::from(*threads))))
         .collect();
+    let subject = subject(args).map_err(Failure::usage)?;
     let mut results = Vec::new();
-    if args.subject != Some(BenchSubject::Polynomial) {
+    if subject != Some(BenchSubject::Polynomial) {
         results.extend(kernels::measure(args, &hosts)?);
         if (args.kernel.is_empty() && args.shape.is_empty()) || args.kernel.iter().any(|name| name == "tape") {
             results.extend(tape::measure_tape(args, &hosts).map_err(|error| Failure::error(error.to_string()))?);
         }
     }
-    if args.subject != Some(BenchSubject::Kernels) {
+    if subject != Some(BenchSubject::Kernels) {
         results.extend(polynomial::measure(args, &hosts)?);
     }
     let report = Report { machine: Machine::this(), results };
@@ -104,6 +105,20 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         BenchFormat::Human => report.table(),
     };
     print(&text).map_err(Failure::error)
+}
+
+/// What is to be measured; none is both. Refuses options that do not go together.
+fn subject(args: &BenchArgs) -> Result<Option<BenchSubject>, String> {
+    let option = match (args.kernel.first(), args.shape.first()) {
+        (Some(kernel), _) => format!("--kernel {kernel}"),
+        (None, Some((rows, k))) => format!("--shape {rows}x{k}"),
+        (None, None) => return Ok(args.subject),
+    };
+    if args.subject == Some(BenchSubject::Polynomial) {
+        return Err(format!("{option} does not go with polynomial: it is for kernels; leave one of the two out"));
+    }
+    kernels::check(args)?;
+    Ok(Some(BenchSubject::Kernels))
 }
 
 /// The levels asked for: the widest where none is named.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::Failure;
 use crate::args::PolynomialArgs;
 use crate::estimators::Choice;
 
@@ -23,7 +24,7 @@ pub(crate) enum OptimizerName {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The version that wrote this; empty in a file written by hand.
+    /// The version that began the run; empty in a file written by hand.
     pub(crate) version: String,
     pub(crate) estimator: Vec<String>,
     pub(crate) power: Vec<f32>,
@@ -59,7 +60,7 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
 impl Default for Config {
     fn default() -> Self {
         Config {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: String::new(),
             estimator: Choice::defaults(),
             power: vec![2.0],
             latents: 128,
@@ -89,9 +90,9 @@ pub(crate) struct Job {
 
 impl Config {
     /// Defaults, the file of `--config`, then what the command line says.
-    pub(crate) fn resolve(args: &PolynomialArgs) -> Result<Self, String> {
+    pub(crate) fn resolve(args: &PolynomialArgs) -> Result<Self, Failure> {
         let mut config = match &args.config {
-            Some(path) => Config::read(path)?,
+            Some(path) => Config::read(path).map_err(Failure::error)?,
             None => Config::default(),
         };
         config.version = env!("CARGO_PKG_VERSION").to_owned();
@@ -118,7 +119,7 @@ impl Config {
         if let Some(seed) = args.seed {
             config.seeds = seed.to_string();
         }
-        config.finish()
+        config.finish().map_err(Failure::usage)
     }
 
     /// A configuration file, by hand or from a run folder.
@@ -172,8 +173,8 @@ impl Config {
             .map(|text| {
                 let choice = Choice::from_str(text)?;
                 choice.check_categories(self.categories as usize)?;
-                choice.check_batch(self.batch as usize)?;
-                Ok(choice.with_default_tau(tau).spelled())
+                choice.check_draws(self.batch as usize).map_err(|error| format!("batch = {}: {error}", self.batch))?;
+                Ok(choice.with_defaults(tau).spelled())
             })
             .collect::<Result<_, String>>()?;
         // Two runs of the same name could not be told apart in metrics.jsonl.

@@ -1,5 +1,6 @@
 //! The estimators that the command line knows: names, short names, parameters. A new one is a kind, a row of the table, and
-//! an arm in `visit` (or `Scores`, where it works from losses); where it has reference vectors, an arm in `gradient`.
+//! an arm in `visit` (or `Scores`, where it works from losses); where its gradient takes noise besides the draw, an arm in
+//! `gradient`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -29,7 +30,7 @@ pub(crate) trait Visitor {
 
 /// Which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Exact,
     ReinMax,
     StraightThrough,
@@ -122,7 +123,7 @@ const ADAPTIVE: Value = Value::Word("adaptive");
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Choice {
     entry: &'static Entry,
-    /// In the order of the table; a temperature may be missing.
+    /// In the order of the table; those that were not given are missing.
     values: [Option<Value>; MOST_PARAMETERS],
 }
 
@@ -138,24 +139,16 @@ impl Choice {
         DEFAULTS.map(str::to_owned).to_vec()
     }
 
-    /// Every estimator that takes k categories, with its own default parameters.
+    /// Every estimator that takes k categories.
     pub(crate) fn all(k: usize) -> Vec<Choice> {
         TABLE.iter().map(Choice::of).filter(|choice| choice.check_categories(k).is_ok()).collect()
     }
 
     fn of(entry: &'static Entry) -> Self {
-        let mut values = [None; MOST_PARAMETERS];
-        for (value, (_, rule)) in values.iter_mut().zip(entry.parameters) {
-            *value = match rule {
-                Rule::Temperature => None,
-                Rule::Finite(default) | Rule::Count(default) => Some(Value::Number(*default)),
-                Rule::Gap => Some(Value::Number(1.0)),
-            };
-        }
-        Choice { entry, values }
+        Choice { entry, values: [None; MOST_PARAMETERS] }
     }
 
-    /// Hands the estimator itself to `visitor`; a temperature that was not given is 1.
+    /// Hands the estimator itself, with all of its parameters, to `visitor`.
     pub(crate) fn visit<V: Visitor>(self, visitor: V) -> V::Out {
         let tau = self.number("tau");
         let (tau_forward, tau_backward) = (self.number("tau_forward"), self.number("tau_backward"));
@@ -189,14 +182,18 @@ impl Choice {
         Err(format!("{} is made for {most}, and there are {k}", self.name()))
     }
 
-    /// Refuses a batch that the estimator cannot share out.
-    pub(crate) fn check_batch(self, batch: usize) -> Result<(), String> {
+    /// Refuses a number of draws that the estimator cannot share out.
+    pub(crate) fn check_draws(self, draws: usize) -> Result<(), String> {
         let right = match self.entry.kind {
-            Kind::Arm | Kind::DisArm if batch % 2 == 1 => "antithetic pairs; give an even number",
-            Kind::Rloo if batch < 2 => "draws that are compared with each other; give at least 2",
+            Kind::Arm | Kind::DisArm if draws % 2 == 1 => "antithetic pairs; give an even number",
+            Kind::Rloo if draws < 2 => "draws that are compared with each other; give at least 2",
             _ => return Ok(()),
         };
-        Err(format!("batch = {batch}: {} takes {right}", self.name()))
+        Err(format!("{} takes {right}", self.name()))
+    }
+
+    pub(crate) fn kind(self) -> Kind {
+        self.entry.kind
     }
 
     /// The full name.
@@ -204,17 +201,15 @@ impl Choice {
         self.entry.name
     }
 
-    /// Fills in the temperatures that the choice has and that were not given.
-    pub(crate) fn with_default_tau(mut self, default: f32) -> Self {
+    /// Fills in the parameters that were not given; `tau` for temperatures.
+    pub(crate) fn with_defaults(mut self, tau: f32) -> Self {
         for (value, (_, rule)) in self.values.iter_mut().zip(self.entry.parameters) {
-            if *rule == Rule::Temperature {
-                *value = value.or(Some(Value::Number(default)));
-            }
+            *value = value.or(Some(rule.default(tau)));
         }
         self
     }
 
-    /// Parameters by name, as results report them.
+    /// The parameters at hand by name, as results report them.
     pub(crate) fn parameters(self) -> BTreeMap<&'static str, Value> {
         let given = self.entry.parameters.iter().zip(self.values);
         given.filter_map(|((name, _), value)| Some((*name, value?))).collect()
@@ -237,7 +232,7 @@ impl Choice {
 
     /// The name in a picture: parameters only where they are not the plain ones.
     pub(crate) fn label(self) -> String {
-        let plain = Choice::of(self.entry).with_default_tau(1.0);
+        let plain = Choice::of(self.entry).with_defaults(1.0);
         let mut unusual: Vec<(&str, Value)> = Vec::new();
         for (((name, _), value), usual) in self.entry.parameters.iter().zip(self.values).zip(plain.values) {
             if let Some(value) = value.filter(|value| Some(*value) != usual) {
@@ -263,33 +258,51 @@ impl Choice {
         })
     }
 
-    fn number(self, parameter: &str) -> f32 {
-        match self.parameters().get(parameter) {
+    /// A parameter, or its default; 1 where the estimator has no such number.
+    pub(crate) fn number(self, parameter: &str) -> f32 {
+        match self.with_defaults(1.0).parameters().get(parameter) {
             Some(Value::Number(number)) => *number,
             _ => 1.0,
         }
     }
 
     fn gap(self) -> Gap {
-        match self.parameters().get("gap") {
+        match self.with_defaults(1.0).parameters().get("gap") {
             Some(Value::Number(gap)) => Gap::Constant(*gap),
             _ => Gap::Adaptive,
         }
     }
 
-    fn set(&mut self, parameter: &str, text: &str) -> Result<(), String> {
+    pub(crate) fn has(self, parameter: &str) -> bool {
+        self.entry.parameters.iter().any(|(name, _)| *name == parameter)
+    }
+
+    /// Gives a parameter that has no value yet.
+    pub(crate) fn set(&mut self, parameter: &str, text: &str) -> Result<(), String> {
         let known = self.entry.parameters.iter().zip(&mut self.values).find(|((name, _), _)| *name == parameter);
         let Some(((_, rule), value)) = known else {
             let names: Vec<_> = self.entry.parameters.iter().map(|(name, _)| *name).collect();
             let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
             return Err(format!("{} has no parameter '{parameter}'; {has}", self.name()));
         };
+        if value.is_some() {
+            return Err(format!("{parameter} is given twice; give it once"));
+        }
         *value = Some(rule.read(text).map_err(|right| format!("{parameter} = '{text}': {right}"))?);
         Ok(())
     }
 }
 
 impl Rule {
+    /// The value of a parameter that is not given.
+    fn default(self, tau: f32) -> Value {
+        Value::Number(match self {
+            Rule::Temperature => tau,
+            Rule::Finite(default) | Rule::Count(default) => default,
+            Rule::Gap => 1.0,
+        })
+    }
+
     /// The value, or what would be right.
     fn read(self, text: &str) -> Result<Value, &'static str> {
         let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
@@ -310,14 +323,22 @@ impl FromStr for Choice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, parameters) = text.split_once(':').unwrap_or((text, ""));
+        let (name, parameters) = match text.split_once(':') {
+            Some((name, parameters)) => (name, parameters.split(',').collect()),
+            None => (text, Vec::new()),
+        };
         let known = TABLE.iter().find(|entry| entry.name == name || entry.short.contains(&name));
         let entry = known.ok_or_else(|| format!("no estimator '{name}'; available are {}", available()))?;
         let mut choice = Choice::of(entry);
-        for parameter in parameters.split(',').filter(|text| !text.is_empty()) {
-            let (key, value) =
-                parameter.split_once('=').ok_or_else(|| format!("'{parameter}' is not of the form parameter=value"))?;
-            choice.set(key, value)?;
+        for (number, parameter) in (1..).zip(parameters) {
+            let set = match parameter.split_once('=') {
+                Some((key, value)) => choice.set(key, value),
+                None if parameter.is_empty() => {
+                    Err(format!("parameter {number} is empty; give parameter=value, or leave out its colon or comma"))
+                }
+                None => Err(format!("'{parameter}' is not of the form parameter=value")),
+            };
+            set.map_err(|error| format!("'{text}': {error}"))?;
         }
         Ok(choice)
     }
@@ -334,11 +355,30 @@ pub(crate) fn spelled_parameters(parameters: &BTreeMap<&str, Value>, separator: 
     parameters.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(separator)
 }
 
+impl Entry {
+    /// The name, and the short ones in brackets.
+    fn names(&self) -> String {
+        match self.short {
+            [] => self.name.to_owned(),
+            short => format!("{} ({})", self.name, short.join(", ")),
+        }
+    }
+}
+
 /// All names, for messages.
-pub(crate) fn available() -> String {
-    let spelled = |entry: &Entry| match entry.short {
-        [] => entry.name.to_owned(),
-        short => format!("{} ({})", entry.name, short.join(", ")),
-    };
-    TABLE.iter().map(spelled).collect::<Vec<_>>().join(", ")
+fn available() -> String {
+    TABLE.iter().map(Entry::names).collect::<Vec<_>>().join(", ")
+}
+
+/// `text` and below it the table of estimators: the end of a help page.
+pub(crate) fn help(text: &str) -> String {
+    let mut help = format!(
+        "{text}\n\nEstimators (short names) with their parameters and defaults; parameters follow a colon, as in \
+         gst:gap=adaptive,tau=0.5:"
+    );
+    for entry in &TABLE {
+        let parameters = spelled_parameters(&Choice::of(entry).with_defaults(1.0).parameters(), ", ");
+        help += format!("\n  {:<34} {parameters}", entry.names()).trim_end();
+    }
+    help
 }

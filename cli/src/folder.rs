@@ -1,6 +1,7 @@
 //! A run's folder: its configuration, the metrics of every finished run, a summary, the curves. Every file is written
 //! under a temporary name, synced and renamed, so none is ever half there.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Job};
 use crate::polynomial::Curve;
+
+/// The file of a run's settings.
+pub(crate) const CONFIG: &str = "config.toml";
 
 /// Where a run writes.
 #[derive(Debug)]
@@ -38,14 +42,24 @@ impl Folder {
             }
             ours.retain(|file| is_ours(file));
         }
-        // Any file that a run would write counts: a lone summary.json or picture is somebody's result too.
-        if let (Some(file), false) = (ours.first(), overwrite) {
-            return Err(format!(
-                "{} holds an earlier run ({}); --overwrite replaces it, --resume finishes it",
-                path.display(),
-                file.display()
-            ));
+        if let Some(file) = ours.first() {
+            // Any file that a run would write counts: a lone summary.json or picture is somebody's result too.
+            if !overwrite {
+                return Err(format!(
+                    "{} holds an earlier run ({}); --overwrite replaces it, --resume finishes it",
+                    path.display(),
+                    file.display()
+                ));
+            }
+            begun(path).map_err(|error| {
+                format!(
+                    "{error}; --overwrite replaces only a run's folder: give another --out, or move {} away yourself",
+                    file.display()
+                )
+            })?;
         }
+        // The configuration last: until then this is a run's folder.
+        ours.sort_by_key(|file| file.ends_with(CONFIG));
         for file in ours {
             std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         }
@@ -68,11 +82,19 @@ impl Folder {
         Err("no free folder name is left in runs".to_owned())
     }
 
-    /// The folder of a run that was begun, with its configuration.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Config), String> {
-        let config = Config::read(&path.join("config.toml"))
+    /// The folder of a run that was begun, with its configuration. `anew` are the options that begin another.
+    pub(crate) fn open(path: &Path, anew: &str) -> Result<(Self, Config), String> {
+        let config = begun(path)
             .and_then(Config::finish)
-            .map_err(|error| format!("{error}; --resume takes the folder of a run that was begun"))?;
+            .map_err(|error| format!("{error}; give the folder of a run that was begun, or another --out"))?;
+        let (theirs, ours) = (&config.version, env!("CARGO_PKG_VERSION"));
+        if theirs != ours {
+            return Err(format!(
+                "{} was begun with version {theirs}, and this is version {ours}, whose results may differ; finish it with \
+                 version {theirs}, or begin anew with {anew}",
+                path.display()
+            ));
+        }
         Ok((Self::writable(path.to_owned())?, config))
     }
 
@@ -108,7 +130,7 @@ impl Folder {
     /// The resolved configuration.
     pub(crate) fn write_config(&self, config: &Config) -> Result<(), String> {
         let text = toml::to_string(config).map_err(|error| error.to_string())?;
-        self.write("config.toml", text.as_bytes())
+        self.write(CONFIG, text.as_bytes())
     }
 
     /// All finished runs, in the order of the jobs.
@@ -140,13 +162,14 @@ impl Folder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
+        let named = |(at, job): (usize, &Job)| ((job.choice.spelled(), job.power.to_bits(), job.seed), at);
+        let places: HashMap<_, _> = jobs.iter().enumerate().map(named).collect();
         let mut curves = vec![Curve { loss: Vec::new(), microseconds: Vec::new() }; jobs.len()];
         for (number, line) in (1..).zip(text.lines()) {
             let line: Line =
                 serde_json::from_str(line).map_err(|error| format!("{} line {number}: {error}", path.display()))?;
-            let same =
-                |job: &Job| job.choice.spelled() == line.estimator && job.power == line.power && job.seed == line.seed;
-            if let Some(curve) = jobs.iter().position(same).and_then(|at| curves.get_mut(at)) {
+            let place = places.get(&(line.estimator, line.power.to_bits(), line.seed));
+            if let Some(curve) = place.and_then(|at| curves.get_mut(*at)) {
                 // Epochs in order, or the run counts as unfinished and is run again.
                 if line.epoch as usize != curve.loss.len() + 1 {
                     curve.loss.clear();
@@ -170,9 +193,25 @@ fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
+/// The settings that the run of a folder was begun with.
+fn begun(folder: &Path) -> Result<Config, String> {
+    let file = folder.join(CONFIG);
+    let config = Config::read(&file)?;
+    if config.version.is_empty() {
+        return Err(format!("{}: no version stands there, so no run has written it", file.display()));
+    }
+    Ok(config)
+}
+
+/// The picture of a power, or of the only one.
+pub(crate) fn picture_name(power: Option<f32>) -> String {
+    power.map_or_else(|| "curve.svg".to_owned(), |power| format!("curve-p{power}.svg"))
+}
+
 /// Files that a run writes, and so may replace.
 fn is_ours(file: &Path) -> bool {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("");
-    ["config.toml", "metrics.jsonl", "summary.json"].contains(&name)
-        || (name.starts_with("curve") && name.ends_with(".svg"))
+    let power = name.strip_prefix("curve-p").and_then(|rest| rest.strip_suffix(".svg")?.parse::<f32>().ok());
+    let power = power.filter(|power| power.is_finite());
+    [CONFIG, "metrics.jsonl", "summary.json"].contains(&name) || name == picture_name(power)
 }

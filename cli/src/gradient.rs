@@ -4,18 +4,22 @@ use std::io::Read;
 use std::path::Path;
 
 use reinmax::categorical::softmax;
+use reinmax::estimator::draw_antithetic;
 use reinmax::kernel::softmax::AddSoftmaxVjp;
-use reinmax::{
-    Backend, Darn, DecoupledGumbel, DecoupledSt, Estimator, Gap, GappedSt, GradientInputs, GumbelRao, GumbelSoftmax,
-    Host, Mve, ReinMax, ReinMaxRao, Reinforce, ScoreEstimator, ScoreInputs, StraightThrough,
-};
+use reinmax::{Backend, Estimator, GradientInputs, GumbelRao, GumbelSoftmax, Host, ReinMaxRao};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::estimators::{self, Choice, Kind, Visitor};
+use crate::scores::{Drawn, Scores};
 use crate::{Failure, print};
 
-const AVAILABLE: &str = "st, reinmax, reinmax_with_prob_grad, stgs, decoupled_stgs, decoupled_st, gst_gap1, gst_gapp, \
-    gr_mck, darn, reinmax_rao, mve, reinforce";
+/// ReinMax for a loss that reads the probabilities too.
+const WITH_PROB_GRAD: &str = "reinmax_with_prob_grad";
+
+/// Names of reference vectors that are no estimator's, and the estimators behind them.
+const ALIASES: [(&str, &str); 3] =
+    [("gst_gap1", "gapped_st:gap=1"), ("gst_gapp", "gapped_st:gap=adaptive"), (WITH_PROB_GRAD, "reinmax")];
 
 #[derive(Debug, Deserialize)]
 struct Vectors {
@@ -42,6 +46,8 @@ struct Case {
     repeats: Option<u32>,
     exponential: Option<Vec<f32>>,
     loss: Option<Vec<f32>>,
+    /// What antithetic pairs were drawn from.
+    uniform: Option<Vec<f32>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,16 +75,17 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
     read.map_err(|error| Failure::error(format!("{name}: {error}")))?;
     let vectors: Vectors = serde_json::from_str(&text).map_err(|error| Failure::error(format!("{name}: {error}")))?;
     let Vectors { estimator, cases } = vectors;
-    if !AVAILABLE.split(", ").any(|known| known == estimator) {
-        return Err(Failure::error(format!("{name}: no estimator '{estimator}' here; available are {AVAILABLE}")));
-    }
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == estimator);
+    let choice: Result<Choice, String> = alias.map_or(estimator.as_str(), |(_, spelled)| spelled).parse();
+    let choice = choice.map_err(|error| Failure::error(format!("{name}: {error}")))?;
+    let through_probs = estimator == WITH_PROB_GRAD;
     let one = |(at, case): (usize, Value)| {
         let called = match case.get("id").and_then(Value::as_str) {
             Some(id) => format!("case '{id}'"),
             None => format!("case {at} (counted from 0)"),
         };
         let gradient = Case::deserialize(case).map_err(|error| error.to_string()).and_then(|case| {
-            let grad = case.gradient(&estimator, host)?;
+            let grad = case.gradient(choice, through_probs, host)?;
             Ok(Gradient { id: case.id, grad })
         });
         gradient.map_err(|error| format!("{name}: {called}: {error}"))
@@ -90,115 +97,92 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
 }
 
 impl Case {
-    /// The gradient, if all of its numbers are finite: JSON has no others.
-    fn gradient(&self, estimator: &str, host: Host) -> Result<Vec<f32>, String> {
-        let grad = self.unchecked_gradient(estimator, host)?;
+    /// The gradient, if all of its numbers are finite: JSON has no others. `through_probs` adds that of `upstream_prob`.
+    fn gradient(&self, named: Choice, through_probs: bool, host: Host) -> Result<Vec<f32>, String> {
+        let k = self.k;
+        let len = self.check_sizes()?;
+        let choice = self.completed(named)?;
+        choice.check_categories(k)?;
+        let (mut probs, mut grad) = (vec![0.0; len], vec![0.0; len]);
+        softmax(&host, &self.logits, k, 1.0, &mut probs).map_err(|error| error.to_string())?;
+        self.add_gradient(choice, host, &probs, &mut grad)?;
+        if through_probs {
+            let upstream = needed(&self.upstream_prob, "upstream_prob", len)?;
+            host.run(AddSoftmaxVjp { probs: &probs, upstream, k, scale: 1.0, grad: &mut grad });
+        }
         match grad.iter().position(|x| !x.is_finite()) {
             Some(at) => Err(format!("grad[{at}] is beyond the range of f32; scale the upstream gradient or loss down")),
             None => Ok(grad),
         }
     }
 
-    fn unchecked_gradient(&self, estimator: &str, host: Host) -> Result<Vec<f32>, String> {
-        let say = |error: reinmax::Error| error.to_string();
-        self.check_sizes()?;
-        let (len, k) = (self.logits.len(), self.k);
-        let (mut probs, mut grad) = (vec![0.0; len], vec![0.0; len]);
-        softmax(&host, &self.logits, k, 1.0, &mut probs).map_err(say)?;
-        if estimator == "reinforce" {
-            let losses = needed(&self.loss, "loss", self.rows)?;
-            let inputs = ScoreInputs { probs: &probs, index: &self.sample, losses, k, draws: 1 };
-            Reinforce { baseline: 0.0 }.gradient(&host, inputs, &mut grad).map_err(say)?;
-            return Ok(grad);
-        }
-        let upstream = needed(&self.upstream, "upstream", len)?;
-        let (logits, index) = (&self.logits, &self.sample);
-        let inputs = GradientInputs { logits, probs: &probs, index, saved: &[], upstream, k, draws: 1, column: None };
-        self.add_gradient(estimator, host, inputs, &mut grad)?;
-        Ok(grad)
-    }
-
-    /// Estimators that work from the upstream gradient.
-    fn add_gradient(
-        &self,
-        estimator: &str,
-        host: Host,
-        inputs: GradientInputs<'_>,
-        grad: &mut [f32],
-    ) -> Result<(), String> {
-        let added = match estimator {
-            "st" => StraightThrough { tau: self.tau()? }.backward(&host, inputs, grad),
-            "stgs" => {
-                let (tau, saved) = (self.tau()?, self.perturbed()?);
-                GumbelSoftmax { tau }.backward(&host, GradientInputs { saved: &saved, ..inputs }, grad)
-            }
-            "decoupled_stgs" => {
-                let ((tau_forward, tau_backward), saved) = (self.taus()?, self.perturbed()?);
-                let inputs = GradientInputs { saved: &saved, ..inputs };
-                DecoupledGumbel { tau_forward, tau_backward }.backward(&host, inputs, grad)
-            }
-            "decoupled_st" => {
-                let (tau_forward, tau_backward) = self.taus()?;
-                let estimator = DecoupledSt { tau_forward, tau_backward };
-                // Room that only a draw would fill.
-                let saved = vec![0.0; self.rows * estimator.saved_per_draw(self.k)];
-                estimator.backward(&host, GradientInputs { saved: &saved, ..inputs }, grad)
-            }
-            "gst_gap1" => GappedSt { tau: self.tau()?, gap: Gap::Constant(1.0) }.backward(&host, inputs, grad),
-            "gst_gapp" => GappedSt { tau: self.tau()?, gap: Gap::Adaptive }.backward(&host, inputs, grad),
-            "gr_mck" => {
-                let (draws, noise) = self.exponentials()?;
-                GumbelRao { tau: self.tau()?, relaxed_samples: draws }
-                    .backward_with_exponentials(&host, inputs, noise, grad)
-            }
-            "reinmax_rao" => {
-                let (draws, noise) = self.exponentials()?;
-                ReinMaxRao { tau: self.tau()?, relaxed_samples: draws }
-                    .backward_with_exponentials(&host, inputs, noise, grad)
-            }
-            "darn" => Darn.backward(&host, inputs, grad),
-            "mve" => Mve.backward(&host, inputs, grad),
-            _ => ReinMax { tau: self.tau()? }.backward(&host, inputs, grad),
-        };
-        added.map_err(|error| error.to_string())?;
-        if estimator == "reinmax_with_prob_grad" {
-            let upstream = needed(&self.upstream_prob, "upstream_prob", grad.len())?;
-            host.run(AddSoftmaxVjp { probs: inputs.probs, upstream, k: self.k, scale: 1.0, grad });
-        }
-        Ok(())
-    }
-
-    fn tau(&self) -> Result<f32, String> {
-        temperature("tau", self.tau)
-    }
-
-    fn taus(&self) -> Result<(f32, f32), String> {
-        Ok((temperature("tau_forward", self.tau_forward)?, temperature("tau_backward", self.tau_backward)?))
-    }
-
-    /// The number of relaxed samples and their noise, rows x k x repeats.
-    fn exponentials(&self) -> Result<(u32, &[f32]), String> {
-        let repeats = self.repeats.ok_or("the field 'repeats' is missing")?;
-        let len = self.logits.len().checked_mul(repeats as usize);
-        let len = len.ok_or_else(|| format!("repeats = {repeats} is too large"))?;
-        Ok((repeats, needed(&self.exponential, "exponential", len)?))
-    }
-
-    /// Compares the sizes that every estimator needs, and looks at the forced samples.
-    fn check_sizes(&self) -> Result<(), String> {
-        let (rows, k) = (self.rows, self.k);
+    /// Compares the sizes that every estimator needs, and looks at the forced samples; rows times k.
+    fn check_sizes(&self) -> Result<usize, String> {
+        let (rows, k, samples) = (self.rows, self.k, self.sample.len());
         let len = rows.checked_mul(k).ok_or_else(|| format!("rows = {rows} times k = {k} is too large"))?;
-        if self.logits.len() != len || self.sample.len() != rows {
-            return Err(format!(
-                "rows = {rows} and k = {k} ask for {len} logits and {rows} samples; there are {} and {}",
-                self.logits.len(),
-                self.sample.len()
-            ));
+        if self.logits.len() != len {
+            return Err(format!("rows = {rows} and k = {k} ask for {len} logits; there are {}", self.logits.len()));
+        }
+        if samples < rows || !samples.is_multiple_of(rows) {
+            return Err(format!("rows = {rows} ask for as many samples, or a multiple; there are {samples}"));
         }
         match self.sample.iter().position(|index| *index as usize >= k) {
-            Some(row) => Err(format!("sample[{row}] = {}: an index must be below k = {k}", self.sample[row])),
-            None => Ok(()),
+            Some(at) => Err(format!("sample[{at}] = {}: an index must be below k = {k}", self.sample[at])),
+            None => Ok(len),
         }
+    }
+
+    /// The estimator with those of its parameters that the file's name leaves to the case.
+    fn completed(&self, named: Choice) -> Result<Choice, String> {
+        let fields = [
+            ("tau", "tau", self.tau),
+            ("tau_forward", "tau_forward", self.tau_forward),
+            ("tau_backward", "tau_backward", self.tau_backward),
+            ("repeats", "draws", self.repeats.map(|repeats| repeats as f32)),
+        ];
+        let mut choice = named;
+        for (field, parameter, value) in fields.into_iter().filter(|(_, parameter, _)| named.has(parameter)) {
+            match (named.parameters().get(parameter), value) {
+                (None, None) => return Err(format!("the field '{field}' is missing")),
+                (None, Some(value)) => choice
+                    .set(parameter, &value.to_string())
+                    .map_err(|error| format!("the field '{field}': {error}"))?,
+                (Some(given), Some(value)) if *given != estimators::Value::Number(value) => {
+                    return Err(format!(
+                        "{field} = {value}, but the estimator has {parameter} = {given}; give one of them"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(choice)
+    }
+
+    fn add_gradient(&self, choice: Choice, host: Host, probs: &[f32], grad: &mut [f32]) -> Result<(), String> {
+        let kind = choice.kind();
+        if !matches!(kind, Kind::GumbelRao | Kind::ReinMaxRao) {
+            return choice.visit(Addition { case: self, choice, host, probs, grad });
+        }
+        // These two make their noise while they compute; a file's takes another way in.
+        let (tau, relaxed_samples) = (choice.number("tau"), choice.number("draws") as u32);
+        let len = self.logits.len().checked_mul(relaxed_samples as usize).ok_or("draws: too many for this machine")?;
+        let (inputs, noise) = (self.inputs(probs)?, needed(&self.exponential, "exponential", len)?);
+        let added = if kind == Kind::GumbelRao {
+            GumbelRao { tau, relaxed_samples }.backward_with_exponentials(&host, inputs, noise, grad)
+        } else {
+            ReinMaxRao { tau, relaxed_samples }.backward_with_exponentials(&host, inputs, noise, grad)
+        };
+        added.map_err(|error| error.to_string())
+    }
+
+    /// What estimators that work from the upstream gradient read, one draw for each row.
+    fn inputs<'a>(&'a self, probs: &'a [f32]) -> Result<GradientInputs<'a>, String> {
+        if self.sample.len() != self.rows {
+            return Err(format!("sample has {} indices where {} are needed", self.sample.len(), self.rows));
+        }
+        let upstream = needed(&self.upstream, "upstream", self.logits.len())?;
+        let (logits, index) = (&self.logits, &self.sample);
+        Ok(GradientInputs { logits, probs, index, saved: &[], upstream, k: self.k, draws: 1, column: None })
     }
 
     /// Logits plus the file's Gumbel noise; its samples must be their argmax.
@@ -209,21 +193,65 @@ impl Case {
         GumbelSoftmax::default()
             .draw_with_gumbel(&self.logits, self.k, 1, noise, &mut index, &mut saved)
             .map_err(|error| error.to_string())?;
-        match index.iter().zip(&self.sample).position(|(drawn, given)| drawn != given) {
-            Some(row) => Err(format!(
-                "row {row}: sample is {}, but logits + gumbel are greatest at {}",
-                self.sample[row], index[row]
-            )),
-            None => Ok(saved),
+        self.check_drawn(&index, "logits + gumbel are greatest")?;
+        Ok(saved)
+    }
+
+    /// The file's uniform numbers; its samples must be the antithetic pairs that they give.
+    fn uniforms(&self, probs: &[f32]) -> Result<&[f32], String> {
+        let uniforms = needed(&self.uniform, "uniform", self.sample.len() / 2)?;
+        let mut index = vec![0; self.sample.len()];
+        draw_antithetic(probs, self.k, uniforms, &mut index).map_err(|error| error.to_string())?;
+        self.check_drawn(&index, "the uniform numbers draw, u and then 1 - u,")?;
+        Ok(uniforms)
+    }
+
+    /// Refuses samples that are not what the file's noise gives.
+    fn check_drawn(&self, drawn: &[u32], noise: &str) -> Result<(), String> {
+        match drawn.iter().zip(&self.sample).position(|(drawn, given)| drawn != given) {
+            Some(at) => Err(format!("sample[{at}] is {}, but {noise} {}", self.sample[at], drawn[at])),
+            None => Ok(()),
         }
     }
 }
 
-fn temperature(name: &str, tau: Option<f32>) -> Result<f32, String> {
-    match tau {
-        Some(tau) if tau > 0.0 && tau.is_finite() => Ok(tau),
-        Some(tau) => Err(format!("{name} = {tau}: a temperature is positive and finite")),
-        None => Err(format!("the field '{name}' is missing")),
+/// Adds the gradient of a case.
+struct Addition<'a> {
+    case: &'a Case,
+    choice: Choice,
+    host: Host,
+    probs: &'a [f32],
+    grad: &'a mut [f32],
+}
+
+impl Visitor for Addition<'_> {
+    type Out = Result<(), String>;
+
+    fn exact(self) -> Result<(), String> {
+        Err("exact takes the losses of all states, and this file has samples; `compare gradients --file` reads losses"
+            .to_owned())
+    }
+
+    fn upstream<E: Estimator + Sync>(self, estimator: E) -> Result<(), String> {
+        let Addition { case, choice, host, probs, grad } = self;
+        let saved = match choice.kind() {
+            Kind::GumbelSoftmax | Kind::DecoupledGumbel => case.perturbed()?,
+            // Room that only a draw would fill.
+            Kind::DecoupledSt => vec![0.0; case.rows * estimator.saved_per_draw(case.k)],
+            _ => Vec::new(),
+        };
+        let inputs = GradientInputs { saved: &saved, ..case.inputs(probs)? };
+        estimator.backward(&host, inputs, grad).map_err(|error| error.to_string())
+    }
+
+    fn scores(self, scores: Scores) -> Result<(), String> {
+        let Addition { case, choice, host, probs, grad } = self;
+        let draws = case.sample.len().checked_div(case.rows).unwrap_or(0);
+        choice.check_draws(draws).map_err(|error| format!("sample has {draws} for each row: {error}"))?;
+        let losses = needed(&case.loss, "loss", case.sample.len())?;
+        let uniforms = if choice.kind() == Kind::Arm { case.uniforms(probs)? } else { &[] };
+        let drawn = Drawn::given(case.sample.clone(), uniforms.to_vec());
+        scores.gradient(host, probs, case.k, &drawn, losses, grad).map_err(|error| error.to_string())
     }
 }
 

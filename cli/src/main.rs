@@ -1,5 +1,5 @@
-//! The command line: the experiments of the ReinMax paper, a laboratory of estimators, and reference gradients. Results go to stdout, progress and
-//! errors to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+//! The command line: the polynomial experiment of the ReinMax paper, a laboratory of estimators, benchmarks, and reference gradients.
+//! Results go to stdout, progress and errors to stderr; the help says what the exit codes mean.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod config;
 mod estimators;
 mod folder;
 mod gradient;
+mod interrupt;
 mod plot;
 mod polynomial;
 mod report;
@@ -41,7 +42,7 @@ impl Failure {
     }
 
     fn interrupted(message: String) -> Self {
-        Failure { message, code: 130 }
+        Failure { message, code: interrupt::CODE }
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn train(
     seed: u64,
     after_epoch: impl FnMut() -> bool,
 ) -> Result<Curve> {
-    choice.with_default_tau(config.tau).visit(Training { config, host, power, seed, after_epoch })
+    choice.with_defaults(config.tau).visit(Training { config, host, power, seed, after_epoch })
 }
 
 /// One run, once its estimator is known.
@@ -192,8 +192,6 @@ impl Task for ScoreTask {
         losses.iter_mut().for_each(|loss| *loss /= latents as f32);
         grads.fill(0.0);
         scores.gradient(host, probs, k, drawn, losses, grads)?;
-        let gradients = scores.gradients(batch) as f32;
-        grads.iter_mut().for_each(|g| *g /= gradients);
         Ok(losses.iter().sum::<f32>() / batch as f32)
     }
 

@@ -1,7 +1,6 @@
 //! `run polynomial`: all jobs over the cores, the folder kept up to date, results at the end.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,14 +9,12 @@ use reinmax::Host;
 
 use crate::args::{Format, PolynomialArgs};
 use crate::config::{Config, Job};
-use crate::folder::Folder;
+use crate::folder::{Folder, picture_name};
+use crate::interrupt;
 use crate::plot;
 use crate::polynomial::{Curve, train};
 use crate::report::Report;
 use crate::{Failure, print};
-
-/// Set by Ctrl-C.
-pub(crate) static STOP: AtomicBool = AtomicBool::new(false);
 
 /// How often metrics.jsonl is brought up to date while runs go on.
 pub(crate) const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -28,18 +25,20 @@ pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
     if args.threads == Some(0) {
         return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
     }
+    interrupt::listen();
     let (folder, config) = match &args.resume {
-        Some(path) => Folder::open(path).map_err(Failure::usage)?,
+        Some(path) => {
+            let anew = format!("--out {} --overwrite, or another --out", path.display());
+            Folder::open(path, &anew).map_err(Failure::error)?
+        }
         None => {
-            let config = Config::resolve(args).map_err(Failure::usage)?;
+            let config = Config::resolve(args)?;
             (Folder::create(args.out.as_deref(), args.overwrite).map_err(Failure::error)?, config)
         }
     };
     let jobs = config.jobs().map_err(Failure::usage)?;
     let done = folder.read_metrics(&config, &jobs).map_err(Failure::error)?;
     folder.write_config(&config).map_err(Failure::error)?;
-    // A second handler (in a test, say) is no reason to fail: Ctrl-C then simply ends the program.
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     let curves = run_jobs(args, host, &config, &jobs, done, &folder)?;
     finish(args, &config, &jobs, &curves, &folder).map_err(Failure::error)
 }
@@ -62,16 +61,16 @@ fn run_jobs(
         let job = jobs[*at];
         let go_on = || {
             progress.inc(1);
-            !STOP.load(Ordering::Relaxed)
+            !interrupt::stopped()
         };
-        if STOP.load(Ordering::Relaxed) {
+        if interrupt::stopped() {
             return;
         }
         let outcome = train(config, host, job.choice, job.power, job.seed, go_on)
             .map_err(|error| format!("{} p = {} seed {}: {error}", job.choice.spelled(), job.power, job.seed));
         let outcome = outcome.and_then(|curve| keep(curve, *at, config, jobs, &state, folder));
         if let Err(message) = outcome {
-            STOP.store(true, Ordering::Relaxed);
+            interrupt::stop();
             failed.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert(message);
         }
     };
@@ -157,8 +156,8 @@ pub(crate) fn write_results(
     let json = Report::new(config, jobs, curves).json()?;
     folder.write("summary.json", json.as_bytes())?;
     for power in &config.power {
-        let name = if config.power.len() == 1 { "curve.svg".to_owned() } else { format!("curve-p{power}.svg") };
-        folder.write(&name, plot::curves(config, *power, jobs, curves)?.as_bytes())?;
+        let power_of_several = (config.power.len() > 1).then_some(*power);
+        folder.write(&picture_name(power_of_several), plot::curves(config, *power, jobs, curves)?.as_bytes())?;
     }
     Ok(json)
 }

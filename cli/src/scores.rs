@@ -25,6 +25,11 @@ impl Drawn {
     pub(crate) fn new(draws: usize) -> Self {
         Drawn { index: vec![0; draws], uniforms: Vec::new() }
     }
+
+    /// Draws that somebody else made; `uniforms` for the pairs of ARM, which reads them.
+    pub(crate) fn given(index: Vec<u32>, uniforms: Vec<f32>) -> Self {
+        Drawn { index, uniforms }
+    }
 }
 
 impl Scores {
@@ -39,11 +44,6 @@ impl Scores {
 
     fn antithetic(self) -> bool {
         matches!(self, Scores::Arm | Scores::DisArm)
-    }
-
-    /// How many gradients the sum over `draws` draws adds up: one for each draw, or for each pair.
-    pub(crate) fn gradients(self, draws: usize) -> usize {
-        if self.antithetic() { draws / 2 } else { draws }
     }
 
     /// How many numbers of the stream rows of `draws` draws take.
@@ -71,7 +71,7 @@ impl Scores {
         draw_antithetic(probs, k, &drawn.uniforms, &mut drawn.index)
     }
 
-    /// Adds the gradient, summed over draws.
+    /// Adds the gradient to `grad`, which holds zeros: the mean over draws, or over pairs of them.
     pub(crate) fn gradient(
         self,
         host: Host,
@@ -84,10 +84,14 @@ impl Scores {
         let draws = drawn.index.len() / (probs.len() / k).max(1);
         let inputs = ScoreInputs { probs, index: &drawn.index, losses, k, draws };
         match self {
-            Scores::Reinforce { baseline } => Reinforce { baseline }.gradient(&host, inputs, grad),
-            Scores::Rloo => Rloo.gradient(&host, inputs, grad),
-            Scores::Arm => Arm { uniforms: &drawn.uniforms }.gradient(&host, inputs, grad),
-            Scores::DisArm => DisArm.gradient(&host, inputs, grad),
+            Scores::Reinforce { baseline } => Reinforce { baseline }.gradient(&host, inputs, grad)?,
+            Scores::Rloo => Rloo.gradient(&host, inputs, grad)?,
+            Scores::Arm => Arm { uniforms: &drawn.uniforms }.gradient(&host, inputs, grad)?,
+            Scores::DisArm => DisArm.gradient(&host, inputs, grad)?,
         }
+        // The sum has a term for each draw, or for each pair.
+        let terms = if self.antithetic() { draws / 2 } else { draws };
+        grad.iter_mut().for_each(|g| *g /= terms as f32);
+        Ok(())
     }
 }

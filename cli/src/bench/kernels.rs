@@ -66,12 +66,28 @@ const LINEAR: [(usize, usize, usize); 7] = [
 /// Matrices larger than this are measured in fewer rounds: they take milliseconds a call.
 const LARGE: usize = 1 << 22;
 
+/// What is measured on sizes of its own.
+const WITHOUT_SHAPE: [&str; 2] = ["linear", "tape"];
+
+/// Refuses kernels that there are not, and shapes for those that have sizes of their own.
+pub(super) fn check(args: &BenchArgs) -> std::result::Result<(), String> {
+    for kernel in &args.kernel {
+        if WITHOUT_SHAPE.contains(&kernel.as_str()) {
+            if let Some((rows, k)) = args.shape.first() {
+                return Err(format!(
+                    "--kernel {kernel} does not go with --shape {rows}x{k}: {kernel} has sizes of its own; leave one of the two out"
+                ));
+            }
+        } else if !KERNELS.contains(&kernel.as_str()) {
+            let known = [&KERNELS[..], &WITHOUT_SHAPE].concat().join(", ");
+            return Err(format!("--kernel {kernel}: there are {known}"));
+        }
+    }
+    Ok(())
+}
+
 /// All kernels that are asked for.
 pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> std::result::Result<Vec<Measurement>, Failure> {
-    let known = |name: &String| KERNELS.contains(&name.as_str()) || name == "linear" || name == "tape";
-    if let Some(unknown) = args.kernel.iter().find(|name| !known(name)) {
-        return Err(Failure::usage(format!("--kernel {unknown}: there are {}, linear, tape", KERNELS.join(", "))));
-    }
     let wanted = |name: &&str| args.kernel.is_empty() || args.kernel.iter().any(|kernel| kernel == *name);
     let kernels: Vec<&str> = KERNELS.into_iter().filter(wanted).collect();
     let shapes = if args.shape.is_empty() { SHAPES.to_vec() } else { args.shape.clone() };

@@ -5,11 +5,20 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::problem::Builtin;
+use crate::estimators;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Comparison {
     /// Bias, variance and time of each estimator's gradient, against the exact one
-    #[command(after_help = "Examples:
+    #[command(after_help = GRADIENTS, after_long_help = estimators::help(GRADIENTS))]
+    Gradients(Box<GradientsArgs>),
+    /// Training curves of each estimator on the polynomial task, at the temperature that suits it best
+    #[command(after_help = POLYNOMIAL, after_long_help = estimators::help(POLYNOMIAL))]
+    Polynomial(Box<SweepArgs>),
+}
+
+const GRADIENTS: &str = "\
+Examples:
   reinmax-cli compare gradients                                  every estimator on a quadratic, L = 4, k = 4
   reinmax-cli compare gradients --problem quartic --latents 8 --categories 2
   reinmax-cli compare gradients --problem toy --degree 1.5 --latents 12 --categories 2
@@ -17,16 +26,16 @@ pub(crate) enum Comparison {
   reinmax-cli compare gradients --file exact_enumeration.json --case poly9 --format json
 
 All k^L states are enumerated in double precision. An estimator whose only noise is the drawn categories is enumerated
-too (\"enumerated\": no error of sampling); any other is drawn from (\"Monte Carlo\"), and \"of it noise\" is the bias that an
+too (\"enumerated\": no error of sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an
 unbiased estimator would show with so many draws. The mean of n draws has a squared error of bias^2 + variance / n;
 beyond n = \"crossing\" the bias is the greater part. Bias, std and MSE are relative to the exact gradient's norm (squared).
 Results do not depend on --threads. The files of --out (gradients.json, gradients.svg) are written anew each time.
 
 A file: {\"cases\": [{\"id\", \"variables\", \"k\", \"logits\", \"f\": {\"monomials\": [{\"coef\", \"vars\": [[variable, category,
-exponent], ..]}], \"affine_powers\": [{\"coef\", \"power\", \"bias\", \"weights\"}]}}, ..]}")]
-    Gradients(Box<GradientsArgs>),
-    /// Training curves of each estimator on the polynomial task, at the temperature that suits it best
-    #[command(after_help = "Examples:
+exponent], ..]}], \"affine_powers\": [{\"coef\", \"power\", \"bias\", \"weights\"}]}}, ..]}";
+
+const POLYNOMIAL: &str = "\
+Examples:
   reinmax-cli compare polynomial --out sweep                     every estimator, tau 0.5, 1 and 1.5, ten seeds
   reinmax-cli compare polynomial --out sweep --estimator reinmax --estimator st --tau 1,1.1,1.3 --seeds 0..3
   reinmax-cli compare polynomial --out sweep --shard 2/8         the second of eight jobs, in any order and on any machine
@@ -34,9 +43,7 @@ exponent], ..]}], \"affine_powers\": [{\"coef\", \"power\", \"bias\", \"weights\
 
 Below --out there is a folder for each estimator and temperature, as `run polynomial` makes them; shards share out these
 folders. What is done is never done twice. When the last folder is done, comparison.json and comparison.svg hold every
-temperature and the curves of the best one of each estimator: that of the lowest final loss, averaged over the seeds.")]
-    Polynomial(Box<SweepArgs>),
-}
+temperature and the curves of the best one of each estimator: that of the lowest final loss, averaged over the seeds.";
 
 /// How the laboratory's results are printed on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -45,7 +52,7 @@ pub(crate) enum Format {
     Human,
     /// One object
     Json,
-    /// A line for each problem and estimator
+    /// A line for each estimator on each problem, or at each temperature
     Csv,
     /// A table for a document
     Markdown,
@@ -54,7 +61,7 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct GradientsArgs {
-    /// Estimator, with parameters after a colon; repeatable [default: all]
+    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: all]
     #[arg(long, value_name = "NAME")]
     pub(crate) estimator: Vec<String>,
     /// A loss that is built in
@@ -90,12 +97,15 @@ pub(crate) struct GradientsArgs {
     /// Folder for the results and a picture of bias against standard deviation
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// No progress on stderr
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct SweepArgs {
-    /// Estimator; repeatable [default: all]
+    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: all]
     #[arg(long, value_name = "NAME")]
     pub(crate) estimator: Vec<String>,
     /// Temperatures, separated by commas, for every estimator that is given without one
@@ -116,8 +126,10 @@ pub(crate) struct SweepArgs {
     /// Samples a step
     #[arg(long, default_value_t = 64)]
     pub(crate) batch: u32,
+    /// Number of epochs: a curve has a point for each
     #[arg(long, default_value_t = 40)]
     pub(crate) epochs: u32,
+    /// Steps in an epoch
     #[arg(long, default_value_t = 200)]
     pub(crate) steps_per_epoch: u32,
     /// Learning rate
@@ -132,7 +144,7 @@ pub(crate) struct SweepArgs {
     /// How many runs go side by side [default: one for each core]
     #[arg(long)]
     pub(crate) threads: Option<usize>,
-    /// Folder for all runs; one that is there is gone on with
+    /// Folder for all runs; an existing one is continued
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// What stdout gets when every folder is done

@@ -44,7 +44,7 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
     // A step for each estimator on each problem; a machine that reads gets none.
     let steps = (problems.len() * choices.len()) as u64;
-    let bar = progress(args.format == Format::Human, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
+    let bar = progress(args.format == Format::Human && !args.quiet, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
     let all = || problems.iter().map(|problem| section(host, problem, &choices, args, &bar)).collect::<Result<_, _>>();
     let sections = pool.install(all);
     bar.finish_and_clear();
@@ -61,7 +61,7 @@ fn choices(names: &[String], problems: &[Problem]) -> Result<Vec<Choice>, String
         names.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
     };
     let mut choices = Vec::new();
-    for choice in given.into_iter().map(|choice| choice.with_default_tau(1.0)) {
+    for choice in given.into_iter().map(|choice| choice.with_defaults(1.0)) {
         if choices.contains(&choice) {
             return Err(format!("estimator {} is given twice; give each once", choice.spelled()));
         }
@@ -112,7 +112,9 @@ fn finish(args: &GradientsArgs, report: &Report, folder: Option<&Folder>) -> Res
             let name = if one { "gradients.svg".to_owned() } else { format!("gradients-{at}.svg") };
             folder.write(&name, picture::bias_and_spread(section)?.as_bytes())?;
         }
-        eprintln!("wrote {}", folder.path().display());
+        if !args.quiet {
+            eprintln!("wrote {}", folder.path().display());
+        }
     }
     print(&match args.format {
         Format::Human => report.table(),

@@ -128,7 +128,7 @@ impl Entry {
 }
 
 const HEADER: [&str; 11] =
-    ["estimator", "method", "bias", "of it noise", "std", "cosine", "MSE n=1", "n=100", "n=10000", "crossing n", "us"];
+    ["estimator", "method", "bias", "noise floor", "std", "cosine", "MSE n=1", "n=100", "n=10000", "crossing n", "us"];
 
 /// One problem.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -14,10 +13,11 @@ use super::args::{Format, SweepArgs};
 use super::table;
 use crate::config::{Config, Job};
 use crate::estimators::Choice;
-use crate::folder::Folder;
+use crate::folder::{CONFIG, Folder};
+use crate::interrupt;
 use crate::plot;
 use crate::polynomial::{Curve, train};
-use crate::run::{SAVE_EVERY, STOP, epochs_progress, not_finite, write_results};
+use crate::run::{SAVE_EVERY, epochs_progress, not_finite, write_results};
 use crate::{Failure, print};
 
 /// An estimator at a temperature: a folder below --out, with a run for each seed.
@@ -43,8 +43,8 @@ pub(crate) fn polynomial(args: &SweepArgs) -> Result<(), Failure> {
     }
     let (shard, shards) = shard(&args.shard).map_err(Failure::usage)?;
     let members = members(args).map_err(Failure::usage)?;
+    interrupt::listen();
     let out = Folder::at(&args.out).map_err(Failure::error)?;
-    let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     let mine: Vec<&Member> = members.iter().skip(shard).step_by(shards).collect();
     run(args, host, &mine)?;
     finish(args, &members, &out).map_err(Failure::error)
@@ -71,6 +71,7 @@ fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
     for choice in given {
         for tau in &args.tau {
             let config = Config {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
                 estimator: vec![choice.spelled()],
                 power: vec![args.power],
                 latents: args.latents,
@@ -86,7 +87,7 @@ fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
             };
             let mut config = config.finish()?;
             let jobs = config.jobs()?;
-            let choice = choice.with_default_tau(*tau);
+            let choice = choice.with_defaults(*tau);
             // The temperature stands in the estimator's own parameters; this one would only tell equal runs apart.
             config.tau = 1.0;
             if !members.iter().any(|member| member.choice == choice) {
@@ -104,9 +105,9 @@ fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
 impl Member {
     /// Opens the folder, or begins it; refuses one that was begun with other settings.
     fn state(&self) -> Result<State, String> {
-        let folder = if self.path.join("config.toml").exists() {
-            let (folder, config) = Folder::open(&self.path)?;
-            if (Config { version: self.config.version.clone(), ..config }) != self.config {
+        let folder = if self.path.join(CONFIG).exists() {
+            let (folder, config) = Folder::open(&self.path, "another --out")?;
+            if config != self.config {
                 return Err(format!(
                     "{} was begun with other settings; give those, or another --out",
                     self.path.display()
@@ -152,14 +153,14 @@ fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure>
     }
     let bar = epochs_progress(args.quiet, left.len(), args.epochs);
     let one = |(member, job): &(usize, usize)| -> Result<(), String> {
-        if STOP.load(Ordering::Relaxed) {
+        if interrupt::stopped() {
             return Ok(());
         }
         let (member, state) = (members[*member], &states[*member]);
         let Job { choice, power, seed } = member.jobs[*job];
         let go_on = || {
             bar.inc(1);
-            !STOP.load(Ordering::Relaxed)
+            !interrupt::stopped()
         };
         let curve = train(&member.config, host, choice, power, seed, go_on)
             .map_err(|error| format!("{}: {error}", member.run_name(&member.jobs[*job])))?;
@@ -168,11 +169,8 @@ fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure>
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
     let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
     // The first failure ends the others after their epoch.
-    let outcome = pool.install(|| {
-        left.par_iter()
-            .with_max_len(1)
-            .try_for_each(|job| one(job).inspect_err(|_| STOP.store(true, Ordering::Relaxed)))
-    });
+    let outcome = pool
+        .install(|| left.par_iter().with_max_len(1).try_for_each(|job| one(job).inspect_err(|_| interrupt::stop())));
     bar.finish_and_clear();
     let mut finished = 0;
     for (member, state) in members.iter().zip(&states) {

@@ -1,48 +1,15 @@
-//! The laboratory from end to end: its figures against reference values, and its handling of options and files.
-
-use std::path::Path;
-use std::process::{Command, Output};
+//! `compare gradients`: its figures against reference values, and its handling of options and files.
 
 use reinmax_tests::tolerance::{ENUMERATION, QUANTILE};
 use serde_json::Value;
 
+use crate::{here, json, list, number, program, refused, text};
+
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/exact_enumeration.json");
-
-fn program(arguments: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
-    command.args(arguments).current_dir(folder).output().expect("the program starts")
-}
-
-fn here(arguments: &[&str]) -> Output {
-    program(arguments, Path::new("."))
-}
-
-fn json(output: &Output) -> Value {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("one JSON object on stdout")
-}
 
 /// The laboratory's report on `options`.
 fn report(options: &[&str]) -> Value {
     json(&here(&[&["compare", "gradients", "--format", "json"], options].concat()))
-}
-
-fn list(value: &Value) -> &Vec<Value> {
-    value.as_array().expect("an array")
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("a number, not {value}"))
-}
-
-/// Asserts a failure with `code` whose message names all of `words`.
-fn refused(output: &Output, code: i32, words: &[&str]) {
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    assert!(output.stdout.is_empty());
-    for word in words {
-        assert!(message.contains(word), "'{word}' is not in: {message}");
-    }
 }
 
 /// Sets every time to null.
@@ -175,6 +142,9 @@ fn every_format_has_every_estimator() {
         String::from_utf8(output.stdout).expect("text")
     };
     let (csv, human, markdown) = (run("csv"), run("human"), run("markdown"));
+    for text in [&human, &markdown] {
+        assert!(text.contains("noise floor"), "{text}");
+    }
     let columns = csv.lines().next().expect("a header").split(',').count();
     assert!(csv.lines().all(|line| line.split(',').count() == columns), "{csv}");
     let picture = std::fs::read_to_string(folder.path().join("lab/gradients.svg")).expect("a picture");
@@ -219,138 +189,10 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn help_has_examples() {
-    for what in ["gradients", "polynomial"] {
-        let output = here(&["compare", what, "--help"]);
-        assert!(String::from_utf8_lossy(&output.stdout).contains("Examples:"), "{what}");
-    }
-}
-
-/// A sweep of a few steps: three folders with two seeds each.
-const SWEEP: [&str; 20] = [
-    "compare",
-    "polynomial",
-    "--estimator",
-    "exact",
-    "--estimator",
-    "reinmax",
-    "--tau",
-    "1,1.5",
-    "--seeds",
-    "0..2",
-    "--latents",
-    "6",
-    "--batch",
-    "4",
-    "--epochs",
-    "3",
-    "--steps-per-epoch",
-    "5",
-    "--format",
-    "json",
-];
-
-fn sweep(more: &[&str], folder: &Path) -> Output {
-    program(&[&SWEEP[..], more].concat(), folder)
-}
-
-/// Every file below a folder with its bytes.
-fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            found.push((path.clone(), std::fs::read(&path).expect("a file")));
-        }
-    }
-    found.sort();
-    found
-}
-
-#[test]
-fn a_sweep_chooses_the_best_temperature_and_is_done_once() {
+fn quiet_is_quiet() {
     let folder = tempfile::tempdir().expect("a folder");
-    let first = json(&sweep(&["--out", "s"], folder.path()));
-    let results = list(&first["results"]);
-    let names: Vec<&str> = results.iter().map(|row| row["spelled"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["exact", "reinmax:tau=1", "reinmax:tau=1.5"]);
-    let loss = |at: usize| number(&results[at]["final_loss"]);
-    assert_eq!(results[0]["chosen"], true);
-    assert_eq!(results[1]["chosen"], loss(1) <= loss(2));
-    assert_eq!(results[2]["chosen"], loss(2) < loss(1));
-    // A row is the mean of what the folder of that run says.
-    let summary = std::fs::read(folder.path().join("s/reinmax-tau=1.5/summary.json")).expect("a summary");
-    let summary: Value = serde_json::from_slice(&summary).expect("JSON");
-    let losses: Vec<f64> = list(&summary["results"]).iter().map(|run| number(&run["final_loss"])).collect();
-    assert_eq!(losses.len(), 2);
-    assert!((losses.iter().sum::<f64>() / 2.0 - loss(2)).abs() < 1e-15);
-    assert!(folder.path().join("s/comparison.svg").exists());
-    // The second time nothing is left, and every byte stays.
-    let before = files(&folder.path().join("s"));
-    let again = sweep(&["--out", "s"], folder.path());
-    assert!(String::from_utf8_lossy(&again.stderr).contains("nothing left to do"));
-    assert_eq!(json(&again), first);
-    assert!(files(&folder.path().join("s")) == before);
-}
-
-#[test]
-fn shards_together_are_the_whole() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let whole = json(&sweep(&["--out", "whole"], folder.path()));
-    let half = sweep(&["--out", "shards", "--shard", "2/2"], folder.path());
-    assert!(half.status.success() && half.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&half.stderr).contains("1 of 3 folders"));
-    assert_eq!(json(&sweep(&["--out", "shards", "--shard", "1/2"], folder.path())), whole);
-}
-
-#[test]
-fn a_sweep_refuses_what_does_not_fit() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for shard in ["0/2", "3/2", "1", "a/b"] {
-        refused(&sweep(&["--out", "s", "--shard", shard], folder.path()), 2, &["--shard", "I/N"]);
-    }
-    refused(&sweep(&["--out", "s", "--lr", "-1"], folder.path()), 2, &["lr"]);
-    refused(&program(&["compare", "polynomial", "--out", "s", "--tau", "1,0"], folder.path()), 2, &["tau"]);
-    refused(&program(&["compare", "polynomial"], folder.path()), 2, &["--out"]);
-    std::fs::write(folder.path().join("file"), "").expect("a file");
-    refused(&sweep(&["--out", "file/s"], folder.path()), 1, &["file/s", "--out"]);
-    json(&sweep(&["--out", "s"], folder.path()));
-    refused(&sweep(&["--out", "s", "--lr", "0.5"], folder.path()), 1, &["exact", "other settings"]);
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_keeps_finished_runs_and_the_same_command_goes_on() {
-    let folder = tempfile::tempdir().expect("a folder");
-    // One seed after the other: long enough to be interrupted, short enough to be finished.
-    let options = ["--out", "s", "--threads", "1", "--seeds", "0..40", "--steps-per-epoch", "20000"];
-    let options: Vec<&str> = ["compare", "polynomial", "--estimator", "reinmax", "--tau", "1", "--latents", "6"]
-        .into_iter()
-        .chain(["--batch", "4", "--epochs", "3"])
-        .chain(options)
-        .collect();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"))
-        .args(&options)
-        .current_dir(folder.path())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let metrics = folder.path().join("s/reinmax-tau=1/metrics.jsonl");
-    while !metrics.exists() && child.try_wait().expect("a status").is_none() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
-    let output = child.wait_with_output().expect("its output");
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(130), "{message}");
-    assert!(message.contains("the same command goes on"), "{message}");
-    let kept = std::fs::read_to_string(&metrics).expect("metrics");
-    let runs = kept.lines().count() / 3;
-    assert!((1..40).contains(&runs), "{runs} runs");
-    let resumed = program(&options, folder.path());
-    assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
-    let all = std::fs::read_to_string(&metrics).expect("metrics");
-    assert!(all.starts_with(&kept) && all.lines().count() == 40 * 3);
+    let options = ["compare", "gradients", "--estimator", "st", "--draws", "500", "--out", "lab"];
+    let run = |more: &[&str]| text(&program(&[&options[..], more].concat(), folder.path()).stderr);
+    assert!(run(&[]).contains("wrote lab"));
+    assert_eq!(run(&["--quiet"]), "");
 }

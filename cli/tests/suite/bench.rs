@@ -1,34 +1,25 @@
-//! `bench` from end to end: its JSON, its options, its errors. No time is looked at.
+//! `bench`: its JSON, its options, its errors. No time is looked at.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
+use crate::{here, json, list, refused};
+
 fn bench(options: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
-    command.args(["bench"]).args(options).args(["--quiet", "--rounds", "1"]).output().expect("the program starts")
+    here(&[&["bench"], options, &["--quiet", "--rounds", "1"]].concat())
 }
 
 fn report(options: &[&str]) -> Value {
-    let output = bench(&[options, &["--format", "json"]].concat());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("one JSON object on stdout")
+    json(&bench(&[options, &["--format", "json"]].concat()))
 }
 
 fn results(report: &Value) -> &Vec<Value> {
-    report["results"].as_array().expect("results")
+    list(&report["results"])
 }
 
 fn levels(report: &Value) -> Vec<&str> {
     report["machine"]["levels"].as_array().expect("levels").iter().filter_map(Value::as_str).collect()
-}
-
-fn refused(output: &Output, words: &[&str]) {
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{message}");
-    for word in words {
-        assert!(message.contains(word), "'{word}' is not in: {message}");
-    }
 }
 
 #[test]
@@ -107,11 +98,34 @@ fn people_get_a_table() {
 
 #[test]
 fn wrong_options_are_named() {
-    refused(&bench(&["kernels", "--kernel", "sofmax"]), &["sofmax", "softmax"]);
-    refused(&bench(&["kernels", "--shape", "8192"]), &["8192", "8192x2"]);
-    refused(&bench(&["kernels", "--shape", "0x2"]), &["0x2"]);
-    refused(&bench(&["--level", "sse9"]), &["sse9"]);
-    refused(&bench(&["--threads", "0"]), &["--threads"]);
-    refused(&bench(&["--numerics", "exact"]), &["exact", "portable"]);
-    refused(&bench(&["everything"]), &["everything", "kernels"]);
+    refused(&bench(&["kernels", "--kernel", "sofmax"]), 2, &["sofmax", "softmax"]);
+    refused(&bench(&["kernels", "--shape", "8192"]), 2, &["8192", "8192x2"]);
+    refused(&bench(&["kernels", "--shape", "0x2"]), 2, &["0x2"]);
+    refused(&bench(&["--level", "sse9"]), 2, &["sse9"]);
+    refused(&bench(&["--threads", "0"]), 2, &["--threads"]);
+    refused(&bench(&["--numerics", "exact"]), 2, &["exact", "portable"]);
+    refused(&bench(&["everything"]), 2, &["everything", "kernels"]);
+}
+
+#[test]
+fn a_kernel_or_a_shape_is_measured_alone() {
+    let kernels = |options: &[&str]| -> Vec<String> {
+        results(&report(options)).iter().map(|m| m["kernel"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(kernels(&["--kernel", "softmax", "--shape", "16x2"]), ["softmax"]);
+    assert_eq!(kernels(&["--shape", "16x2"]), kernels(&["kernels", "--shape", "16x2"]));
+    assert_eq!(kernels(&["--kernel", "tape"]), ["tape_record", "tape_replay", "tape_backward"]);
+}
+
+#[test]
+fn options_that_do_not_go_together_are_named() {
+    let shape = ["--shape", "8x8"];
+    refused(&bench(&["polynomial", "--kernel", "softmax"]), 2, &["--kernel softmax", "polynomial"]);
+    refused(&bench(&[&["polynomial"], &shape[..]].concat()), 2, &["--shape 8x8", "polynomial"]);
+    for kernel in ["linear", "tape"] {
+        let pair = [&["--kernel", kernel], &shape[..]].concat();
+        refused(&bench(&[&["kernels"], &pair[..]].concat()), 2, &["--kernel", kernel, "--shape 8x8"]);
+        // Nor is one that would be left out beside another.
+        refused(&bench(&[&["--kernel", "softmax"], &pair[..]].concat()), 2, &["--kernel", kernel, "--shape 8x8"]);
+    }
 }

@@ -1,0 +1,67 @@
+//! The help pages.
+
+use std::collections::BTreeSet;
+
+use crate::{here, text};
+
+const COMMANDS: [&[&str]; 6] =
+    [&[], &["run", "polynomial"], &["compare", "gradients"], &["compare", "polynomial"], &["bench"], &["gradient"]];
+
+fn help(command: &[&str], option: &str) -> String {
+    let output = here(&[command, &[option]].concat());
+    assert!(output.status.success());
+    text(&output.stdout)
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    for command in COMMANDS {
+        for option in ["-h", "--help"] {
+            assert!(help(command, option).contains("Examples:"), "{command:?}");
+        }
+    }
+}
+
+#[test]
+fn every_option_is_described() {
+    for command in COMMANDS {
+        let page = help(command, "--help");
+        let lines: Vec<&str> = page.lines().map(str::trim).collect();
+        for pair in lines.windows(2) {
+            let [option, description] = pair else { continue };
+            let described = option.contains("  ") || !(description.is_empty() || description.starts_with('['));
+            assert!(!option.starts_with("--") || described, "{command:?} {option}");
+        }
+    }
+}
+
+/// Names and parameters.
+fn words(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn every_estimator_stands_in_each_help() {
+    // A message that is made of the table, too.
+    let message = text(&here(&["run", "polynomial", "--estimator", "nobody"]).stderr);
+    let (_, names) = message.split_once("available are ").expect("all names");
+    let names = words(names);
+    assert!(names.len() > 20 && names.contains("disarm"), "{names:?}");
+    for command in [&["run", "polynomial"][..], &["compare", "gradients"], &["compare", "polynomial"], &["gradient"]] {
+        let page = help(command, "--help");
+        let (_, list) = page.split_once("Estimators (short names)").expect("a list");
+        let missing: Vec<_> = names.difference(&words(list)).copied().collect();
+        assert!(missing.is_empty(), "{command:?}: {missing:?}");
+        for parameter in ["tau=1", "tau_backward=1, tau_forward=1", "gap=1, tau=1", "draws=100, tau=1", "baseline=0"] {
+            assert!(list.contains(parameter), "{command:?}: {parameter}");
+        }
+    }
+}
+
+#[test]
+fn the_first_page_says_what_holds_for_all_commands() {
+    let page = help(&[], "--help");
+    for words in ["Exit codes:", "130", "REINMAX_LEVEL", "avx512"] {
+        assert!(page.contains(words), "{words}");
+    }
+}

@@ -1,0 +1,194 @@
+//! `run polynomial`: its results, its options, its errors.
+
+use std::process::Command;
+
+use crate::{SHORT, json, losses, program, refused, short};
+
+#[test]
+fn json_holds_every_run_in_order_whatever_the_threads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let all = ["exact", "reinmax:tau=1.1", "st", "stgs:tau=0.5", "reinforce"];
+    let chosen: Vec<&str> = all.iter().flat_map(|name| ["--estimator", name]).collect();
+    let run = |threads: &str| {
+        let options = ["--format", "json", "--quiet", "--threads", threads];
+        json(&short(&[&chosen[..], &options].concat(), folder.path()))
+    };
+    let one = run("1");
+    assert_eq!(losses(&one), losses(&run("2")));
+    assert_eq!(one["task"], "polynomial");
+    assert_eq!(one["config"]["latents"], 6);
+    let results = one["results"].as_array().expect("results");
+    assert_eq!(results.len(), 5 * 2 * 2);
+    let names = ["exact", "reinmax", "straight_through", "gumbel_softmax", "reinforce"];
+    for (at, entry) in results.iter().enumerate() {
+        assert_eq!(entry["estimator"], names[at / 4]);
+        assert_eq!(entry["seed"], at as u64 % 2);
+        let curve = entry["loss_per_epoch"].as_array().expect("a curve");
+        assert_eq!(curve.len(), 3);
+        assert_eq!(entry["final_loss"], curve[2]);
+        assert!(entry["microseconds_per_step"].as_f64().expect("a time") > 0.0);
+        let loss = entry["final_loss"].as_f64().expect("a loss");
+        assert!(loss > 0.0 && loss < 0.5, "{loss}");
+    }
+    assert!((results[4]["parameters"]["tau"].as_f64().expect("tau") - 1.1).abs() < 1e-6);
+    assert!(folder.path().join("runs/polynomial-1/summary.json").exists());
+    assert!(folder.path().join("runs/polynomial-2/summary.json").exists());
+}
+
+/// The table of final losses in README.md: one seed lies within six of the standard deviations of ten.
+#[test]
+fn the_readme_says_what_the_experiment_finds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = json(&program(&["run", "polynomial", "--seed", "3", "--format", "json", "--quiet"], folder.path()));
+    let readme = include_str!("../../../README.md");
+    let table = readme.split("| estimator | final loss |\n").nth(1).expect("the table");
+    let rows: Vec<&str> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
+    let results = report["results"].as_array().expect("results");
+    assert_eq!(rows.len(), results.len());
+    for (row, result) in rows.iter().zip(results) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert_eq!(result["estimator"], cells[1]);
+        let (mean, deviation) = cells[2].split_once(" ± ").expect("mean ± standard deviation");
+        let (mean, deviation): (f64, f64) = (mean.parse().expect("a number"), deviation.parse().expect("a number"));
+        let loss = result["final_loss"].as_f64().expect("a loss");
+        // The mean is rounded to five digits.
+        assert!((loss - mean).abs() <= 6.0 * deviation + 5e-6, "{row}: {loss}");
+    }
+}
+
+#[test]
+fn a_configuration_file_is_read_and_the_command_line_wins() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "estimator = [\"st\"]\nlatents = 3\nepochs = 2\nsteps_per_epoch = 2\nseeds = \"4\"\nbatch = 2\n";
+    std::fs::write(folder.path().join("c.toml"), config).expect("written");
+    let options = ["run", "polynomial", "--config", "c.toml", "--epochs", "1", "--format", "json"];
+    let report = json(&program(&options, folder.path()));
+    assert_eq!(report["config"]["latents"], 3);
+    assert_eq!(report["results"][0]["loss_per_epoch"].as_array().expect("a curve").len(), 1);
+    assert_eq!(report["results"][0]["seed"], 4);
+    for seed in ["seed = 4", "seeds = 4", "seed = \"4\""] {
+        std::fs::write(folder.path().join("c.toml"), config.replace("seeds = \"4\"", seed)).expect("written");
+        assert_eq!(json(&program(&options, folder.path()))["results"][0]["seed"], 4);
+    }
+    std::fs::write(folder.path().join("c.toml"), "seeds = [4]\n").expect("written");
+    refused(&program(&options, folder.path()), 1, &["c.toml", "seeds", "0..10"]);
+    std::fs::write(folder.path().join("c.toml"), "latens = 3\n").expect("written");
+    refused(&program(&options, folder.path()), 1, &["c.toml", "latens"]);
+    refused(&program(&["run", "polynomial", "--config", "missing.toml"], folder.path()), 1, &["missing.toml"]);
+}
+
+#[test]
+fn wrong_usage_names_what_was_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wrong: [(&[&str], &[&str]); 21] = [
+        (&["--estimator", "vimco"], &["vimco", "reinmax", "straight_through (st)", "mve", "disarm"]),
+        (&["--estimator", "reinmax:tau=0"], &["tau", "positive"]),
+        (&["--estimator", "reinmax:gap=1"], &["reinmax", "gap"]),
+        (&["--estimator", "st:tau"], &["tau", "parameter=value"]),
+        (&["--estimator", "gr_mck:draws=1,draws=2"], &["'gr_mck:draws=1,draws=2'", "draws is given twice"]),
+        (&["--estimator", "gst:tau=1,gap=1,tau=1"], &["tau is given twice"]),
+        (&["--estimator", "reinmax:"], &["'reinmax:'", "parameter 1 is empty"]),
+        (&["--estimator", "darn:"], &["'darn:'", "parameter 1 is empty"]),
+        (&["--estimator", "reinmax:tau=1,,"], &["'reinmax:tau=1,,'", "parameter 2 is empty"]),
+        (&["--estimator", "gst:tau=1,gap=1,"], &["parameter 3 is empty"]),
+        (&["--estimator", "gst:gap=-1"], &["gap = '-1'", "adaptive"]),
+        (&["--estimator", "gr_mck:draws=0.5"], &["draws = '0.5'", "65536"]),
+        (&["--estimator", "darn:tau=1"], &["darn", "it has none"]),
+        (&["--estimator", "arm", "--categories", "3"], &["arm", "k must be 2", "3"]),
+        (&["--tau", "-1"], &["tau"]),
+        (&["--lr", "nan"], &["lr"]),
+        (&["--categories", "1"], &["categories", "at least 2"]),
+        (&["--threads", "0"], &["threads"]),
+        (&["--optimizer", "adamw"], &["adamw", "radam"]),
+        (&["--overwrite"], &["--out"]),
+        (&["--format", "xml"], &["xml", "json"]),
+    ];
+    for (options, words) in wrong {
+        refused(&short(options, folder.path()), 2, words);
+    }
+    refused(&program(&["run", "polynomial", "--seeds", "3..3"], folder.path()), 2, &["3..3", "empty"]);
+    refused(&program(&["run", "polynomial", "--power", "0"], folder.path()), 2, &["power", "positive"]);
+    let run = ["run", "polynomial"];
+    let wrong: [(&[&str], &[&str]); 9] = [
+        (&["--estimator", "disarm", "--batch", "5"], &["batch = 5", "even"]),
+        (&["--estimator", "rloo", "--batch", "1"], &["batch = 1", "at least 2"]),
+        (&["--seeds", "0..18446744073709551615"], &["seeds", "1000000 runs"]),
+        (&["--seed", "18446744073709551615"], &["seeds", "greatest seed"]),
+        (&["--latents", "4000000000"], &["latents", "categories", "2^32"]),
+        (&["--latents", "70000", "--batch", "70000"], &["latents", "batch", "2^32"]),
+        (&["--epochs", "70000", "--steps-per-epoch", "70000"], &["epochs", "steps-per-epoch", "2^32"]),
+        (&["--estimator", "st", "--estimator", "straight_through"], &["straight_through:tau=1", "twice"]),
+        (&["--power", "2,3,2"], &["power 2", "twice"]),
+    ];
+    for (options, words) in wrong {
+        refused(&program(&[&run, options].concat(), folder.path()), 2, words);
+    }
+    assert!(!folder.path().join("runs").exists(), "nothing was begun");
+}
+
+#[test]
+fn more_threads_than_runs_are_not_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(short(&["--threads", "1000000000"], folder.path()).status.success());
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_a_failure_that_names_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = ["run", "polynomial", "--estimator", "st", "--target", "1e30", "--power", "3", "--seed", "5"];
+    let one_step = ["--epochs", "1", "--steps-per-epoch", "1"];
+    refused(
+        &program(&[&options[..], &one_step].concat(), folder.path()),
+        1,
+        &["straight_through", "seed 5", "epoch 1"],
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_a_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
+    command.args(SHORT).args(["--format", "json"]).current_dir(folder.path()).stdout(full);
+    refused(&command.output().expect("the program starts"), 1, &["stdout"]);
+}
+
+/// A few steps of each: the losses are finite and fall within their range, and one and two threads give equal bits.
+#[test]
+fn every_estimator_trains() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = [
+        "exact",
+        "reinmax",
+        "st",
+        "stgs",
+        "decoupled_stgs",
+        "decoupled_st:tau_forward=0.5",
+        "gst",
+        "gst:gap=adaptive",
+        "gr_mck:draws=3",
+        "darn",
+        "reinmax_rao:draws=3",
+        "mve",
+        "reinforce",
+        "rloo",
+        "arm",
+        "disarm",
+    ];
+    let estimators: Vec<&str> = names.iter().flat_map(|name| ["--estimator", name]).collect();
+    let report = |threads: &str| {
+        let options = ["--format", "json", "--threads", threads, "--lr", "0.05"];
+        json(&short(&[&estimators[..], &options].concat(), folder.path()))
+    };
+    let (one, two) = (report("1"), report("2"));
+    assert_eq!(losses(&one), losses(&two));
+    for entry in one["results"].as_array().expect("results") {
+        let losses = entry["loss_per_epoch"].as_array().expect("losses");
+        let (first, last) = (losses[0].as_f64().expect("a loss"), losses[losses.len() - 1].as_f64().expect("a loss"));
+        // The target is 0.45: either bound belongs to all variables equal.
+        let power = entry["power"].as_f64().expect("a power");
+        assert!(first >= 0.45_f64.powf(power) && first <= 0.55_f64.powf(power), "{entry}");
+        assert!(last >= 0.45_f64.powf(power) - 1e-6 && last <= 0.55_f64.powf(power), "{entry}");
+    }
+}
