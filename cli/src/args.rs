@@ -117,7 +117,8 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct PolynomialArgs {
-    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: exact, reinmax, straight_through, gumbel_softmax]
+    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: exact, reinmax,
+    /// straight_through, gumbel_softmax]
     #[arg(long, value_name = "NAME")]
     pub(crate) estimator: Vec<String>,
     /// Exponent p; several separated by commas [default: 2]

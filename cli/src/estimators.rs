@@ -1,6 +1,6 @@
-//! The estimators that the command line knows: names, short names, parameters. A new one is a kind, a row of the table, and
-//! an arm in `visit` (or `Scores`, where it works from losses); where its gradient takes noise besides the draw, an arm in
-//! `gradient`.
+//! The estimators that the command line knows: names, short names, parameters. A new one is a kind, a row of the table,
+//! and an arm in `visit` (or `Scores`, where it works from losses); where its gradient takes noise besides the draw, an
+//! arm in `gradient`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -97,7 +97,8 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
 }
 
 impl Case {
-    /// The gradient, if all of its numbers are finite: JSON has no others. `through_probs` adds that of `upstream_prob`.
+    /// The gradient, if all of its numbers are finite: JSON has no others. `through_probs` adds that of
+    /// `upstream_prob`.
     fn gradient(&self, named: Choice, through_probs: bool, host: Host) -> Result<Vec<f32>, String> {
         let k = self.k;
         let len = self.check_sizes()?;

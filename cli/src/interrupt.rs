@@ -28,7 +28,8 @@ pub(crate) fn listen() {
         }
         again = true;
         stop();
-        // On a line of its own: a progress bar and the terminal's ^C stand in this one. Where stderr is gone, nobody reads.
+        // On a line of its own: a progress bar and the terminal's ^C stand in this one. Where stderr is gone, nobody
+        // reads.
         let _ = writeln!(
             std::io::stderr(),
             "\nreinmax-cli: stopping after this epoch, finished runs are kept; press Ctrl-C again to stop now"

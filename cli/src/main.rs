@@ -1,5 +1,5 @@
-//! The command line: the polynomial experiment of the ReinMax paper, a laboratory of estimators, benchmarks, and reference gradients.
-//! Results go to stdout, progress and errors to stderr; the help says what the exit codes mean.
+//! The command line: the polynomial experiment of the ReinMax paper, a laboratory of estimators, benchmarks, and
+//! reference gradients. Results go to stdout, progress and errors to stderr; the help says what the exit codes mean.
 
 #![forbid(unsafe_code)]
 

@@ -26,7 +26,8 @@ pub(crate) const PALETTE: [RGBColor; 15] = [
     RGBColor(190, 165, 80),
 ];
 pub(crate) const GREY: RGBColor = RGBColor(110, 110, 110);
-/// The picture's size in pixels, and in units of drawing: the backend rounds to whole units, too coarse for smooth curves.
+/// The picture's size in pixels, and in units of drawing: the backend rounds to whole units, too coarse for smooth
+/// curves.
 pub(crate) const SIZE: (u32, u32) = (880, 520);
 pub(crate) const UNITS: u32 = 8;
 /// Room right of the axes for the names of the lines, and the distance that two of them should have: pixels.

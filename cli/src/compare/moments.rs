@@ -74,8 +74,8 @@ impl Moments {
         self.cosine / self.weight
     }
 
-    /// Chi-squared of the mean of draws against the bias that enumeration gives, and its degrees of freedom (the rank of
-    /// the covariance); none where the covariance is not kept.
+    /// Chi-squared of the mean of draws against the bias that enumeration gives, and its degrees of freedom (the rank
+    /// of the covariance); none where the covariance is not kept.
     pub(crate) fn chi_squared(&self, expected_bias: &[f64]) -> Option<(f64, usize)> {
         let bias = self.bias();
         let dim = bias.len();

@@ -152,7 +152,8 @@ fn a_second_ctrl_c_does_not_wait_for_the_epoch() {
     // An epoch of hours.
     let options = ["run", "polynomial", "--out", "run", "--epochs", "1", "--steps-per-epoch", "4000000000", "--quiet"];
     let mut child = started(&options, folder.path(), "run/config.toml");
-    // An epoch should have begun; were it not so, the first Ctrl-C would be enough, and this test would look at nothing.
+    // An epoch should have begun; were it not so, the first Ctrl-C would be enough, and this test would look at
+    // nothing.
     std::thread::sleep(Duration::from_millis(500));
     let begun = Instant::now();
     while child.try_wait().expect("a status").is_none() && begun.elapsed() < Duration::from_secs(60) {

@@ -173,7 +173,8 @@ impl<'a> GradientInputs<'a> {
         'a: 'r,
     {
         Group {
-            // Also for formulas that do not read them: without, the compiler makes twice the instructions of some loops.
+            // Also for formulas that do not read them: without, the compiler makes twice the instructions of some
+            // loops.
             logits: take(self.logits, self.k, row, 1),
             probs: take(self.probs, self.k, row, 1),
             saved: take(self.saved, F::saved_per_draw(self.k), draw, 1),

@@ -6,7 +6,8 @@
 //! bits:
 //!
 //! ```text
-//! cargo run -p reinmax-example-tasks -- polynomial-32 > new.txt && mv new.txt examples/tasks/expected/polynomial-32.txt
+//! cargo run -p reinmax-example-tasks -- polynomial-32 > new.txt
+//! mv new.txt examples/tasks/expected/polynomial-32.txt
 //! ```
 //!
 //! (Not straight into that file: it is compiled into the program, which an empty one would stop.)
