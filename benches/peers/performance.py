@@ -7,7 +7,6 @@ machine's clock may move by half within minutes. One thread unless a table says 
 
 import json
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,6 @@ CLI = sys.argv[1]
 PASSES = 5
 SHORT = [(8192, 2), (2048, 8), (1638, 10), (512, 32), (128, 128), (16, 1000), (4, 4096)]
 LARGE = [(131_072, 8), (131_072, 128), (16_384, 1000), (256, 4096)]
-RUST_PEERS = SHORT + [(16_384, 1000)]
 LAYERS = [(256, 256, 256), (512, 512, 512), (100, 784, 512), (100, 512, 256), (100, 256, 32), (100, 32, 256), (100, 512, 784)]
 LEVELS = [(8192, 2), (1638, 10), (128, 128), (16, 1000)]
 
@@ -150,16 +148,13 @@ def torch_polynomial(gradient, power):
     return measure
 
 
-def rust_peers(results, rows, k):
-    """rten-vecmath and candle-nn, by criterion: {(library, rows, k): [ns per element]}."""
-    target = os.environ.get("CARGO_TARGET_DIR", "target")
-    command = ["cargo", "bench", "--quiet", "--bench", "softmax_peers", "--", f"softmax/{rows}x{k}/", "--noplot",
-               "--warm-up-time", "0.1", "--measurement-time", "0.3", "--sample-size", "20"]
+def rust_peers(results):
+    """This project, rten-vecmath and candle-nn in turn in one program: {(library, rows, k): [ns per element]}."""
+    command = ["cargo", "bench", "--quiet", "--bench", "softmax_peers", "--", "in-turn"]
     environment = os.environ | {"RAYON_NUM_THREADS": "1"}
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for path in pathlib.Path(target, "criterion", f"softmax_{rows}x{k}").glob("*/new/estimates.json"):
-        nanoseconds = json.loads(path.read_text())["median"]["point_estimate"]
-        results.setdefault((path.parts[-3], rows, k), []).append(nanoseconds / (rows * k))
+    output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    for library, rows, k, nanoseconds in json.loads(output):
+        results.setdefault((library, rows, k), []).append(nanoseconds)
 
 
 def table(header, rows):
@@ -179,8 +174,7 @@ def main(folder):
         for rows, k in SHORT + LARGE:
             machine = ours(kernels, "--numerics", "portable", "--numerics", "fast", *shape_options([(rows, k)]))
             torch_kernels(peers, rows, k)
-            if (rows, k) in RUST_PEERS:
-                rust_peers(rust, rows, k)
+        rust_peers(rust)
         ours(kernels, "--kernel", "linear", "--numerics", "portable", "--numerics", "fast")
         torch_layers(peers)
         ours(kernels, "--level", "all", *shape_options(LEVELS))
@@ -233,7 +227,7 @@ def main(folder):
           "lanes up to k = 128, to `Numerics::Fast` beyond.\n")
     rows_of_table = []
     for rows, k in SHORT + LARGE:
-        # Beside other Rust libraries in one criterion run where there is one: `bench` touches more memory between two calls.
+        # Beside other Rust libraries in one program where there is one: `bench` touches more memory between two calls.
         portable, fast = (others.get((f"reinmax {name}", rows, k), mine("softmax", rows, k, name)) for name in ("portable", "fast"))
         found = [peer["softmax", rows, k, None]] + [others.get((name, rows, k)) for name in ("rten-vecmath", "candle-nn")]
         best = min(x for x in found if x) / (portable if k <= 128 else fast)
