@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measures the tables and the picture of docs/estimators.md anew: sh docs/estimators.sh (from any folder). Everything but the times is
-# reproducible.
+# Measures the tables and the picture of docs/estimators.md, and the picture of README.md, anew: sh docs/estimators.sh (from any folder).
+# Everything but the times is reproducible.
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --quiet --release -p reinmax-cli
@@ -19,4 +19,6 @@ laboratory() {
     laboratory --problem quartic --latents 8 --categories 2 --out "$scratch/quartic"
 } >"$scratch/page"
 cp "$scratch/quartic/gradients.svg" docs/estimators.svg
+"$program" run polynomial --quiet --out "$scratch/polynomial" >/dev/null
+cp "$scratch/polynomial/curve.svg" docs/polynomial.svg
 sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$scratch/page" >docs/estimators.md
