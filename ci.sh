@@ -197,7 +197,7 @@ verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
     cargo +nightly fuzz run tape fuzz/target/found fuzz/corpus/tape -- -max_total_time="${FUZZ_SECONDS:-300}"
 }
 
-verb_exhaustive() { # slow: exp and ln over every float of their ranges
+verb_exhaustive() { # slow: exp, ln and square roots over every float of their ranges, and every handle of a tape
     cargo test -p reinmax-tests --release --locked -- --ignored --nocapture
 }
 

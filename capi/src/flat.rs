@@ -140,12 +140,9 @@ pub unsafe extern "C" fn reinmax_sample(
     // SAFETY: the caller's promise.
     let run = || unsafe {
         let (logits, noise) = (read(logits, product(rows, k)?)?, self::noise(noise)?);
-        let inputs = || (range(logits), noise_range(&noise));
-        let (a, b) = inputs();
-        let probs = write(probs, logits.len(), &[a, b])?;
-        let (a, b) = inputs();
-        let index = write(index, rows, &[a, b, range(probs)])?;
-        let (a, b) = inputs();
+        let [a, b] = [range(logits), noise_range(&noise)];
+        let probs = write(probs, logits.len(), &[a.clone(), b.clone()])?;
+        let index = write(index, rows, &[a.clone(), b.clone(), range(probs)])?;
         let one_hot = write(one_hot, logits.len(), &[a, b, range(probs), range(index)])?;
         Ok(categorical::sample(&engine(), logits, k, tau, noise, categorical::Samples { probs, index, one_hot })?)
     };

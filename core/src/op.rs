@@ -20,7 +20,7 @@ mod sample;
 mod softmax;
 
 use crate::categorical::Noise;
-use crate::error::check_len;
+use crate::error::{check_len, product};
 use crate::random::Stream;
 pub use crate::tape::InputGrads;
 use crate::{Argument, Backend, Error, Result, Shape};
@@ -168,7 +168,7 @@ impl<'a> NoiseSource<'a> {
     /// # Errors
     /// [`Error::Length`] where the caller's uniforms or forced indices run out.
     pub fn take(&mut self, draws: usize, uniforms_per_draw: usize) -> Result<Noise<'a>> {
-        let uniforms = draws.checked_mul(uniforms_per_draw).ok_or(Error::TooLarge)?;
+        let uniforms = product(draws, uniforms_per_draw)?;
         match &mut self.draws {
             Draws::Stream => {
                 let noise = Noise::stream(&self.stream, self.cursor);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{SHORT, json, losses, program, refused, short};
+use crate::{json, losses, program, refused, short, short_arguments};
 
 #[test]
 fn json_holds_every_run_in_order_whatever_the_threads() {
@@ -150,7 +150,7 @@ fn results_that_cannot_be_written_are_a_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
     let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
-    command.args(SHORT).args(["--format", "json"]).current_dir(folder.path()).stdout(full);
+    command.args(short_arguments(&["--format", "json"])).current_dir(folder.path()).stdout(full);
     refused(&command.output().expect("the program starts"), 1, &["stdout"]);
 }
 

@@ -11,7 +11,7 @@
 
 use super::{ScoreEstimator, ScoreInputs};
 use crate::categorical::check_rows;
-use crate::error::check_len;
+use crate::error::{check_len, product};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{rows, rows_mut};
 use crate::kernel::sample::check_uniforms;
@@ -34,7 +34,7 @@ pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u
     let rows = check_binary(probs.len(), k)?;
     let pairs = uniforms.len().checked_div(rows).unwrap_or(0);
     check_len(Argument::Uniforms, uniforms.len(), rows * pairs)?;
-    check_len(Argument::Index, index.len(), uniforms.len().checked_mul(2).ok_or(Error::TooLarge)?)?;
+    check_len(Argument::Index, index.len(), product(uniforms.len(), 2)?)?;
     check_uniforms(uniforms)?;
     if let Some(at) = probs.iter().position(|p| !p.is_finite()) {
         return Err(Error::Value { argument: Argument::Probs, at });

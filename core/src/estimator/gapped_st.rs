@@ -12,7 +12,7 @@
 
 use super::{Estimator, GradientInputs};
 use crate::categorical::check_rows;
-use crate::error::{check_len, check_tau};
+use crate::error::{check_len, check_tau, product};
 use crate::kernel::SHORT;
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::{exp_nonpositive, ln};
@@ -95,8 +95,8 @@ impl GappedSt {
         let GradientInputs { logits, probs, index, k, draws, .. } = inputs;
         let rows = check_rows(Argument::Logits, logits.len(), k)?;
         check_len(Argument::Probs, probs.len(), logits.len())?;
-        check_len(Argument::Index, index.len(), rows.checked_mul(draws).ok_or(Error::TooLarge)?)?;
-        check_len(Argument::Output, out.len(), index.len().checked_mul(k).ok_or(Error::TooLarge)?)?;
+        check_len(Argument::Index, index.len(), product(rows, draws)?)?;
+        check_len(Argument::Output, out.len(), product(index.len(), k)?)?;
         check_indices(index, k)?;
         backend.run(Relax { formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap }, inputs, out });
         Ok(())

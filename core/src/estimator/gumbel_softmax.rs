@@ -14,7 +14,7 @@
 use super::straight_through::add_tempered;
 use super::{DrawInputs, Estimator, GradientInputs, check_categories};
 use crate::categorical::{Noise, check_rows, force};
-use crate::error::{check_draws, check_len, product};
+use crate::error::{check_draws, check_len, join_outcomes, product};
 use crate::kernel::draws::{AddGradient, Formula, Group};
 use crate::kernel::exp::{exp_any, ln};
 use crate::kernel::lanes::{Lanes, Scalar};
@@ -187,7 +187,7 @@ impl RowKernel for Perturb<'_> {
         )
     }
     fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        first.and(second.map_err(|error| error.in_rows_from(row)))
+        join_outcomes(first, second, row)
     }
 }
 

@@ -10,6 +10,7 @@ use super::lanes::Lanes;
 use super::rows::{cut, cut_mut, row_count};
 use super::sample::{DrawIndex, OneHot, bad_probs};
 use super::softmax::Softmax;
+use crate::error::join_outcomes;
 use crate::random::Noise;
 use crate::{Backend, Kernel, Result, RowKernel};
 
@@ -101,6 +102,6 @@ impl RowKernel for Sample<'_> {
         )
     }
     fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        first.and(second.map_err(|error| error.in_rows_from(row)))
+        join_outcomes(first, second, row)
     }
 }

@@ -6,6 +6,7 @@ use super::four_rows::{MEDIUM, softmax_by_four};
 use super::lanes::Lanes;
 use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
 use super::serial::sum_of_products;
+use crate::error::join_outcomes;
 use crate::{Error, Kernel, Result, RowKernel};
 
 /// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
@@ -174,7 +175,7 @@ impl RowKernel for Softmax<'_> {
         (Softmax { logits: a, out: out_a, ..self }, Softmax { logits: b, out: out_b, ..self })
     }
     fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        first.and(second.map_err(|error| error.in_rows_from(row)))
+        join_outcomes(first, second, row)
     }
 }
 
@@ -228,7 +229,7 @@ impl RowKernel for LogSoftmax<'_> {
         (LogSoftmax { logits: a, out: out_a, ..self }, LogSoftmax { logits: b, out: out_b, ..self })
     }
     fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        first.and(second.map_err(|error| error.in_rows_from(row)))
+        join_outcomes(first, second, row)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::lookup::whole_number;
 use super::{Forward, Op, Operation, Spec, Vjp};
+use crate::error::product;
 use crate::kernel::exp::{exp_nonpositive, ln, ln_1p_unit, sigmoid};
 use crate::kernel::lanes::{Lanes, Sums};
 use crate::kernel::rows::{rows, rows_mut, steps};
@@ -37,7 +38,7 @@ impl<B: Backend> Tape<'_, B> {
         }
         let column = Shape::new(shape.rows, 1);
         self.expect_shape(Argument::Targets, classes, column)?;
-        let saved = (shape.rows as usize).checked_mul(2).ok_or(Error::TooLarge)?;
+        let saved = product(shape.rows as usize, 2)?;
         let spec = Spec { differentiable: [true, false, false], saved, ..Spec::new(column) };
         self.record(CrossEntropy::OP, &[logits, classes], spec)
     }

@@ -8,7 +8,7 @@ use core::marker::PhantomData;
 use wide::bytemuck;
 
 use super::{Draws, Forward, Op, Operation, Spec, Vjp};
-use crate::error::check_draws;
+use crate::error::{check_draws, product};
 use crate::estimator::{DrawInputs, GradientInputs};
 use crate::kernel::SHORT;
 use crate::kernel::sample::{Indicator, OneHot};
@@ -116,7 +116,7 @@ impl<B: Backend> Tape<'_, B> {
         let per_draw = estimator.saved_per_draw(shape.cols as usize).checked_add(1).ok_or(Error::TooLarge)?;
         let spec = Spec {
             config: estimator.to_config(),
-            saved: (draws as usize).checked_mul(per_draw).ok_or(Error::TooLarge)?,
+            saved: product(draws as usize, per_draw)?,
             differentiable: [true, false, false],
             ..Spec::new(shape)
         };

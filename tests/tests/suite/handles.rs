@@ -166,7 +166,7 @@ fn a_replay_from_the_middle_leaves_what_lies_before() {
 /// The handles of a slab run out one day; then nothing is recorded, and no handle of an earlier tape comes to life
 /// again.
 #[test]
-#[ignore = "billions of resets: half a minute"]
+#[ignore = "billions of resets: half a minute; ./ci.sh exhaustive"]
 fn a_tape_that_has_run_out_of_handles_says_so() {
     let mut memory = TapeMem::<2, 4, 4, 0>::new();
     let mut tape = Tape::new(memory.slabs());
