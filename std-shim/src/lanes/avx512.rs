@@ -70,7 +70,8 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx512<FUSED, KNOWN> {
     }
     #[inline(always)]
     fn select_lt(a: Self, b: Self, x: Self, y: Self) -> Self {
-        Avx512(unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a.0, b.0), y.0, x.0) })
+        // The mask of "not less": where x is 0, as in exp, it zeroes what computes y, and needs no inversion.
+        Avx512(unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(a.0, b.0), x.0, y.0) })
     }
     #[inline(always)]
     fn select_eq(a: Self, b: Self, x: Self, y: Self) -> Self {
