@@ -6,7 +6,7 @@
 
 use crate::Result;
 use crate::estimator::formula;
-use crate::kernel::draws::AddGradient;
+use crate::kernel::gradient::AddGradient;
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::linear::Contraction;
 use crate::kernel::sample::DrawIndex;
@@ -34,18 +34,44 @@ pub trait Kernel {
     fn run<L: Lanes>(self) -> Self::Out;
 }
 
-/// A kernel whose rows do not depend on each other: it can be cut between two rows, and the parts run at the same time.
-/// The bits do not depend on where, or whether, it is cut.
-pub trait RowKernel: Kernel<Out: Send> + Send + Sized {
+/// A computation on rows that do not depend on each other: it can be cut between two of them, and the parts run at the
+/// same time. The bits do not depend on where, or whether, it is cut.
+pub trait Split: Send + Sized {
     /// How many rows there are.
     fn rows(&self) -> usize;
-    /// How many floats are computed: what a backend looks at before it starts threads.
+    /// How many floats are computed, which tells a backend whether threads are worth waking.
     fn work(&self) -> usize;
     /// Rows `.. row`, and the others.
     fn split(self, row: usize) -> (Self, Self);
-    /// One outcome from those of the two parts.
-    fn join(first: Self::Out, second: Self::Out, row: usize) -> Self::Out;
 }
+
+/// What comes of a part of a computation.
+pub trait Outcome: Send {
+    /// The outcome of two parts together, the later of which begins at row `row`.
+    fn join(self, later: Self, row: usize) -> Self;
+}
+
+impl Outcome for () {
+    fn join(self, (): (), _row: usize) {}
+}
+
+/// Whether all parts were acceptable.
+impl Outcome for bool {
+    fn join(self, later: bool, _row: usize) -> bool {
+        self && later
+    }
+}
+
+/// The first error, with its row counted from the first part's.
+impl Outcome for Result<()> {
+    fn join(self, later: Self, row: usize) -> Self {
+        self.and(later.map_err(|error| error.in_rows_from(row)))
+    }
+}
+
+/// A kernel that can be cut into parts.
+pub trait RowKernel: Kernel<Out: Outcome> + Split {}
+impl<K: Kernel<Out: Outcome> + Split> RowKernel for K {}
 
 /// Runs kernels.
 pub trait Backend: Sized + 'static {

@@ -155,7 +155,7 @@ pub fn one_hot_on<B: Backend>(backend: &B, index: &[u32], k: usize, out: &mut [f
 pub fn argmax(logits: &[f32], k: usize, index: &mut [u32]) -> Result<()> {
     check_len(Argument::Index, index.len(), check_rows(Argument::Logits, logits.len(), k)?)?;
     for (row, (logits, index)) in crate::kernel::rows::rows(logits, k).zip(index).enumerate() {
-        *index = crate::kernel::perturb::argmax(logits).ok_or(Error::Logits { row })?;
+        *index = crate::kernel::rows::argmax(logits).ok_or(Error::Logits { row })?;
     }
     Ok(())
 }

@@ -264,12 +264,6 @@ fn requirement(argument: Argument) -> &'static str {
 
 impl core::error::Error for Error {}
 
-/// The outcome of two parts, the second of which begins at row `row`.
-#[inline]
-pub(crate) fn join_outcomes(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-    first.and(second.map_err(|error| error.in_rows_from(row)))
-}
-
 /// Refuses a slice that is not `expected` elements long.
 #[inline]
 pub(crate) fn check_len(argument: Argument, got: usize, expected: usize) -> Result<()> {

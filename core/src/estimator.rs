@@ -109,7 +109,7 @@ pub mod formula {
 
 use crate::categorical::{self, Noise, check_rows};
 use crate::error::{check_draws, check_len, product};
-pub use crate::kernel::draws::GradientInputs;
+pub use crate::kernel::gradient::GradientInputs;
 use crate::kernel::sample::check_indices;
 use crate::{Argument, Backend, Error, Result};
 

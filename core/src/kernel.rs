@@ -3,12 +3,13 @@
 //! The order of every sum is part of a result's definition, whatever the lanes: rows of up to [`SHORT`] elements are
 //! summed in order; in longer ones element j goes to running sum j mod 16, and the sixteen sums are folded 8, 4, 2, 1.
 
-pub mod draws;
+pub mod direction;
 pub mod exp;
-mod four_rows;
+pub mod gradient;
+pub(crate) mod gumbel_max;
 pub mod lanes;
 pub mod linear;
-pub(crate) mod perturb;
+pub(crate) mod loss;
 pub mod pointwise;
 pub mod reduce;
 pub mod rows;
@@ -17,7 +18,9 @@ pub mod sample_blocks;
 mod sample_long;
 pub(crate) mod serial;
 pub mod softmax;
+mod softmax_four_rows;
 pub mod sqrt;
+pub mod tile;
 
 /// Number of running sums, and of lanes on a SIMD backend.
 pub const LANES: usize = 16;

@@ -66,7 +66,7 @@ pub mod random;
 mod shape;
 pub mod tape;
 
-pub use backend::{Backend, Kernel, OneLane, Portable, RowKernel};
+pub use backend::{Backend, Kernel, OneLane, Outcome, Portable, RowKernel, Split};
 pub use error::{Argument, Error, Result, Slab};
 pub use estimator::{
     Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao,

@@ -14,7 +14,7 @@ mod layout;
 mod linear;
 mod lookup;
 mod loss;
-mod power_loss;
+mod mean_abs_pow;
 mod reduce;
 mod sample;
 mod softmax;

@@ -16,7 +16,7 @@ use rand_pcg::Pcg32;
 use crate::kernel::LANES;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::cut_mut;
-use crate::{Backend, Kernel, Portable, RowKernel};
+use crate::{Backend, Kernel, Portable, Split};
 
 /// PCG32's multiplier.
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
@@ -103,7 +103,7 @@ impl Kernel for FillUniforms<'_> {
     }
 }
 
-impl RowKernel for FillUniforms<'_> {
+impl Split for FillUniforms<'_> {
     fn rows(&self) -> usize {
         self.out.len()
     }
@@ -114,7 +114,6 @@ impl RowKernel for FillUniforms<'_> {
         let (a, b) = cut_mut(self.out, 1, row);
         (FillUniforms { out: a, ..self }, FillUniforms { out: b, index: self.index.wrapping_add(row as u64), ..self })
     }
-    fn join((): (), (): (), _row: usize) {}
 }
 
 /// SplitMix64's output function (Steele, Lea and Flood, 2014) after one step from `x`.

@@ -5,13 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use reinmax_core::estimator::formula;
-use reinmax_core::kernel::draws::AddGradient;
+use reinmax_core::kernel::gradient::AddGradient;
 use reinmax_core::kernel::lanes::Scalar;
 use reinmax_core::kernel::linear::Contraction;
 use reinmax_core::kernel::sample::DrawIndex;
 use reinmax_core::kernel::sample_blocks::Sample;
 use reinmax_core::kernel::softmax::{AddLogSoftmaxVjp, AddSoftmaxVjp, LogSoftmax, Softmax};
-use reinmax_core::{Backend, Kernel, Portable, Result, RowKernel};
+use reinmax_core::{Backend, Kernel, Outcome, Portable, Result, RowKernel, Split};
 
 #[cfg(target_arch = "x86_64")]
 use crate::entry;
@@ -214,7 +214,7 @@ impl Host {
     }
 
     /// Runs a kernel as a whole, or in parts on several threads where it is large enough.
-    fn in_parts<K: RowKernel>(&self, kernel: K, run: impl Fn(K) -> K::Out + Sync) -> K::Out {
+    fn in_parts<K: Split, O: Outcome>(&self, kernel: K, run: impl Fn(K) -> O + Sync) -> O {
         let threads = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
         if threads < 2 {
             return run(kernel);

@@ -6,16 +6,16 @@
 
 use std::sync::Mutex;
 
-use reinmax_core::RowKernel;
 use reinmax_core::kernel::LANES;
+use reinmax_core::{Outcome, Split};
 
 /// A part of a kernel, until a thread takes it, and what came of it.
-struct Part<K: RowKernel> {
+struct Part<K, O> {
     waiting: Mutex<Option<K>>,
-    outcome: Mutex<Option<K::Out>>,
+    outcome: Mutex<Option<O>>,
 }
 
-impl<K: RowKernel> Part<K> {
+impl<K, O> Part<K, O> {
     fn new(kernel: K) -> Self {
         Part { waiting: Mutex::new(Some(kernel)), outcome: Mutex::new(None) }
     }
@@ -23,12 +23,12 @@ impl<K: RowKernel> Part<K> {
 
 /// Runs `kernel` by `run`, in up to `parts` parts of whole rows (a multiple of sixteen each), on the calling thread and
 /// `threads` - 1 of rayon's current pool.
-pub(crate) fn run_parts<K: RowKernel>(
+pub(crate) fn run_parts<K: Split, O: Outcome>(
     kernel: K,
     parts: usize,
     threads: usize,
-    run: impl Fn(K) -> K::Out + Sync,
-) -> K::Out {
+    run: impl Fn(K) -> O + Sync,
+) -> O {
     let rows = kernel.rows().div_ceil(parts).next_multiple_of(LANES);
     let parts = cut(kernel, rows);
     rayon::in_place_scope(|scope| {
@@ -39,12 +39,12 @@ pub(crate) fn run_parts<K: RowKernel>(
         run_from(&parts, 0, &run);
     });
     let outcomes = parts.into_iter().filter_map(|part| part.outcome.into_inner().ok().flatten()).zip(0..);
-    let joined = outcomes.reduce(|(joined, _), (next, part)| (K::join(joined, next, part * rows), part));
+    let joined = outcomes.reduce(|(joined, _), (next, part)| (joined.join(next, part * rows), part));
     joined.map_or_else(|| unreachable!("the scope has waited for every part"), |(joined, _)| joined)
 }
 
 /// Parts of `rows` rows each; the last may have fewer.
-fn cut<K: RowKernel>(kernel: K, rows: usize) -> Vec<Part<K>> {
+fn cut<K: Split, O>(kernel: K, rows: usize) -> Vec<Part<K, O>> {
     let mut parts = Vec::with_capacity(kernel.rows().div_ceil(rows));
     let mut rest = kernel;
     while rest.rows() > rows {
@@ -57,7 +57,7 @@ fn cut<K: RowKernel>(kernel: K, rows: usize) -> Vec<Part<K>> {
 }
 
 /// Runs every part that no other thread has taken, from number `start` on and round to it.
-fn run_from<K: RowKernel>(parts: &[Part<K>], start: usize, run: &impl Fn(K) -> K::Out) {
+fn run_from<K, O>(parts: &[Part<K, O>], start: usize, run: &impl Fn(K) -> O) {
     for part in parts.iter().cycle().skip(start).take(parts.len()) {
         let kernel = part.waiting.lock().ok().and_then(|mut waiting| waiting.take());
         if let Some(kernel) = kernel {

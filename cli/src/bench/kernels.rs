@@ -5,9 +5,10 @@ use std::hint::black_box;
 use indicatif::ProgressBar;
 use reinmax::categorical::{Samples, draw, log_softmax, sample, softmax};
 use reinmax::kernel::exp::exp_nonpositive;
+use reinmax::kernel::lanes::Function;
 use reinmax::kernel::lanes::Lanes;
 use reinmax::kernel::linear::{Contraction, Operand};
-use reinmax::kernel::pointwise::{Base, Function, Pointwise};
+use reinmax::kernel::pointwise::{Base, Pointwise};
 use reinmax::{Backend, Estimator, GradientInputs, Host, Noise, ReinMax, Result, StraightThrough, Stream};
 
 use super::Measurement;

@@ -13,10 +13,11 @@ use noise::{Given, Source};
 use super::GradientInputs;
 use crate::error::{check_len, product};
 use crate::kernel::SHORT;
-use crate::kernel::draws::{Formula, Group};
+use crate::kernel::direction::{Across, Along, Direction, dot};
 use crate::kernel::exp::{exp_nonpositive, ln};
+use crate::kernel::gradient::{Formula, Group};
 use crate::kernel::lanes::{Lanes, Scalar};
-use crate::kernel::rows::{Across, Along, Direction, dot, rows, rows_mut};
+use crate::kernel::rows::{rows, rows_mut};
 use crate::{Argument, Error, Kernel, Result};
 
 /// All of an estimator whose noise is made again from keys but its fields `tau` and `relaxed_samples` and its
@@ -91,7 +92,7 @@ macro_rules! conditional_estimator {
                 self.check()?;
                 inputs.check(SAVED, grad.len())?;
                 let formula = self.formula(Seeded);
-                backend.add_conditional_gradient($crate::kernel::draws::AddGradient { formula, inputs, grad });
+                backend.add_conditional_gradient($crate::kernel::gradient::AddGradient { formula, inputs, grad });
                 Ok(())
             }
         }

@@ -10,9 +10,9 @@
 //! Cost: O(k), no exponential. It has no tau.
 
 use super::{Estimator, GradientInputs};
-use crate::kernel::draws::{AddGradient, Formula, Group};
+use crate::kernel::direction::{Direction, dot};
+use crate::kernel::gradient::{AddGradient, Formula, Group};
 use crate::kernel::lanes::Lanes;
-use crate::kernel::rows::{Direction, dot};
 use crate::{Backend, Result};
 
 /// The DARN estimator.

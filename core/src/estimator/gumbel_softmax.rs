@@ -14,15 +14,16 @@
 use super::straight_through::add_tempered;
 use super::{DrawInputs, Estimator, GradientInputs, check_categories};
 use crate::categorical::{Noise, check_rows, force};
-use crate::error::{check_draws, check_len, join_outcomes, product};
-use crate::kernel::draws::{AddGradient, Formula, Group};
+use crate::error::{check_draws, check_len, product};
+use crate::kernel::direction::Direction;
 use crate::kernel::exp::{exp_any, ln};
+use crate::kernel::gradient::{AddGradient, Formula, Group};
+use crate::kernel::gumbel_max::perturb;
 use crate::kernel::lanes::{Lanes, Scalar};
-use crate::kernel::perturb::perturb;
-use crate::kernel::rows::{Direction, cut, cut_mut, row_count, rows_mut};
+use crate::kernel::rows::{cut, cut_mut, row_count, rows_mut};
 use crate::kernel::sample::check_uniforms;
 use crate::random::{Uniforms, gumbel};
-use crate::{Argument, Backend, Error, Kernel, Result, RowKernel};
+use crate::{Argument, Backend, Error, Kernel, Result, Split};
 
 /// The Straight-Through Gumbel-Softmax estimator.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,7 +165,7 @@ impl Kernel for Perturb<'_> {
     }
 }
 
-impl RowKernel for Perturb<'_> {
+impl Split for Perturb<'_> {
     fn rows(&self) -> usize {
         row_count(self.inputs.logits.len(), self.inputs.k)
     }
@@ -185,9 +186,6 @@ impl RowKernel for Perturb<'_> {
             Perturb { inputs: first, index: index_a, saved: saved_a },
             Perturb { inputs: second, index: index_b, saved: saved_b },
         )
-    }
-    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        join_outcomes(first, second, row)
     }
 }
 

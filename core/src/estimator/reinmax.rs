@@ -13,9 +13,9 @@
 
 use super::straight_through::TemperedSoftmax;
 use super::{Estimator, GradientInputs};
-use crate::kernel::draws::{AddGradient, Formula, Group};
+use crate::kernel::direction::{Direction, dot};
+use crate::kernel::gradient::{AddGradient, Formula, Group};
 use crate::kernel::lanes::Lanes;
-use crate::kernel::rows::{Direction, dot};
 use crate::{Backend, Result};
 
 /// The ReinMax estimator.

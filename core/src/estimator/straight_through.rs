@@ -10,10 +10,10 @@
 //! through g. Useful tau: 1 and above.
 
 use super::{Estimator, GradientInputs};
-use crate::kernel::draws::{AddGradient, Formula, Group};
+use crate::kernel::direction::{Direction, dot};
 use crate::kernel::exp::exp_nonpositive;
+use crate::kernel::gradient::{AddGradient, Formula, Group};
 use crate::kernel::lanes::Lanes;
-use crate::kernel::rows::{Direction, dot};
 use crate::kernel::softmax::{add_jacobian_product, row_exp_scaled, row_max};
 use crate::{Backend, Result};
 

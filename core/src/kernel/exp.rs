@@ -4,8 +4,7 @@
 //! double precision: exp 0.983 ULP on [-87.3, 0], ln 0.847 on all positive floats, sigmoid 2.41, tanh 1.52, ln(1 + x)
 //! 2.47.
 
-use super::lanes::Lanes;
-use super::pointwise::Function;
+use super::lanes::{Function, Lanes};
 
 /// Below this exp is 0 in place of a subnormal number.
 pub(crate) const EXP_FLUSH: f32 = -87.336_54;

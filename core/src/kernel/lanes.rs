@@ -9,8 +9,7 @@ use core::ops::{Add, Div, Mul, Sub};
 use wide::{bytemuck, f32x16, u32x16};
 
 use super::LANES;
-use super::pointwise::Function;
-use super::rows::{Tile, gather_columns, scatter_columns};
+use super::tile::{Tile, gather_columns, scatter_columns};
 
 /// A vector of [`Lanes::N`] floats.
 pub trait Lanes:
@@ -110,6 +109,12 @@ pub trait Sums<L>: Copy {
     fn add(&mut self, step: usize, x: L);
     /// The total: folded 8, 4, 2, 1.
     fn fold(&self) -> f32;
+}
+
+/// A function of `M` numbers, given for lanes.
+pub trait Function<const M: usize>: Copy + Send {
+    /// The function, on every lane at once.
+    fn call<L: Lanes>(self, x: [L; M]) -> L;
 }
 
 /// Adds sixteen numbers, or vectors lane by lane, in the order that every backend uses: the upper half onto the lower

@@ -14,7 +14,7 @@ pub use turned::turn;
 use super::lanes::Lanes;
 use super::rows::{cut, cut_mut};
 use crate::error::{check_len, product};
-use crate::{Argument, Kernel, Result, RowKernel};
+use crate::{Argument, Kernel, Result, Split};
 
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.
 ///
@@ -95,7 +95,7 @@ impl Kernel for Contraction<'_> {
     }
 }
 
-impl RowKernel for Contraction<'_> {
+impl Split for Contraction<'_> {
     fn rows(&self) -> usize {
         // The rows of a transposed `a` do not lie side by side.
         if self.a.transposed || self.check().is_err() { 1 } else { self.rows }
@@ -112,9 +112,6 @@ impl RowKernel for Contraction<'_> {
             Contraction { a: Operand::plain(a), out: out_a, rows: row, ..self },
             Contraction { a: Operand::plain(b), out: out_b, rows: rest, ..self },
         )
-    }
-    fn join(first: Result<()>, second: Result<()>, _row: usize) -> Result<()> {
-        first.and(second)
     }
 }
 

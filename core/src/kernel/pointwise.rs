@@ -1,14 +1,8 @@
 //! Element by element: one function of up to three operands, written or added to the output.
 
-use super::lanes::Lanes;
+use super::lanes::{Function, Lanes};
 use super::rows::{cut, cut_mut};
-use crate::{Kernel, RowKernel};
-
-/// A function of `M` numbers, given for lanes.
-pub trait Function<const M: usize>: Copy + Send {
-    /// The function, on every lane at once.
-    fn call<L: Lanes>(self, x: [L; M]) -> L;
-}
+use crate::{Kernel, Split};
 
 /// `out[i] = f(inputs[0][i], ..)`, or `out[i] += ..`. Inputs are as long as `out`.
 #[derive(Debug)]
@@ -57,7 +51,7 @@ impl<F: Function<M>, const M: usize> Kernel for Pointwise<'_, F, M> {
     }
 }
 
-impl<F: Function<M>, const M: usize> RowKernel for Pointwise<'_, F, M> {
+impl<F: Function<M>, const M: usize> Split for Pointwise<'_, F, M> {
     fn rows(&self) -> usize {
         self.out.len()
     }
@@ -70,5 +64,4 @@ impl<F: Function<M>, const M: usize> RowKernel for Pointwise<'_, F, M> {
         let (a, b) = (inputs.map(|x| cut(x, 1, row).0), inputs.map(|x| cut(x, 1, row).1));
         (Pointwise { f, inputs: a, base, out: out_a }, Pointwise { f, inputs: b, base, out: out_b })
     }
-    fn join((): (), (): (), _row: usize) {}
 }

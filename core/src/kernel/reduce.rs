@@ -1,7 +1,6 @@
 //! Sums over a whole slice, in the order that `kernel` defines for rows.
 
-use super::lanes::{Lanes, Sums, fold};
-use super::pointwise::Function;
+use super::lanes::{Function, Lanes, Sums, fold};
 use super::serial::sum_of_products;
 use super::{LANES, SHORT};
 use crate::Kernel;

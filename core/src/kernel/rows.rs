@@ -5,8 +5,9 @@
 //! the same thing either way: slices in which step s begins at s * N. With one lane nothing is transposed and one body
 //! serves rows of all lengths (`serial`).
 
-use super::lanes::{Lanes, Sums};
-use super::serial::{one_by_one, sum_of_products};
+use super::direction::{Across, Along, Direction, Serial};
+use super::lanes::Lanes;
+use super::tile::{Tile, tile_rows, tile_rows_mut, transpose_in, transpose_out};
 use super::{LANES, SHORT};
 
 /// Runs a block with k as a constant where that is worth its code: transpositions become shuffles.
@@ -22,121 +23,6 @@ macro_rules! with_known_k {
     };
 }
 pub(crate) use with_known_k;
-
-/// What differs between lanes across rows and lanes along a row.
-pub trait Direction<L: Lanes> {
-    /// Whether the lanes lie along one row.
-    const ALONG: bool;
-    /// A sum in progress.
-    type Sum: Copy;
-    /// A sum of nothing yet, of as many terms as `len` elements of a row are.
-    fn zero(len: usize) -> Self::Sum;
-    /// Adds step `step` to a sum.
-    fn add(sum: &mut Self::Sum, step: usize, x: L);
-    /// The sum of each lane's row.
-    fn total(sum: Self::Sum) -> L;
-    /// The greatest element of each lane's row, from the greatest of each lane.
-    fn greatest(x: L) -> L;
-    /// 1 / x, x a total.
-    fn reciprocal(x: L) -> L;
-    /// The category that each lane holds in step `step`.
-    fn category(step: usize) -> L;
-    /// The element of each lane's row that `index` names, 0 in place of -0; 0 where it names none.
-    #[inline(always)]
-    fn pick(row: &[f32], index: L) -> L {
-        let mut sum = L::splat(0.0);
-        for (step, x) in row.chunks(L::N).enumerate() {
-            sum = sum + L::select_eq(index, Self::category(step), L::load(x), L::splat(0.0));
-        }
-        sum
-    }
-}
-
-/// Lanes across rows: each lane has a row of its own (k <= 16).
-#[derive(Debug)]
-pub struct Across;
-
-/// Lanes along one row (k > 16).
-#[derive(Debug)]
-pub struct Along;
-
-impl<L: Lanes> Direction<L> for Across {
-    const ALONG: bool = false;
-    type Sum = L;
-    #[inline(always)]
-    fn zero(_len: usize) -> L {
-        L::splat(0.0)
-    }
-    #[inline(always)]
-    fn add(sum: &mut L, _step: usize, x: L) {
-        *sum = *sum + x;
-    }
-    #[inline(always)]
-    fn total(sum: L) -> L {
-        sum
-    }
-    #[inline(always)]
-    fn greatest(x: L) -> L {
-        x
-    }
-    #[inline(always)]
-    fn reciprocal(x: L) -> L {
-        L::splat(1.0) / x
-    }
-    #[inline(always)]
-    fn category(step: usize) -> L {
-        L::splat(step as f32)
-    }
-}
-
-impl<L: Lanes> Direction<L> for Along {
-    const ALONG: bool = true;
-    type Sum = L::Sums;
-    #[inline(always)]
-    fn zero(_len: usize) -> L::Sums {
-        L::Sums::zero()
-    }
-    #[inline(always)]
-    fn add(sum: &mut L::Sums, step: usize, x: L) {
-        sum.add(step, x);
-    }
-    #[inline(always)]
-    fn total(sum: L::Sums) -> L {
-        L::splat(sum.fold())
-    }
-    #[inline(always)]
-    fn greatest(x: L) -> L {
-        L::splat(x.greatest())
-    }
-    #[inline(always)]
-    fn reciprocal(x: L) -> L {
-        // All lanes are the same: one division costs a quarter of sixteen.
-        L::splat(1.0 / x.first())
-    }
-    #[inline(always)]
-    fn category(step: usize) -> L {
-        L::splat((step * L::N) as f32) + L::ramp()
-    }
-    #[inline(always)]
-    fn pick(row: &[f32], index: L) -> L {
-        // All lanes hold the same index. The sum that finds an element of a short row makes 0 of -0, and so does this
-        // one.
-        L::splat(row.get(index.first() as usize).copied().unwrap_or(0.0) + 0.0)
-    }
-}
-
-/// The dot product of each lane's rows.
-#[inline(always)]
-pub fn dot<L: Lanes, D: Direction<L>>(a: &[f32], b: &[f32]) -> L {
-    if L::N == 1 {
-        return L::splat(sum_of_products(a, b));
-    }
-    let mut sum = D::zero(a.len());
-    for (step, (a, b)) in a.chunks(L::N).zip(b.chunks(L::N)).enumerate() {
-        D::add(&mut sum, step, L::load(a) * L::load(b));
-    }
-    D::total(sum)
-}
 
 /// The rows of a matrix, `k` elements each. Unlike `chunks_exact` this has no division by `k`, and so no panic.
 #[derive(Clone, Debug)]
@@ -235,9 +121,6 @@ pub(crate) fn row_count(len: usize, k: usize) -> usize {
     len.checked_div(k).unwrap_or(0)
 }
 
-/// One transposed tile: element j of sixteen rows is `tile[j]`.
-pub type Tile = [[f32; LANES]; SHORT];
-
 /// Runs `body` over all rows; `Err(row)` names a row of the first group that was not acceptable.
 ///
 /// Slices are `rows * k` long; the caller has compared them.
@@ -255,6 +138,26 @@ pub(crate) fn for_rows<L: Lanes, B: RowBody<IN>, const IN: usize>(
     } else {
         with_known_k!(k, |k| tiled::<L, B, IN>(body, k, inputs, out))
     }
+}
+
+/// [`for_rows`] with one lane.
+#[inline(always)]
+fn one_by_one<L: Lanes, B: RowBody<IN>, const IN: usize>(
+    body: &mut B,
+    k: usize,
+    mut inputs: [&[f32]; IN],
+    out: &mut [f32],
+) -> Result<(), usize> {
+    for (row, out) in rows_mut(out, k).enumerate() {
+        let mut group: [&[f32]; IN] = [&[]; IN];
+        for (group, rest) in group.iter_mut().zip(&mut inputs) {
+            (*group, *rest) = rest.split_at_checked(k).unwrap_or((rest, &[]));
+        }
+        if !body.group::<L, Serial>(group, out) {
+            return Err(row);
+        }
+    }
+    Ok(())
 }
 
 #[inline(always)]
@@ -321,76 +224,23 @@ fn take_tiles<L: Lanes, const IN: usize>(rest: &mut [&[f32]; IN], size: usize, k
     }
 }
 
-/// The first `k` vectors of a tile, as one slice.
+/// The first index of the greatest element; `None` where that is NaN or -inf.
 #[inline(always)]
-pub(crate) fn tile_rows(tile: &Tile, k: usize) -> &[f32] {
-    tile.get(..k).unwrap_or(tile).as_flattened()
-}
-
-/// The first `k` vectors of a tile, as one slice to be written.
-#[inline(always)]
-pub(crate) fn tile_rows_mut(tile: &mut Tile, k: usize) -> &mut [f32] {
-    let k = k.min(SHORT);
-    tile.get_mut(..k).unwrap_or_default().as_flattened_mut()
-}
-
-/// Up to sixteen rows of `k <= 16` elements become the columns of a tile; lanes without a row hold 0.
-#[inline(always)]
-pub(crate) fn transpose_in<L: Lanes>(x: &[f32], k: usize, tile: &mut Tile) {
-    match x.get(..LANES * k) {
-        Some(x) => L::load_columns(x, k, tile),
-        None => {
-            for (j, column) in tile.iter_mut().take(k).enumerate() {
-                *column = [0.0; LANES];
-                for (slot, row) in column.iter_mut().zip(rows(x, k)) {
-                    *slot = row.get(j).copied().unwrap_or(0.0);
-                }
-            }
+pub(crate) fn argmax(row: &[f32]) -> Option<u32> {
+    let (mut best, mut at) = (f32::NEG_INFINITY, None);
+    for (j, x) in row.iter().enumerate() {
+        if x.is_nan() {
+            return None;
+        }
+        if best < *x {
+            (best, at) = (*x, Some(j as u32));
         }
     }
+    at
 }
 
-/// The columns of a tile become rows again.
-#[inline(always)]
-pub(crate) fn transpose_out<L: Lanes>(tile: &Tile, k: usize, out: &mut [f32]) {
-    match out.get_mut(..LANES * k) {
-        Some(out) => L::store_columns(tile, k, out),
-        None => {
-            for (lane, row) in rows_mut(out, k).enumerate() {
-                for (column, out) in tile.iter().zip(row) {
-                    *out = column.get(lane % LANES).copied().unwrap_or(0.0);
-                }
-            }
-        }
-    }
-}
-
-/// [`Lanes::load_columns`] in loops: with k known, the compiler makes shuffles of them.
-#[inline(always)]
-pub(super) fn gather_columns(x: &[f32], k: usize, tile: &mut Tile) {
-    for (j, column) in tile.iter_mut().take(k).enumerate() {
-        for (lane, slot) in column.iter_mut().enumerate() {
-            *slot = x.get(lane * k + j).copied().unwrap_or(0.0);
-        }
-    }
-}
-
-/// [`Lanes::store_columns`] in loops.
-#[inline(always)]
-pub(super) fn scatter_columns(tile: &Tile, k: usize, out: &mut [f32]) {
-    for (j, column) in tile.iter().take(k).enumerate() {
-        for (lane, x) in column.iter().enumerate() {
-            if let Some(out) = out.get_mut(lane * k + j) {
-                *out = *x;
-            }
-        }
-    }
-}
-
-/// Folds each vector of a tile (sums over sixteen draws) and adds it to an element of a row.
-#[inline(always)]
-pub(crate) fn add_folded<L: Lanes>(tile: &Tile, out: &mut [f32]) {
-    for (column, out) in tile.iter().zip(out) {
-        *out += L::Sums::of(column).fold();
-    }
+/// The whole number that a float holds, if it is one below `end`.
+pub(crate) fn whole_number(x: f32, end: usize) -> Option<usize> {
+    let number = x as u32;
+    (number as f32 == x && (number as usize) < end).then_some(number as usize)
 }

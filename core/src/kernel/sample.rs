@@ -6,11 +6,12 @@
 //! one block are in `sample_long`.
 
 use super::lanes::{Lanes, fold_in_one_place};
-use super::rows::{self, Tile, row_count, with_known_k};
+use super::rows::{self, row_count, with_known_k};
 use super::sample_long::{SAFE, long_rows};
+use super::tile::{Tile, broadcast, tile_rows, transpose_in};
 use super::{LANES, SHORT, SIMD};
 use crate::random::{Noise, Uniforms};
-use crate::{Argument, Error, Kernel, Result, RowKernel};
+use crate::{Argument, Error, Kernel, Result, Split};
 
 /// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked.
 /// Returns whether every row's total was finite: the indices of other rows mean nothing.
@@ -54,7 +55,7 @@ impl Kernel for DrawIndex<'_> {
     }
 }
 
-impl RowKernel for DrawIndex<'_> {
+impl Split for DrawIndex<'_> {
     fn rows(&self) -> usize {
         row_count(self.probs.len(), self.k)
     }
@@ -69,9 +70,6 @@ impl RowKernel for DrawIndex<'_> {
             DrawIndex { probs: a, index: index_a, noise: noise_a, ..self },
             DrawIndex { probs: b, index: index_b, noise: noise_b, ..self },
         )
-    }
-    fn join(first: bool, second: bool, _row: usize) -> bool {
-        first && second
     }
 }
 
@@ -168,8 +166,8 @@ fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, i
     let (mut tile, mut finite): (Tile, _) = ([[0.0; LANES]; SHORT], Finite::new());
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
         let u = uniforms.lanes::<L>(index.len());
-        rows::transpose_in::<L>(probs, k, &mut tile);
-        finite.see(invert::<L>(rows::tile_rows(&tile, k), u, index));
+        transpose_in::<L>(probs, k, &mut tile);
+        finite.see(invert::<L>(tile_rows(&tile, k), u, index));
     }
     finite.all()
 }
@@ -191,18 +189,10 @@ fn draws_across<L: Lanes>(
         broadcast(row, &mut tile);
         for index in mine.chunks_mut(L::N) {
             let u = uniforms.lanes::<L>(index.len());
-            finite.see(invert::<L>(rows::tile_rows(&tile, k), u, index));
+            finite.see(invert::<L>(tile_rows(&tile, k), u, index));
         }
     }
     finite.all()
-}
-
-/// Every lane of a tile holds the same row.
-#[inline(always)]
-pub(crate) fn broadcast(row: &[f32], tile: &mut Tile) {
-    for (column, x) in tile.iter_mut().zip(row) {
-        *column = [*x; LANES];
-    }
 }
 
 /// Inverts the cumulative sum of each lane's row of at most 16 probabilities. Returns their totals.
@@ -270,7 +260,7 @@ impl Kernel for OneHot<'_> {
     }
 }
 
-impl RowKernel for OneHot<'_> {
+impl Split for OneHot<'_> {
     fn rows(&self) -> usize {
         self.index.len()
     }
@@ -282,7 +272,6 @@ impl RowKernel for OneHot<'_> {
         let (a, b) = rows::cut_mut(self.out, self.k, row);
         (OneHot { index: index_a, out: a, ..self }, OneHot { index: index_b, out: b, ..self })
     }
-    fn join((): (), (): (), _row: usize) {}
 }
 
 /// Writes 1 for each draw of category `column`, 0 for the others: one column of the one-hot matrix.

@@ -3,16 +3,12 @@
 //! What softmax has written is still in the cache when the draws read it. Of six streams through memory (logits in;
 //! probabilities and one-hot vectors, each fetched before it is written; probabilities in again) that saves the last.
 
-use core::marker::PhantomData;
-
 use super::LANES;
-use super::lanes::Lanes;
 use super::rows::{cut, cut_mut, row_count};
 use super::sample::{DrawIndex, OneHot, bad_probs};
 use super::softmax::Softmax;
-use crate::error::join_outcomes;
 use crate::random::Noise;
-use crate::{Backend, Kernel, Result, RowKernel};
+use crate::{Backend, Result, Split};
 
 /// Elements of a block: logits, probabilities and one-hot vectors are 192 KiB together.
 const BLOCK: usize = 1 << 14;
@@ -65,25 +61,7 @@ impl Sample<'_> {
     }
 }
 
-/// The backend of one kind of lanes.
-struct OnLanes<L>(PhantomData<L>);
-
-impl<L: Lanes> Backend for OnLanes<L> {
-    #[inline(always)]
-    fn run<K: Kernel>(&self, kernel: K) -> K::Out {
-        kernel.run::<L>()
-    }
-}
-
-impl Kernel for Sample<'_> {
-    type Out = Result<()>;
-    #[inline(always)]
-    fn run<L: Lanes>(self) -> Result<()> {
-        self.on(&OnLanes::<L>(PhantomData))
-    }
-}
-
-impl RowKernel for Sample<'_> {
+impl Split for Sample<'_> {
     fn rows(&self) -> usize {
         self.index.len()
     }
@@ -100,8 +78,5 @@ impl RowKernel for Sample<'_> {
             Sample { logits: logits_a, noise: noise_a, probs: probs_a, index: index_a, one_hot: one_hot_a, ..self },
             Sample { logits: logits_b, noise: noise_b, probs: probs_b, index: index_b, one_hot: one_hot_b, ..self },
         )
-    }
-    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        join_outcomes(first, second, row)
     }
 }

@@ -5,8 +5,9 @@
 
 use super::LANES;
 use super::lanes::{Lanes, Sums, fold};
-use super::rows::{self, Tile};
+use super::rows;
 use super::sample::Finite;
+use super::tile::Tile;
 use crate::random::Uniforms;
 
 /// How many prefix sums of a row are kept: one for each whole block up to k = 1024, else one for each few of them.

@@ -1,13 +1,13 @@
 //! softmax, log-softmax and their vector-Jacobian products, a row of k categories at a time.
 
 use super::SHORT;
+use super::direction::{Direction, dot};
 use super::exp::{exp_nonpositive, exp_nonpositive_of_each, ln};
-use super::four_rows::{MEDIUM, softmax_by_four};
 use super::lanes::Lanes;
-use super::rows::{Direction, RowBody, cut, cut_mut, dot, for_rows, row_count};
+use super::rows::{RowBody, cut, cut_mut, for_rows, row_count};
 use super::serial::sum_of_products;
-use crate::error::join_outcomes;
-use crate::{Error, Kernel, Result, RowKernel};
+use super::softmax_four_rows::{MEDIUM, softmax_by_four};
+use crate::{Error, Kernel, Result, Split};
 
 /// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
 ///
@@ -162,7 +162,7 @@ impl Kernel for Softmax<'_> {
     }
 }
 
-impl RowKernel for Softmax<'_> {
+impl Split for Softmax<'_> {
     fn rows(&self) -> usize {
         row_count(self.out.len(), self.k)
     }
@@ -173,9 +173,6 @@ impl RowKernel for Softmax<'_> {
         let (a, b) = cut(self.logits, self.k, row);
         let (out_a, out_b) = cut_mut(self.out, self.k, row);
         (Softmax { logits: a, out: out_a, ..self }, Softmax { logits: b, out: out_b, ..self })
-    }
-    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        join_outcomes(first, second, row)
     }
 }
 
@@ -216,7 +213,7 @@ impl Kernel for LogSoftmax<'_> {
     }
 }
 
-impl RowKernel for LogSoftmax<'_> {
+impl Split for LogSoftmax<'_> {
     fn rows(&self) -> usize {
         row_count(self.out.len(), self.k)
     }
@@ -227,9 +224,6 @@ impl RowKernel for LogSoftmax<'_> {
         let (a, b) = cut(self.logits, self.k, row);
         let (out_a, out_b) = cut_mut(self.out, self.k, row);
         (LogSoftmax { logits: a, out: out_a, ..self }, LogSoftmax { logits: b, out: out_b, ..self })
-    }
-    fn join(first: Result<()>, second: Result<()>, row: usize) -> Result<()> {
-        join_outcomes(first, second, row)
     }
 }
 
@@ -281,7 +275,7 @@ impl Kernel for AddSoftmaxVjp<'_> {
     }
 }
 
-impl RowKernel for AddSoftmaxVjp<'_> {
+impl Split for AddSoftmaxVjp<'_> {
     fn rows(&self) -> usize {
         row_count(self.grad.len(), self.k)
     }
@@ -297,7 +291,6 @@ impl RowKernel for AddSoftmaxVjp<'_> {
             AddSoftmaxVjp { probs: b, upstream: up_b, grad: grad_b, ..self },
         )
     }
-    fn join((): (), (): (), _row: usize) {}
 }
 
 /// `grad += upstream - exp(log_probs) * sum(upstream)`, row by row; a masked category (-inf) gets no gradient.
@@ -343,7 +336,7 @@ impl Kernel for AddLogSoftmaxVjp<'_> {
     }
 }
 
-impl RowKernel for AddLogSoftmaxVjp<'_> {
+impl Split for AddLogSoftmaxVjp<'_> {
     fn rows(&self) -> usize {
         row_count(self.grad.len(), self.k)
     }
@@ -359,7 +352,6 @@ impl RowKernel for AddLogSoftmaxVjp<'_> {
             AddLogSoftmaxVjp { log_probs: b, upstream: up_b, grad: grad_b, ..self },
         )
     }
-    fn join((): (), (): (), _row: usize) {}
 }
 
 /// Whether no logit is NaN or +inf, and one at least is above -inf.

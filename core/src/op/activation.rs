@@ -3,8 +3,7 @@
 use super::arithmetic::{add_grad, write};
 use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::kernel::exp;
-use crate::kernel::lanes::Lanes;
-use crate::kernel::pointwise::Function;
+use crate::kernel::lanes::{Function, Lanes};
 use crate::{Backend, Result, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
@@ -47,34 +46,32 @@ impl<B: Backend> Tape<'_, B> {
     }
 }
 
-/// x above 0, NaN where x is, else 0: a product with 0 would make NaN of -inf, and -0 of the rest.
 #[derive(Clone, Copy)]
-struct Positive;
-impl Function<1> for Positive {
-    #[inline(always)]
-    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
-        let zero = L::splat(0.0);
-        L::select_lt(zero, x, x, L::select_eq(x, x, zero, x))
-    }
-}
-
-#[derive(Clone, Copy)]
-struct PositiveVjp;
-impl Function<2> for PositiveVjp {
+struct ReluVjp;
+impl Function<2> for ReluVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
         L::select_lt(L::splat(0.0), x, g, L::splat(0.0))
     }
 }
 
+/// x above 0, NaN where x is, else 0: a product with 0 would make NaN of -inf, and -0 of the rest.
+#[derive(Clone, Copy)]
 struct Relu;
+impl Function<1> for Relu {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        let zero = L::splat(0.0);
+        L::select_lt(zero, x, x, L::select_eq(x, x, zero, x))
+    }
+}
 impl<B: Backend> Operation<B> for Relu {
     const OP: &'static Op<B> = &Op {
         name: "relu",
-        forward: |f: Forward<'_, '_, B>| write(f.backend, Positive, [f.inputs[0].values], f.out),
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Relu, [f.inputs[0].values], f.out),
         vjp: |mut v: Vjp<'_, B>| {
             let (g, x) = (v.upstream, v.inputs[0].values);
-            add_grad(&mut v, 0, PositiveVjp, [g, x]);
+            add_grad(&mut v, 0, ReluVjp, [g, x]);
             Ok(())
         },
     };
@@ -111,45 +108,34 @@ impl<B: Backend> Operation<B> for LeakyRelu {
     };
 }
 
-#[derive(Clone, Copy)]
-struct Logistic;
-impl Function<1> for Logistic {
-    #[inline(always)]
-    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
-        exp::sigmoid(x)
-    }
-}
-
 /// g y (1 - y)
 #[derive(Clone, Copy)]
-struct LogisticVjp;
-impl Function<2> for LogisticVjp {
+struct SigmoidVjp;
+impl Function<2> for SigmoidVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, y]: [L; 2]) -> L {
         g * (y * (L::splat(1.0) - y))
     }
 }
 
+#[derive(Clone, Copy)]
 struct Sigmoid;
+impl Function<1> for Sigmoid {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        exp::sigmoid(x)
+    }
+}
 impl<B: Backend> Operation<B> for Sigmoid {
     const OP: &'static Op<B> = &Op {
         name: "sigmoid",
-        forward: |f: Forward<'_, '_, B>| write(f.backend, Logistic, [f.inputs[0].values], f.out),
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Sigmoid, [f.inputs[0].values], f.out),
         vjp: |mut v: Vjp<'_, B>| {
             let (g, y) = (v.upstream, v.out.values);
-            add_grad(&mut v, 0, LogisticVjp, [g, y]);
+            add_grad(&mut v, 0, SigmoidVjp, [g, y]);
             Ok(())
         },
     };
-}
-
-#[derive(Clone, Copy)]
-struct HyperbolicTangent;
-impl Function<1> for HyperbolicTangent {
-    #[inline(always)]
-    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
-        exp::tanh(x)
-    }
 }
 
 /// g (1 - y^2)
@@ -162,11 +148,18 @@ impl Function<2> for TanhVjp {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Tanh;
+impl Function<1> for Tanh {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        exp::tanh(x)
+    }
+}
 impl<B: Backend> Operation<B> for Tanh {
     const OP: &'static Op<B> = &Op {
         name: "tanh",
-        forward: |f: Forward<'_, '_, B>| write(f.backend, HyperbolicTangent, [f.inputs[0].values], f.out),
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Tanh, [f.inputs[0].values], f.out),
         vjp: |mut v: Vjp<'_, B>| {
             let (g, y) = (v.upstream, v.out.values);
             add_grad(&mut v, 0, TanhVjp, [g, y]);

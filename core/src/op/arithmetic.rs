@@ -3,8 +3,8 @@
 use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::error::check_power;
 use crate::kernel::exp::{exp_any, ln};
-use crate::kernel::lanes::Lanes;
-use crate::kernel::pointwise::{Base, Function, Pointwise};
+use crate::kernel::lanes::{Function, Lanes};
+use crate::kernel::pointwise::{Base, Pointwise};
 use crate::{Argument, Backend, Error, Result, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
@@ -140,37 +140,17 @@ impl Function<1> for Scale {
 }
 
 #[derive(Clone, Copy)]
-struct Plus;
-impl Function<2> for Plus {
+struct Add;
+impl Function<2> for Add {
     #[inline(always)]
     fn call<L: Lanes>(self, [a, b]: [L; 2]) -> L {
         a + b
     }
 }
-
-#[derive(Clone, Copy)]
-struct Minus;
-impl Function<2> for Minus {
-    #[inline(always)]
-    fn call<L: Lanes>(self, [a, b]: [L; 2]) -> L {
-        a - b
-    }
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Times;
-impl Function<2> for Times {
-    #[inline(always)]
-    fn call<L: Lanes>(self, [a, b]: [L; 2]) -> L {
-        a * b
-    }
-}
-
-struct Add;
 impl<B: Backend> Operation<B> for Add {
     const OP: &'static Op<B> = &Op {
         name: "add",
-        forward: |f: Forward<'_, '_, B>| write(f.backend, Plus, [f.inputs[0].values, f.inputs[1].values], f.out),
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Add, [f.inputs[0].values, f.inputs[1].values], f.out),
         vjp: |mut v: Vjp<'_, B>| {
             let g = v.upstream;
             add_grad(&mut v, 0, Identity, [g]);
@@ -180,11 +160,18 @@ impl<B: Backend> Operation<B> for Add {
     };
 }
 
+#[derive(Clone, Copy)]
 struct Sub;
+impl Function<2> for Sub {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+        a - b
+    }
+}
 impl<B: Backend> Operation<B> for Sub {
     const OP: &'static Op<B> = &Op {
         name: "sub",
-        forward: |f: Forward<'_, '_, B>| write(f.backend, Minus, [f.inputs[0].values, f.inputs[1].values], f.out),
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Sub, [f.inputs[0].values, f.inputs[1].values], f.out),
         vjp: |mut v: Vjp<'_, B>| {
             let g = v.upstream;
             add_grad(&mut v, 0, Identity, [g]);
@@ -194,15 +181,22 @@ impl<B: Backend> Operation<B> for Sub {
     };
 }
 
-struct Mul;
+#[derive(Clone, Copy)]
+pub(super) struct Mul;
+impl Function<2> for Mul {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [a, b]: [L; 2]) -> L {
+        a * b
+    }
+}
 impl<B: Backend> Operation<B> for Mul {
     const OP: &'static Op<B> = &Op {
         name: "mul",
-        forward: |f: Forward<'_, '_, B>| write(f.backend, Times, [f.inputs[0].values, f.inputs[1].values], f.out),
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Mul, [f.inputs[0].values, f.inputs[1].values], f.out),
         vjp: |mut v: Vjp<'_, B>| {
             let (g, a, b) = (v.upstream, v.inputs[0].values, v.inputs[1].values);
-            add_grad(&mut v, 0, Times, [g, b]);
-            add_grad(&mut v, 1, Times, [g, a]);
+            add_grad(&mut v, 0, Mul, [g, b]);
+            add_grad(&mut v, 1, Mul, [g, a]);
             Ok(())
         },
     };
@@ -268,19 +262,10 @@ impl Function<2> for PowerVjp {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Squared;
-impl Function<1> for Squared {
-    #[inline(always)]
-    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
-        x * x
-    }
-}
-
 /// 2 g x: the bits of [`PowerVjp`] for the power 2.
 #[derive(Clone, Copy)]
-struct SquaredVjp;
-impl Function<2> for SquaredVjp {
+struct SquareVjp;
+impl Function<2> for SquareVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
         let zero = L::splat(0.0);
@@ -288,14 +273,21 @@ impl Function<2> for SquaredVjp {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Square;
+impl Function<1> for Square {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        x * x
+    }
+}
 impl<B: Backend> Operation<B> for Square {
     const OP: &'static Op<B> = &Op {
         name: "abs_pow",
-        forward: |f: Forward<'_, '_, B>| write(f.backend, Squared, [f.inputs[0].values], f.out),
+        forward: |f: Forward<'_, '_, B>| write(f.backend, Square, [f.inputs[0].values], f.out),
         vjp: |mut v: Vjp<'_, B>| {
             let (g, x) = (v.upstream, v.inputs[0].values);
-            add_grad(&mut v, 0, SquaredVjp, [g, x]);
+            add_grad(&mut v, 0, SquareVjp, [g, x]);
             Ok(())
         },
     };
@@ -314,15 +306,6 @@ impl<B: Backend> Operation<B> for AbsPow {
     };
 }
 
-#[derive(Clone, Copy)]
-struct Choose;
-impl Function<3> for Choose {
-    #[inline(always)]
-    fn call<L: Lanes>(self, [mask, a, b]: [L; 3]) -> L {
-        L::select_eq(mask, L::splat(0.0), b, a)
-    }
-}
-
 /// g where mask is (or is not) 0, else 0
 #[derive(Clone, Copy)]
 struct Gate {
@@ -337,13 +320,20 @@ impl Function<2> for Gate {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Select;
+impl Function<3> for Select {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [mask, a, b]: [L; 3]) -> L {
+        L::select_eq(mask, L::splat(0.0), b, a)
+    }
+}
 impl<B: Backend> Operation<B> for Select {
     const OP: &'static Op<B> = &Op {
         name: "select",
         forward: |f: Forward<'_, '_, B>| {
             let [mask, a, b] = f.inputs;
-            write(f.backend, Choose, [mask.values, a.values, b.values], f.out)
+            write(f.backend, Select, [mask.values, a.values, b.values], f.out)
         },
         vjp: |mut v: Vjp<'_, B>| {
             let (g, mask) = (v.upstream, v.inputs[0].values);

@@ -2,8 +2,7 @@
 
 use super::layout::{add_to, copy_from};
 use super::{Forward, Op, Operation, Spec, Vjp};
-use crate::kernel::perturb::argmax;
-use crate::kernel::rows::{rows, rows_mut};
+use crate::kernel::rows::{argmax, rows, rows_mut, whole_number};
 use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
@@ -33,12 +32,6 @@ impl<B: Backend> Tape<'_, B> {
         }
         self.record(ArgmaxOneHot::OP, &[x], Spec { differentiable: [false; 3], ..Spec::new(shape) })
     }
-}
-
-/// The whole number that a float holds, if it is one below `end`.
-pub(super) fn whole_number(x: f32, end: usize) -> Option<usize> {
-    let number = x as u32;
-    (number as f32 == x && (number as usize) < end).then_some(number as usize)
 }
 
 struct GatherRows;

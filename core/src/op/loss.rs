@@ -1,15 +1,12 @@
 //! Losses and regularisers, one number for each row: bce_with_logits, cross_entropy, entropy, kl_to_uniform. `sum` or
 //! `mean` finishes them.
 
-use super::lookup::whole_number;
 use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::error::product;
 use crate::kernel::exp::{exp_nonpositive, ln, ln_1p_unit, sigmoid};
-use crate::kernel::lanes::{Lanes, Sums};
-use crate::kernel::rows::{rows, rows_mut, steps};
-use crate::kernel::softmax::row_max;
-use crate::kernel::{SHORT, rows::Along};
-use crate::{Argument, Backend, Error, Kernel, Result, Shape, Tape, Var};
+use crate::kernel::lanes::{Function, Lanes};
+use crate::kernel::loss::{AddCrossEntropyVjp, AddRowProducts, CrossEntropyRows, RowSums};
+use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
     /// Binary cross-entropy of each element, summed over the columns of a row: n x 1. Targets are in [0, 1] and take no
@@ -70,79 +67,12 @@ impl<B: Backend> Tape<'_, B> {
     }
 }
 
-/// A function of an element of each of two matrices, to be summed over a row.
-trait Term: Copy {
-    fn call<L: Lanes>(self, a: L, b: L) -> L;
-}
-
-/// `out[r] = shift + scale * sum over the row of term(a, b)`. `b` may be `a`.
-struct RowSums<'a, T> {
-    term: T,
-    a: &'a [f32],
-    b: &'a [f32],
-    cols: usize,
-    scale: f32,
-    shift: f32,
-    out: &'a mut [f32],
-}
-
-impl<T: Term> Kernel for RowSums<'_, T> {
-    type Out = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        if self.cols == 0 {
-            // Rows without elements are none to `rows`.
-            return self.out.fill(self.shift);
-        }
-        let operands = rows(self.a, self.cols).zip(rows(self.b, self.cols));
-        for ((a, b), out) in operands.zip(self.out) {
-            let mut sums = L::Sums::zero();
-            let mut sum = 0.0;
-            for (step, (a, b)) in steps::<L>(a).zip(steps::<L>(b)).enumerate() {
-                let mut terms = [0.0; crate::kernel::LANES];
-                self.term.call(L::load(a), L::load(b)).store(&mut terms);
-                if self.cols <= SHORT {
-                    sum = terms.iter().take(a.len()).fold(sum, |sum, term| sum + term);
-                } else {
-                    sums.add(step, L::load(terms.get(..a.len()).unwrap_or(&terms)));
-                }
-            }
-            *out = (if self.cols <= SHORT { sum } else { sums.fold() }) * self.scale + self.shift;
-        }
-    }
-}
-
-/// `grad += upstream[r] * scale * term(a, b)` for each element of row r.
-struct AddRowProducts<'a, T> {
-    term: T,
-    a: &'a [f32],
-    b: &'a [f32],
-    upstream: &'a [f32],
-    cols: usize,
-    scale: f32,
-    grad: &'a mut [f32],
-}
-
-impl<T: Term> Kernel for AddRowProducts<'_, T> {
-    type Out = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let operands = rows(self.a, self.cols).zip(rows(self.b, self.cols));
-        for (((a, b), grad), g) in operands.zip(rows_mut(self.grad, self.cols)).zip(self.upstream) {
-            let g = L::splat(g * self.scale);
-            for ((a, b), grad) in steps::<L>(a).zip(steps::<L>(b)).zip(grad.chunks_mut(L::N)) {
-                (L::load(grad) + g * self.term.call(L::load(a), L::load(b))).store(grad);
-            }
-        }
-    }
-}
-
 /// max(x, 0) - x t + ln(1 + e^-|x|)
 #[derive(Clone, Copy)]
 struct BinaryCrossEntropy;
-impl Term for BinaryCrossEntropy {
+impl Function<2> for BinaryCrossEntropy {
     #[inline(always)]
-    fn call<L: Lanes>(self, x: L, t: L) -> L {
+    fn call<L: Lanes>(self, [x, t]: [L; 2]) -> L {
         (x.max(L::splat(0.0)) - x * t) + ln_1p_unit(exp_nonpositive(x.abs().neg()))
     }
 }
@@ -150,9 +80,9 @@ impl Term for BinaryCrossEntropy {
 /// sigmoid(x) - t
 #[derive(Clone, Copy)]
 struct SigmoidMinusTarget;
-impl Term for SigmoidMinusTarget {
+impl Function<2> for SigmoidMinusTarget {
     #[inline(always)]
-    fn call<L: Lanes>(self, x: L, t: L) -> L {
+    fn call<L: Lanes>(self, [x, t]: [L; 2]) -> L {
         sigmoid(x) - t
     }
 }
@@ -189,9 +119,9 @@ fn where_positive<L: Lanes>(p: L, y: L) -> L {
 /// p ln p, 0 at 0
 #[derive(Clone, Copy)]
 struct PTimesLogP;
-impl Term for PTimesLogP {
+impl Function<2> for PTimesLogP {
     #[inline(always)]
-    fn call<L: Lanes>(self, p: L, _: L) -> L {
+    fn call<L: Lanes>(self, [p, _]: [L; 2]) -> L {
         where_positive(p, p * ln(p))
     }
 }
@@ -199,9 +129,9 @@ impl Term for PTimesLogP {
 /// ln p + 1, 0 at 0
 #[derive(Clone, Copy)]
 struct LogPPlusOne;
-impl Term for LogPPlusOne {
+impl Function<2> for LogPPlusOne {
     #[inline(always)]
-    fn call<L: Lanes>(self, p: L, _: L) -> L {
+    fn call<L: Lanes>(self, [p, _]: [L; 2]) -> L {
         where_positive(p, ln(p) + L::splat(1.0))
     }
 }
@@ -225,80 +155,6 @@ impl<B: Backend> Operation<B> for PLogP {
             Ok(())
         },
     };
-}
-
-/// Cross-entropy of each row; saves the row's maximum and the reciprocal of its sum of exponentials.
-struct CrossEntropyRows<'a> {
-    logits: &'a [f32],
-    classes: &'a [f32],
-    k: usize,
-    saved: &'a mut [f32],
-    out: &'a mut [f32],
-}
-
-impl Kernel for CrossEntropyRows<'_> {
-    type Out = Result<()>;
-    #[inline(always)]
-    fn run<L: Lanes>(self) -> Result<()> {
-        let operands = rows(self.logits, self.k).zip(self.classes).zip(rows_mut(self.saved, 2)).zip(self.out);
-        for (row, (((logits, class), saved), out)) in operands.enumerate() {
-            let bad = Error::Value { argument: Argument::Targets, at: row };
-            let class = whole_number(*class, self.k).ok_or(bad)?;
-            let max = row_max::<L, Along>(logits);
-            let mut sums = L::Sums::zero();
-            let mut sum = 0.0;
-            for (step, x) in logits.chunks(L::N).enumerate() {
-                let e = exp_nonpositive(L::load_or(x, f32::NEG_INFINITY) - max);
-                if self.k <= SHORT {
-                    let mut terms = [0.0; crate::kernel::LANES];
-                    e.store(&mut terms);
-                    sum = terms.iter().take(x.len()).fold(sum, |sum, term| sum + term);
-                } else {
-                    sums.add(step, e);
-                }
-            }
-            let total = L::splat(if self.k <= SHORT { sum } else { sums.fold() });
-            if !total.all_positive_finite() {
-                return Err(Error::Logits { row });
-            }
-            max.store(saved.get_mut(..1).unwrap_or_default());
-            (L::splat(1.0) / total).store(saved.get_mut(1..).unwrap_or_default());
-            let at_class = L::splat(logits.get(class).copied().unwrap_or(0.0));
-            (ln(total) - (at_class - max)).store(core::slice::from_mut(out));
-        }
-        Ok(())
-    }
-}
-
-/// `grad += upstream[r] * (softmax - one_hot(class))`.
-struct AddCrossEntropyVjp<'a> {
-    logits: &'a [f32],
-    classes: &'a [f32],
-    upstream: &'a [f32],
-    saved: &'a [f32],
-    k: usize,
-    grad: &'a mut [f32],
-}
-
-impl Kernel for AddCrossEntropyVjp<'_> {
-    type Out = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let operands = rows(self.logits, self.k).zip(rows(self.saved, 2)).zip(self.classes).zip(self.upstream);
-        for ((((logits, saved), class), g), grad) in operands.zip(rows_mut(self.grad, self.k)) {
-            let (max, inverse) = match saved {
-                [max, inverse] => (L::splat(*max), L::splat(*inverse)),
-                _ => return,
-            };
-            for (x, grad) in logits.chunks(L::N).zip(grad.chunks_mut(L::N)) {
-                let p = exp_nonpositive(L::load(x) - max) * inverse;
-                (L::load(grad) + L::splat(*g) * p).store(grad);
-            }
-            if let Some(grad) = whole_number(*class, self.k).and_then(|class| grad.get_mut(class)) {
-                *grad -= g;
-            }
-        }
-    }
 }
 
 struct CrossEntropy;

@@ -2,8 +2,7 @@
 
 use super::arithmetic::{add_grad, write};
 use super::{Forward, Op, Operation, Spec, Vjp};
-use crate::kernel::lanes::Lanes;
-use crate::kernel::pointwise::Function;
+use crate::kernel::lanes::{Function, Lanes};
 use crate::kernel::reduce;
 use crate::{Backend, Result, Shape, Tape, Var};
 

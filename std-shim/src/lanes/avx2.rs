@@ -15,7 +15,7 @@ use core::ops::{Add, Div, Mul, Sub};
 
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::{Lanes, Sums};
-use reinmax_core::kernel::rows::Tile;
+use reinmax_core::kernel::tile::Tile;
 
 use super::transpose::{self, mask, store_part};
 

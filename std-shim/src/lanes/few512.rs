@@ -3,7 +3,7 @@
 use core::arch::x86_64::*;
 
 use reinmax_core::kernel::LANES;
-use reinmax_core::kernel::rows::Tile;
+use reinmax_core::kernel::tile::Tile;
 
 /// The most columns that are few.
 pub(super) const MOST: usize = 4;

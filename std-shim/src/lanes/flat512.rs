@@ -7,7 +7,7 @@
 use core::arch::x86_64::*;
 
 use reinmax_core::kernel::LANES;
-use reinmax_core::kernel::rows::Tile;
+use reinmax_core::kernel::tile::Tile;
 
 /// For each result and each register: which lanes the result takes from that register (16 and up), and from what it has
 /// so far.

@@ -7,7 +7,7 @@
 use core::arch::x86_64::*;
 
 use reinmax_core::kernel::LANES;
-use reinmax_core::kernel::rows::Tile;
+use reinmax_core::kernel::tile::Tile;
 
 use super::few256;
 

@@ -8,7 +8,7 @@
 use super::{Contraction, dots};
 use crate::kernel::LANES;
 use crate::kernel::lanes::Lanes;
-use crate::kernel::rows::{Tile, transpose_in};
+use crate::kernel::tile::{Tile, transpose_in};
 
 /// How many numbers of `b` are turned at once: 32 KiB, on the stack.
 const BUFFER: usize = 8 << 10;

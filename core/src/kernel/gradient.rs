@@ -4,12 +4,13 @@
 //! the sum over draws belongs to the result: with k <= 16, draw d goes to running sum d mod 16 and the sixteen sums are
 //! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
 
+use super::direction::{Across, Along, Direction, Serial};
 use super::lanes::Lanes;
-use super::rows::{self, Across, Along, Direction, Tile, with_known_k};
-use super::sample::broadcast;
-use super::serial::{FoldTree, Serial, bit_reversed};
+use super::rows::{self, with_known_k};
+use super::serial::{FoldTree, bit_reversed};
+use super::tile::{Tile, add_folded, broadcast, tile_rows, tile_rows_mut, transpose_in, transpose_out};
 use super::{LANES, SHORT};
-use crate::{Kernel, RowKernel};
+use crate::{Kernel, Split};
 
 /// What a backward pass reads. Slices of a row's categories; `draws` draws for each row, side by side.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +115,7 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
     }
 }
 
-impl<F: Formula> RowKernel for AddGradient<'_, F> {
+impl<F: Formula> Split for AddGradient<'_, F> {
     fn rows(&self) -> usize {
         rows::row_count(self.grad.len(), self.inputs.k)
     }
@@ -127,7 +128,6 @@ impl<F: Formula> RowKernel for AddGradient<'_, F> {
         let (grad_a, grad_b) = rows::cut_mut(grad, inputs.k, row);
         (AddGradient { formula, inputs: a, grad: grad_a }, AddGradient { formula, inputs: b, grad: grad_b })
     }
-    fn join((): (), (): (), _row: usize) {}
 }
 
 /// `count` rows of `k` elements, from row `first`; empty where the matrix is (an operand that is not used).
@@ -265,9 +265,7 @@ impl Tiles {
     #[inline(always)]
     fn load_upstream<L: Lanes>(&mut self, inputs: &GradientInputs<'_>, first: usize, count: usize) {
         match inputs.column {
-            None => {
-                rows::transpose_in::<L>(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream)
-            }
+            None => transpose_in::<L>(take(inputs.upstream, inputs.k, first, count), inputs.k, &mut self.upstream),
             // Columns are written whole, so that with k known a tile can stay in registers.
             Some(column) => {
                 let mut lanes = [0.0; LANES];
@@ -283,14 +281,14 @@ impl Tiles {
     #[inline(always)]
     fn add<L: Lanes, F: Formula>(&mut self, formula: F, k: usize, index: L) {
         let group = Group {
-            logits: if F::LOGITS { rows::tile_rows(&self.logits, k) } else { &[] },
-            probs: rows::tile_rows(&self.probs, k),
-            saved: rows::tile_rows(&self.saved, F::saved_per_draw(k)),
-            upstream: rows::tile_rows(&self.upstream, k),
+            logits: if F::LOGITS { tile_rows(&self.logits, k) } else { &[] },
+            probs: tile_rows(&self.probs, k),
+            saved: tile_rows(&self.saved, F::saved_per_draw(k)),
+            upstream: tile_rows(&self.upstream, k),
             index,
         };
-        let scratch = rows::tile_rows_mut(&mut self.scratch, k);
-        formula.add_with::<L, Across>(group, scratch, rows::tile_rows_mut(&mut self.grad, k));
+        let scratch = tile_rows_mut(&mut self.scratch, k);
+        formula.add_with::<L, Across>(group, scratch, tile_rows_mut(&mut self.grad, k));
     }
 }
 
@@ -302,17 +300,17 @@ fn rows_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gra
     for grad in grad.chunks_mut(LANES * k.max(1)) {
         let count = LANES.min(inputs.index.len().saturating_sub(first));
         if F::LOGITS {
-            rows::transpose_in::<L>(take(inputs.logits, k, first, count), k, &mut tiles.logits);
+            transpose_in::<L>(take(inputs.logits, k, first, count), k, &mut tiles.logits);
         }
-        rows::transpose_in::<L>(take(inputs.probs, k, first, count), k, &mut tiles.probs);
+        transpose_in::<L>(take(inputs.probs, k, first, count), k, &mut tiles.probs);
         if F::saved_per_draw(k) > 0 {
             let saved = F::saved_per_draw(k);
-            rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
+            transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
         }
         tiles.load_upstream::<L>(&inputs, first, count);
-        rows::transpose_in::<L>(grad, k, &mut tiles.grad);
+        transpose_in::<L>(grad, k, &mut tiles.grad);
         tiles.add::<L, F>(formula, k, inputs.indices(first, count));
-        rows::transpose_out::<L>(&tiles.grad, k, grad);
+        transpose_out::<L>(&tiles.grad, k, grad);
         first += LANES;
     }
 }
@@ -334,13 +332,13 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
             let (first, count) = (row * inputs.draws + offset, LANES.min(inputs.draws - offset));
             if F::saved_per_draw(k) > 0 {
                 let saved = F::saved_per_draw(k);
-                rows::transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
+                transpose_in::<L>(take(inputs.saved, saved, first, count), saved, &mut tiles.saved);
             }
             tiles.load_upstream::<L>(&inputs, first, count);
             tiles.add::<L, F>(formula, k, inputs.indices(first, count));
             offset += LANES;
         }
-        rows::add_folded::<L>(&tiles.grad, grad);
+        add_folded::<L>(&tiles.grad, grad);
     }
 }
 

@@ -8,10 +8,11 @@
 //! to sixteen categories lie across the lanes, one draw a lane; longer ones along them. No sum is taken, so the order
 //! of the work does not show in the bits.
 
+use super::direction::{Across, Along, Direction};
 use super::lanes::Lanes;
-use super::rows::{self, Across, Along, Direction, Tile, rows, rows_mut};
-use super::sample::broadcast;
+use super::rows::{self, argmax, rows, rows_mut};
 use super::softmax::{has_softmax, row_max};
+use super::tile::{Tile, broadcast, tile_rows, transpose_in, transpose_out};
 use super::{LANES, SHORT};
 
 /// Adds l - max l to the noise in `perturbed` ((rows * draws) x k) and writes each draw's category. `Err(row)` names a
@@ -31,21 +32,6 @@ pub(crate) fn perturb<L: Lanes>(
     } else {
         rows::with_known_k!(k, |k| draws_across::<L>(logits, k, draws, perturbed, index))
     }
-}
-
-/// The first index of the greatest element; `None` where that is NaN or -inf.
-#[inline(always)]
-pub(crate) fn argmax(row: &[f32]) -> Option<u32> {
-    let (mut best, mut at) = (f32::NEG_INFINITY, None);
-    for (j, x) in row.iter().enumerate() {
-        if x.is_nan() {
-            return None;
-        }
-        if best < *x {
-            (best, at) = (*x, Some(j as u32));
-        }
-    }
-    at
 }
 
 /// One draw after the other. The greatest logit is looked for once a row.
@@ -98,7 +84,7 @@ fn rows_across<L: Lanes>(logits: &[f32], k: usize, perturbed: &mut [f32], index:
     let mut shifted = [[0.0; LANES]; SHORT];
     let blocks = perturbed.chunks_mut(LANES * k.max(1)).zip(index.chunks_mut(LANES));
     for (block, ((perturbed, index), logits)) in blocks.zip(logits.chunks(LANES * k.max(1))).enumerate() {
-        rows::transpose_in::<L>(logits, k, &mut shifted);
+        transpose_in::<L>(logits, k, &mut shifted);
         if !shift::<L>(&mut shifted, k) {
             let bad = rows(logits, k).position(|row| !has_softmax(row));
             return Err(block * LANES + bad.unwrap_or(0));
@@ -134,7 +120,7 @@ fn draws_across<L: Lanes>(
 /// Takes each lane's greatest logit off its others. Whether all lanes have a distribution.
 #[inline(always)]
 fn shift<L: Lanes>(tile: &mut Tile, k: usize) -> bool {
-    let max = row_max::<L, Across>(rows::tile_rows(tile, k));
+    let max = row_max::<L, Across>(tile_rows(tile, k));
     let mut good = L::splat(1.0);
     for column in tile.iter_mut().take(k) {
         let x = L::load(column) - max;
@@ -149,7 +135,7 @@ fn shift<L: Lanes>(tile: &mut Tile, k: usize) -> bool {
 #[inline(always)]
 fn add_and_choose<L: Lanes>(shifted: &Tile, k: usize, perturbed: &mut [f32], index: &mut [u32]) {
     let mut tile: Tile = [[0.0; LANES]; SHORT];
-    rows::transpose_in::<L>(perturbed, k, &mut tile);
+    transpose_in::<L>(perturbed, k, &mut tile);
     let (mut best, mut at) = (L::splat(f32::NEG_INFINITY), L::splat(0.0));
     for (j, (v, x)) in tile.iter_mut().zip(shifted).take(k).enumerate() {
         let sum = L::load(v) + L::load(x);
@@ -157,7 +143,7 @@ fn add_and_choose<L: Lanes>(shifted: &Tile, k: usize, perturbed: &mut [f32], ind
         best = L::select_lt(best, sum, sum, best);
         sum.store(v);
     }
-    rows::transpose_out::<L>(&tile, k, perturbed);
+    transpose_out::<L>(&tile, k, perturbed);
     let mut lanes = [0.0; LANES];
     at.store(&mut lanes);
     for (index, at) in index.iter_mut().zip(lanes) {
