@@ -1,6 +1,6 @@
 //! What the benchmarks share: the kernels' operands, and a call of each kernel by name.
 
-use reinmax::categorical::{draw, log_softmax, one_hot_on, softmax};
+use reinmax::categorical::{draw, log_softmax, one_hot, softmax};
 use reinmax::kernel::linear::{Contraction, Operand};
 use reinmax::{Backend, Estimator, GradientInputs, Host, Noise, ReinMax, Result, StraightThrough, Stream};
 
@@ -69,7 +69,7 @@ impl Operands {
             "softmax" => softmax(host, logits, k, 1.0, out)?,
             "log_softmax" => log_softmax(host, logits, k, out)?,
             "draw" => draw(host, probs, k, 1, Noise::stream(&Stream::new(1, 4), 0), index)?,
-            "one_hot" => one_hot_on(host, index, k, out)?,
+            "one_hot" => one_hot(host, index, k, out)?,
             "reinmax_backward" => ReinMax { tau: 1.3 }.backward(host, inputs, grad)?,
             "reinmax_backward_tau1" => ReinMax { tau: 1.0 }.backward(host, inputs, grad)?,
             "st_backward" => StraightThrough { tau: 1.0 }.backward(host, inputs, grad)?,

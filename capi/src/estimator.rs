@@ -1,4 +1,5 @@
-//! Estimators: one invocation each. Nobody calls what it does not use, so a firmware with one estimator links one.
+//! Estimators. One macro line makes the functions of an estimator; the linker keeps those that a program calls, so
+//! firmware with one estimator contains one.
 
 use reinmax_core::estimator::draw_antithetic;
 use reinmax_core::{
@@ -78,7 +79,7 @@ macro_rules! estimator {
         sample_column! {
             #[doc = concat!(" ", $core, ": the same for k of up to 16 only, from less code.")]
             ///
-            /// Errors: those of the function above; SHAPE for more categories.
+            /// Errors: those of the function above; VALUE for more categories.
             $short($($field: $type),*) $make, sample_short_column
         }
 
@@ -139,7 +140,7 @@ macro_rules! estimator {
         /// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
         /// respect to each one-hot row.
         ///
-        /// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+        /// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $backward(
             $($field: $type,)*
@@ -176,7 +177,8 @@ macro_rules! score_estimator {
         #[doc = concat!(" ", $core, ": adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,")]
         /// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
         ///
-        /// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+        /// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
+        /// MISALIGNED.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $gradient(
             $($field: $type,)*
@@ -211,7 +213,7 @@ fn gap(gap: f32) -> Gap {
 /// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index
 /// receives two categories for each of them, side by side.
 ///
-/// Errors: VALUE (a uniform), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+/// Errors: VALUE (a uniform, a probability that is not finite), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_draw_antithetic(
     probs: *const f32,
@@ -272,7 +274,7 @@ mod table {
     estimator!("Gumbel-Rao (the mean of 1 to 65536 relaxed_samples)", (tau: f32, relaxed_samples: u32) GumbelRao { tau, relaxed_samples }, reinmax_tape_sample_gumbel_rao, reinmax_tape_sample_column_gumbel_rao, reinmax_tape_sample_short_column_gumbel_rao, reinmax_sizes_gumbel_rao, reinmax_draw_gumbel_rao, reinmax_backward_gumbel_rao);
     estimator!("Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples)", (tau: f32, relaxed_samples: u32) ReinMaxRao { tau, relaxed_samples }, reinmax_tape_sample_reinmax_rao, reinmax_tape_sample_column_reinmax_rao, reinmax_tape_sample_short_column_reinmax_rao, reinmax_sizes_reinmax_rao, reinmax_draw_reinmax_rao, reinmax_backward_reinmax_rao);
     estimator!("DARN", () Darn, reinmax_tape_sample_darn, reinmax_tape_sample_column_darn, reinmax_tape_sample_short_column_darn, reinmax_sizes_darn, reinmax_draw_darn, reinmax_backward_darn);
-    estimator!("Minimum-variance estimation (k up to 32; 5.8 KiB of stack)", () Mve, reinmax_tape_sample_mve, reinmax_tape_sample_column_mve, reinmax_tape_sample_short_column_mve, reinmax_sizes_mve, reinmax_draw_mve, reinmax_backward_mve);
+    estimator!("Minimum-variance estimation (k up to 32; 5.7 KiB of stack)", () Mve, reinmax_tape_sample_mve, reinmax_tape_sample_column_mve, reinmax_tape_sample_short_column_mve, reinmax_sizes_mve, reinmax_draw_mve, reinmax_backward_mve);
     score_estimator!("REINFORCE (baseline: what is taken from each loss, 0 for none)", (baseline: f32) Reinforce { baseline }, reinmax_gradient_reinforce);
     score_estimator!("RLOO (two draws or more)", () Rloo, reinmax_gradient_rloo);
     score_estimator!("DisARM (k = 2, draws in antithetic pairs)", () DisArm, reinmax_gradient_disarm);

@@ -86,8 +86,8 @@ pub unsafe extern "C" fn reinmax_log_softmax(logits: *const f32, rows: usize, k:
 /// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by
 /// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
 ///
-/// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite,
-/// TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+/// Errors: NO_CATEGORIES, VALUE for 0 draws, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN
+/// or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_draw(
     probs: *const f32,
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn reinmax_one_hot(index: *const u32, rows: usize, k: usiz
     let run = || unsafe {
         let index = read(index, rows)?;
         let out = write(out, product(rows, k)?, &[range(index)])?;
-        Ok(categorical::one_hot(index, k, out)?)
+        Ok(categorical::one_hot(&engine(), index, k, out)?)
     };
     status_of(run())
 }

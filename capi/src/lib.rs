@@ -50,7 +50,7 @@ fn engine() -> Engine {
 #[cfg(all(feature = "panic-handler", not(feature = "host")))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // With this flag the library links only where no panic can be reached: the function exists nowhere.
+    // With this flag linking fails if an exported function can reach a panic: the symbol below is defined nowhere.
     #[cfg(reinmax_prove_no_panic)]
     {
         unsafe extern "C" {

@@ -20,8 +20,8 @@ pub trait Kernel {
     /// Whether a backend that may give up equal bits for speed should do so here: there is enough arithmetic for
     /// [`Lanes::mul_add`] to pay.
     const FUSES: bool = false;
-    /// Whether code of its own for a common number of categories makes a difference. Nothing more is compiled where
-    /// not.
+    /// Whether a backend should compile copies of this kernel for common numbers of categories. Where not, only the
+    /// general one exists.
     const BY_CATEGORIES: bool = false;
     /// The field that holds the number of categories. A backend with code of its own for common numbers writes the same
     /// number there as a constant, so that loops over the categories unroll.
@@ -99,9 +99,9 @@ pub trait Backend: Sized + 'static {
         kernel.on(self)
     }
 
-    // The kernels with the most code. All that a program uses is compiled with the program, for each set of
-    // instructions; a backend that overrides these has them compiled once, with itself (`reinmax::Host` does: its
-    // programs build in seconds, not minutes). Another may have a better way to compute them.
+    // The kernels with the most code. As they are here each program compiles them again, for each set of instructions.
+    // A backend that overrides them compiles them once, in its own crate (`reinmax::Host` does: its programs build in
+    // seconds, not minutes); another may have a better way to compute them.
 
     /// [`Softmax`].
     ///
@@ -144,32 +144,32 @@ pub trait Backend: Sized + 'static {
     }
     /// Straight-Through at tau = 1.
     #[inline]
-    fn add_st_gradient(&self, kernel: AddGradient<'_, formula::St>) {
+    fn add_st_gradient(&self, kernel: AddGradient<'_, formula::StTau1Formula>) {
         self.run_rows(kernel);
     }
     /// Straight-Through at any tau.
     #[inline]
-    fn add_tempered_st_gradient(&self, kernel: AddGradient<'_, formula::TemperedSt>) {
+    fn add_tempered_st_gradient(&self, kernel: AddGradient<'_, formula::StFormula>) {
         self.run_rows(kernel);
     }
     /// ReinMax at tau = 1.
     #[inline]
-    fn add_reinmax_gradient(&self, kernel: AddGradient<'_, formula::ReinMax>) {
+    fn add_reinmax_gradient(&self, kernel: AddGradient<'_, formula::ReinMaxTau1Formula>) {
         self.run_rows(kernel);
     }
     /// ReinMax at any tau.
     #[inline]
-    fn add_tempered_reinmax_gradient(&self, kernel: AddGradient<'_, formula::TemperedReinMax>) {
+    fn add_tempered_reinmax_gradient(&self, kernel: AddGradient<'_, formula::ReinMaxFormula>) {
         self.run_rows(kernel);
     }
     /// Straight-Through Gumbel-Softmax.
     #[inline]
-    fn add_gumbel_softmax_gradient(&self, kernel: AddGradient<'_, formula::GumbelSoftmax>) {
+    fn add_gumbel_softmax_gradient(&self, kernel: AddGradient<'_, formula::GumbelSoftmaxFormula>) {
         self.run_rows(kernel);
     }
     /// Gapped Straight-Through.
     #[inline]
-    fn add_gapped_st_gradient(&self, kernel: AddGradient<'_, formula::GappedSt>) {
+    fn add_gapped_st_gradient(&self, kernel: AddGradient<'_, formula::GappedStFormula>) {
         self.run_rows(kernel);
     }
     /// The estimators that average over noise given the draw.

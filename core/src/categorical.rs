@@ -17,12 +17,12 @@
 //! # Ok::<(), reinmax_core::Error>(())
 //! ```
 
-use crate::error::{check_draws, check_len, check_tau, product};
-use crate::kernel::sample::{DrawIndex, OneHot, bad_probs, check_indices, check_uniforms};
+use crate::check::{check_draws, check_indices, check_len, check_noise, check_rows, check_tau, product};
+use crate::kernel::sample::{DrawIndex, OneHot, bad_probs};
 use crate::kernel::sample_blocks::Sample;
 use crate::kernel::softmax::{LogSoftmax, Softmax};
 pub use crate::random::Noise;
-use crate::{Argument, Backend, Error, Portable, Result};
+use crate::{Argument, Backend, Error, Result};
 
 /// `probs = softmax(logits / tau)`, row by row.
 ///
@@ -53,9 +53,10 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 /// One uniform a draw. A category of probability 0 is never drawn, unless its row has no other: that gives index 0.
 ///
 /// # Errors
-/// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for a uniform outside [0, 1), a forced index beyond k,
-/// or [`Argument::Probs`] of which a row's sum is NaN or infinite; `index` means nothing then. Negative ones (-inf too)
-/// are not looked for, and what they give depends on the number of lanes.
+/// [`Error::NoCategories`], [`Error::Length`], [`Error::TooLarge`], [`Error::Value`] for 0 draws, a uniform outside [0,
+/// 1), a forced index of k or more, or a row of [`Argument::Probs`] whose sum is NaN or infinite; `index` is
+/// unspecified then. Negative probabilities are not checked for: with them the result is unspecified and may differ
+/// between backends.
 pub fn draw<B: Backend>(
     backend: &B,
     probs: &[f32],
@@ -67,7 +68,7 @@ pub fn draw<B: Backend>(
     let rows = check_rows(Argument::Probs, probs.len(), k)?;
     check_draws(draws)?;
     check_len(Argument::Index, index.len(), product(rows, draws)?)?;
-    check_noise(noise, k, index)?;
+    check_noise(noise, index.len(), k, index)?;
     if backend.draw_index(DrawIndex { probs, k, draws, noise, index }) { Ok(()) } else { Err(bad_probs(probs)) }
 }
 
@@ -86,7 +87,7 @@ pub struct Samples<'a> {
 /// arrays do not fit in the cache: a block of rows goes through all three before the next.
 ///
 /// # Errors
-/// Those of the three. After [`Error::Logits`] the outputs mean nothing.
+/// Those of the three. After [`Error::Logits`] the outputs are unspecified.
 pub fn sample<B: Backend>(
     backend: &B,
     logits: &[f32],
@@ -101,46 +102,15 @@ pub fn sample<B: Backend>(
     check_len(Argument::Probs, probs.len(), logits.len())?;
     check_len(Argument::Index, index.len(), rows)?;
     check_len(Argument::Output, one_hot.len(), logits.len())?;
-    check_noise(noise, k, index)?;
+    check_noise(noise, index.len(), k, index)?;
     backend.sample(Sample { logits, k, scale: 1.0 / tau, noise, probs, index, one_hot })
-}
-
-/// Refuses noise that does not suit as many draws as `index` holds. Forced categories are copied to it.
-#[inline]
-fn check_noise(noise: Noise<'_>, k: usize, index: &mut [u32]) -> Result<()> {
-    match noise {
-        Noise::Forced { index: forced, .. } => force(forced, k, index),
-        Noise::Uniforms(uniforms) => {
-            check_len(Argument::Uniforms, uniforms.len(), index.len())?;
-            check_uniforms(uniforms)
-        }
-        Noise::Stream { .. } => Ok(()),
-    }
-}
-
-/// Copies forced categories after looking at each.
-pub(crate) fn force(forced: &[u32], k: usize, index: &mut [u32]) -> Result<()> {
-    check_len(Argument::Index, forced.len(), index.len())?;
-    check_indices(forced, k)?;
-    for (index, forced) in index.iter_mut().zip(forced) {
-        *index = *forced;
-    }
-    Ok(())
 }
 
 /// Writes a row of k zeros and a single one for each index.
 ///
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::Value`] for an index beyond k.
-pub fn one_hot(index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
-    one_hot_on(&Portable, index, k, out)
-}
-
-/// [`one_hot`] on a backend, which may have threads.
-///
-/// # Errors
-/// As [`one_hot`].
-pub fn one_hot_on<B: Backend>(backend: &B, index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
+pub fn one_hot<B: Backend>(backend: &B, index: &[u32], k: usize, out: &mut [f32]) -> Result<()> {
     check_len(Argument::Index, index.len(), check_rows(Argument::Output, out.len(), k)?)?;
     check_indices(index, k)?;
     backend.run_rows(OneHot { index, k, out });
@@ -158,12 +128,4 @@ pub fn argmax(logits: &[f32], k: usize, index: &mut [u32]) -> Result<()> {
         *index = crate::kernel::rows::argmax(logits).ok_or(Error::Logits { row })?;
     }
     Ok(())
-}
-
-/// The number of rows of `argument`, a slice of `len` elements.
-pub(crate) fn check_rows(argument: Argument, len: usize, k: usize) -> Result<usize> {
-    // checked_div and checked_rem keep the division's panic out.
-    let rows = len.checked_div(k).ok_or(Error::NoCategories)?;
-    check_len(argument, len, rows * k)?;
-    Ok(rows)
 }

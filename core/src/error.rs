@@ -6,7 +6,6 @@
 use core::fmt;
 
 use crate::Shape;
-use crate::kernel::lanes::is_positive_finite;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = core::result::Result<T, Error>;
@@ -159,9 +158,9 @@ pub enum Error {
     NotALeaf,
     /// The tape only measures: it has no values to read.
     Measuring,
-    /// No fresh handles are left: they last for 2^31 resets, and tapes built on the same nodes, at least. Build a tape
-    /// on nodes that are [`crate::Node::numbered`] anew. At a reset each millisecond that is after 24 days; replays
-    /// cost none.
+    /// The epochs of the tape are used up. Each reset takes one, and so does each new tape on the same nodes; there are
+    /// 2^31 at least (24 days at a reset each millisecond), and replays take none. Build a new tape on nodes with a new
+    /// number ([`crate::Node::numbered`]).
     EpochsExhausted,
 }
 
@@ -263,35 +262,3 @@ fn requirement(argument: Argument) -> &'static str {
 }
 
 impl core::error::Error for Error {}
-
-/// Refuses a slice that is not `expected` elements long.
-#[inline]
-pub(crate) fn check_len(argument: Argument, got: usize, expected: usize) -> Result<()> {
-    if got == expected { Ok(()) } else { Err(Error::Length { argument, expected, got }) }
-}
-
-/// Refuses an exponent that is not positive and finite.
-#[inline]
-pub(crate) fn check_power(power: f32) -> Result<()> {
-    if is_positive_finite(power) { Ok(()) } else { Err(Error::Value { argument: Argument::Power, at: 0 }) }
-}
-
-/// Refuses no draws at all.
-#[inline]
-pub(crate) fn check_draws(draws: usize) -> Result<()> {
-    if draws > 0 { Ok(()) } else { Err(Error::Value { argument: Argument::Repeats, at: 0 }) }
-}
-
-/// The number of elements that `rows` times `cols` are.
-#[inline]
-pub(crate) fn product(rows: usize, cols: usize) -> Result<usize> {
-    rows.checked_mul(cols).ok_or(Error::TooLarge)
-}
-
-/// Refuses a temperature that is not positive and finite (NaN included: no comparison holds for it), or whose
-/// reciprocal is not.
-#[inline]
-pub(crate) fn check_tau(tau: f32) -> Result<()> {
-    // The reciprocal of infinity is 0, so this is all of it.
-    if is_positive_finite(1.0 / tau) { Ok(()) } else { Err(Error::Value { argument: Argument::Tau, at: 0 }) }
-}

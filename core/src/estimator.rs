@@ -9,7 +9,7 @@
 macro_rules! configured_by_tau {
     () => {
         fn check(&self) -> $crate::Result<()> {
-            $crate::error::check_tau(self.tau)
+            $crate::check::check_tau(self.tau)
         }
 
         fn to_config(self) -> [f32; 4] {
@@ -37,8 +37,8 @@ macro_rules! default_tau_of_one {
 macro_rules! configured_by_two_taus {
     () => {
         fn check(&self) -> $crate::Result<()> {
-            $crate::error::check_tau(self.tau_forward)?;
-            $crate::error::check_tau(self.tau_backward)
+            $crate::check::check_tau(self.tau_forward)?;
+            $crate::check::check_tau(self.tau_backward)
         }
 
         fn to_config(self) -> [f32; 4] {
@@ -101,16 +101,15 @@ pub mod formula {
 
     pub use super::darn::Darn;
     pub use conditional::{Conditional, Seeded};
-    pub use gapped_st::Gapped as GappedSt;
-    pub use gumbel_softmax::{Perturb, Relaxed as GumbelSoftmax};
-    pub use reinmax::{Tempered as TemperedReinMax, Untempered as ReinMax};
-    pub use straight_through::{FromProbs as St, Tempered as TemperedSt};
+    pub use gapped_st::GappedStFormula;
+    pub use gumbel_softmax::{GumbelSoftmaxFormula, Perturb};
+    pub use reinmax::{ReinMaxFormula, ReinMaxTau1Formula};
+    pub use straight_through::{StFormula, StTau1Formula};
 }
 
-use crate::categorical::{self, Noise, check_rows};
-use crate::error::{check_draws, check_len, product};
+use crate::categorical::{self, Noise};
+use crate::check::{check_categories, check_draws, check_indices, check_len, check_rows, product};
 pub use crate::kernel::gradient::GradientInputs;
-use crate::kernel::sample::check_indices;
 use crate::{Argument, Backend, Error, Result};
 
 /// The most categories that a gradient takes: formulas compare indices as floats, which are exact up to here.
@@ -121,7 +120,7 @@ pub trait Estimator: Copy + 'static {
     /// Its name in tables and on the command line.
     const NAME: &'static str;
 
-    /// Looks at the configuration.
+    /// Checks the configuration.
     ///
     /// # Errors
     /// [`Error::Value`] for a parameter out of its range.
@@ -216,7 +215,7 @@ impl GradientInputs<'_> {
     /// [`Error::TooLarge`] for a size beyond `usize`.
     pub fn check(&self, saved_per_draw: usize, grad: usize) -> Result<()> {
         let rows = check_rows(Argument::Probs, self.probs.len(), self.k)?;
-        check_categories(self.k)?;
+        check_categories(self.k, MAX_CATEGORIES)?;
         check_draws(self.draws)?;
         let draws = product(rows, self.draws)?;
         check_len(Argument::Logits, self.logits.len(), self.probs.len())?;
@@ -231,9 +230,4 @@ impl GradientInputs<'_> {
         check_len(Argument::Grad, grad, self.probs.len())?;
         check_indices(self.index, self.k)
     }
-}
-
-/// Refuses more categories than a gradient takes.
-pub(crate) fn check_categories(k: usize) -> Result<()> {
-    if k <= MAX_CATEGORIES { Ok(()) } else { Err(Error::Value { argument: Argument::Categories, at: k }) }
 }

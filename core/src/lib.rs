@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 //! Backpropagation through categorical samples, without a heap, an operating system or a panic.
 //!
-//! The layers, top to bottom. Each knows those below it; what a backend may override ([`Backend`]) names the formulas
-//! of estimators, and kernels that draw take their noise from [`random`].
+//! The layers, top to bottom. Each depends on those below it alone, but for two: [`Backend`] names the kernels of
+//! estimators, so that a backend can override them, and kernels that draw use [`random`].
 //!
 //! | layer | what it does |
 //! |---|---|
@@ -57,6 +57,7 @@
 
 mod backend;
 pub mod categorical;
+mod check;
 mod error;
 pub mod estimator;
 pub mod kernel;

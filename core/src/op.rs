@@ -20,7 +20,7 @@ mod sample;
 mod softmax;
 
 use crate::categorical::Noise;
-use crate::error::{check_len, product};
+use crate::check::{check_len, product};
 use crate::random::Stream;
 pub use crate::tape::InputGrads;
 use crate::{Argument, Backend, Error, Result, Shape};
@@ -136,16 +136,17 @@ impl Spec {
     }
 }
 
-/// Where the draws of a recording or a replay come from.
+/// Where the draws of a recording or a replay come from: the tape's form of [`Noise`], without a position, which is the
+/// tape's cursor.
 #[derive(Clone, Copy, Debug)]
 pub enum Draws<'a> {
     /// The tape's stream, at its cursor; see [`crate::Tape::seed`].
     Stream,
     /// Numbers in [0, 1), in the order in which sample nodes use them. All of them must be used.
     Uniforms(&'a [f32]),
-    /// Categories, in the order of the sample nodes' draws, even such of probability 0. All must be used. They leave
-    /// the cursor where it is, so an estimator that needs noise besides the category (Gumbel-Softmax, Gumbel-Rao) gets
-    /// the same noise each time: [`crate::Tape::set_cursor`] gives it other.
+    /// Categories, in the order in which sample nodes draw; their probability may be 0. All must be used. The cursor
+    /// does not move, so an estimator that needs noise besides the category (Gumbel-Softmax, Gumbel-Rao) gets the same
+    /// noise each time; [`crate::Tape::set_cursor`] changes it.
     Forced(&'a [u32]),
 }
 

@@ -196,8 +196,7 @@ impl<const N: usize> Leapfrog<N> {
     }
 }
 
-/// Uniforms made one block before they are used: a vector that has just been written in parts would have to wait until
-/// they have reached the cache.
+/// Uniforms made one block ahead of their use: a load of a vector waits where its parts have only just been stored.
 #[derive(Clone, Debug)]
 pub(crate) struct Ahead {
     generator: Leapfrog<CHAINS>,
@@ -277,7 +276,8 @@ impl<'a> Uniforms<'a> {
                 *rest = tail;
                 L::load_or(head, 0.5)
             }
-            // `stream` makes no such thing for one lane; here the compiler sees it.
+            // Never reached: `stream` makes a single generator for one lane. The comparison lets the compiler drop the
+            // arms below.
             Uniforms::Leapfrog(_) if L::N == 1 => L::splat(0.5),
             // Whole vectors, as long as nobody has taken less than one.
             Uniforms::Leapfrog(ahead) if count == LANES && ahead.used % LANES == 0 => L::load(ahead.take(LANES)),

@@ -14,7 +14,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A loss.
+    /// 1 x 1: a loss.
     pub const SCALAR: Shape = Shape::new(1, 1);
 
     /// A shape of `rows` x `cols`.

@@ -26,9 +26,9 @@ use crate::op::{Draws, Forward, MAX_INPUTS, Matrix, NoiseSource, Op, Spec};
 use crate::random::{Stream, splitmix64};
 use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
 
-/// A recorded tensor. A handle from before a reset, or of another tape, gives [`Error::Stale`] (that of another tape is
-/// missed with a chance of about 2^-31: epochs of different slabs start far apart). Slabs made again in the place of
-/// others need a number for that: [`TapeMem::numbered`].
+/// A recorded tensor. A handle from before a reset or of another tape gives [`Error::Stale`]; one of another tape
+/// passes unnoticed with a chance of about 2^-31, as epochs begin at a hash of the address of the slab. Slabs that are
+/// made again and again at one address need numbers: [`TapeMem::numbered`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Var {
     node: u32,
@@ -96,8 +96,8 @@ impl<'m> Tape<'m> {
 }
 
 impl<'m, B: Backend> Tape<'m, B> {
-    /// A tape on a backend of the caller's choice. Draws come from `Stream::new(0, 0)` until [`Tape::seed`]. Looks at
-    /// every node of the slab for handles of earlier tapes.
+    /// A tape on a backend of the caller's choice. Draws come from `Stream::new(0, 0)` until [`Tape::seed`]. Cost:
+    /// O(nodes), to find the epochs of earlier tapes on this slab.
     pub fn with_backend(slabs: Slabs<'m, B>, backend: B) -> Self {
         let epoch = first_epoch(slabs.nodes);
         let (at, peak) = (Footprint::default(), Footprint::default());

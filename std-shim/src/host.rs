@@ -255,8 +255,8 @@ macro_rules! compiled_here {
 }
 
 impl Backend for Host {
-    // Not #[inline]: every unit of code generation that runs a kernel would get a copy of this and of all that it takes
-    // in.
+    // Not #[inline]: each codegen unit that runs a kernel would get its own copy of this function and of all that is
+    // inlined into it.
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
         #[cfg(target_arch = "x86_64")]
         if K::FUSES && self.fused {
@@ -303,12 +303,12 @@ impl Backend for Host {
         add_log_softmax_vjp(AddLogSoftmaxVjp<'_>) -> (), run_rows;
         draw_index(DrawIndex<'_>) -> bool, run_rows;
         perturb(formula::Perturb<'_>) -> Result<()>, run_rows;
-        add_st_gradient(AddGradient<'_, formula::St>) -> (), run_rows;
-        add_tempered_st_gradient(AddGradient<'_, formula::TemperedSt>) -> (), run_rows;
-        add_reinmax_gradient(AddGradient<'_, formula::ReinMax>) -> (), run_rows;
-        add_tempered_reinmax_gradient(AddGradient<'_, formula::TemperedReinMax>) -> (), run_rows;
-        add_gumbel_softmax_gradient(AddGradient<'_, formula::GumbelSoftmax>) -> (), run_rows;
-        add_gapped_st_gradient(AddGradient<'_, formula::GappedSt>) -> (), run_rows;
+        add_st_gradient(AddGradient<'_, formula::StTau1Formula>) -> (), run_rows;
+        add_tempered_st_gradient(AddGradient<'_, formula::StFormula>) -> (), run_rows;
+        add_reinmax_gradient(AddGradient<'_, formula::ReinMaxTau1Formula>) -> (), run_rows;
+        add_tempered_reinmax_gradient(AddGradient<'_, formula::ReinMaxFormula>) -> (), run_rows;
+        add_gumbel_softmax_gradient(AddGradient<'_, formula::GumbelSoftmaxFormula>) -> (), run_rows;
+        add_gapped_st_gradient(AddGradient<'_, formula::GappedStFormula>) -> (), run_rows;
         add_conditional_gradient(AddGradient<'_, formula::Conditional<formula::Seeded>>) -> (), run_rows;
         add_darn_gradient(AddGradient<'_, formula::Darn>) -> (), run_rows;
     }

@@ -10,12 +10,10 @@
 //! upstream gradient. It has no tau. [`draw_antithetic`] makes the pairs.
 
 use super::{ScoreEstimator, ScoreInputs};
-use crate::categorical::check_rows;
-use crate::error::{check_len, product};
+use crate::check::{check_len, check_rows, check_uniforms, product, require, require_each};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{rows, rows_mut};
-use crate::kernel::sample::check_uniforms;
-use crate::{Argument, Backend, Error, Kernel, Result};
+use crate::{Argument, Backend, Kernel, Result};
 
 /// The ARM estimator. Draws come in pairs, side by side, the first of a pair from u, the second from 1 - u.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,17 +26,15 @@ pub struct Arm<'a> {
 /// rows * pairs `uniforms`. `probs` is rows x 2.
 ///
 /// # Errors
-/// [`Error::Value`] for k other than 2, a uniform outside [0, 1) or a probability that is NaN or infinite,
-/// [`Error::Length`].
+/// [`crate::Error::Value`] for k other than 2, a uniform outside [0, 1) or a probability that is NaN or infinite,
+/// [`crate::Error::Length`].
 pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u32]) -> Result<()> {
     let rows = check_binary(probs.len(), k)?;
     let pairs = uniforms.len().checked_div(rows).unwrap_or(0);
     check_len(Argument::Uniforms, uniforms.len(), rows * pairs)?;
     check_len(Argument::Index, index.len(), product(uniforms.len(), 2)?)?;
     check_uniforms(uniforms)?;
-    if let Some(at) = probs.iter().position(|p| !p.is_finite()) {
-        return Err(Error::Value { argument: Argument::Probs, at });
-    }
+    require_each(probs, f32::is_finite, Argument::Probs)?;
     for (at, (index, u)) in index.chunks_mut(2).zip(uniforms).enumerate() {
         let p = probs.get(at.checked_div(pairs).unwrap_or(0) * 2).copied().unwrap_or(0.0);
         for (index, u) in index.iter_mut().zip([*u, 1.0 - *u]) {
@@ -50,19 +46,14 @@ pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u
 
 /// Refuses rows that are not binary; the number of rows.
 pub(super) fn check_binary(probs: usize, k: usize) -> Result<usize> {
-    if k == 2 {
-        check_rows(Argument::Probs, probs, k)
-    } else {
-        Err(Error::Value { argument: Argument::Categories, at: k })
-    }
+    require(k == 2, Argument::Categories, k)?;
+    check_rows(Argument::Probs, probs, k)
 }
 
-/// Refuses what does not make pairs; whether all rows share the losses.
-pub(super) fn check_pairs(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool> {
+/// Refuses what does not make pairs.
+pub(super) fn check_pairs(inputs: &ScoreInputs<'_>, grad: usize) -> Result<()> {
     check_binary(inputs.probs.len(), inputs.k)?;
-    if inputs.draws == 0 || !inputs.draws.is_multiple_of(2) {
-        return Err(Error::Value { argument: Argument::Repeats, at: inputs.draws });
-    }
+    require(inputs.draws > 0 && inputs.draws.is_multiple_of(2), Argument::Repeats, inputs.draws)?;
     super::reinforce::check_scores(inputs, grad)
 }
 
@@ -70,13 +61,13 @@ impl ScoreEstimator for Arm<'_> {
     const NAME: &'static str = "arm";
 
     /// # Errors
-    /// Those of the trait, and [`Error::Value`] for k other than 2, an odd number of draws, or a uniform that is not
+    /// Those of the trait, and [`crate::Error::Value`] for k other than 2, an odd number of draws, or a uniform that is not
     /// in [0, 1).
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
-        let shared = check_pairs(&inputs, grad.len())?;
+        check_pairs(&inputs, grad.len())?;
         check_len(Argument::Uniforms, self.uniforms.len(), inputs.index.len() / 2)?;
         check_uniforms(self.uniforms)?;
-        backend.run(AddPairs { inputs, weight: Weight::Arm(self.uniforms), shared, grad });
+        backend.run(AddPairs { inputs, weight: Weight::Arm(self.uniforms), grad });
         Ok(())
     }
 }
@@ -94,7 +85,6 @@ pub(super) enum Weight<'a> {
 pub(super) struct AddPairs<'a> {
     pub(super) inputs: ScoreInputs<'a>,
     pub(super) weight: Weight<'a>,
-    pub(super) shared: bool,
     pub(super) grad: &'a mut [f32],
 }
 
@@ -102,10 +92,10 @@ impl Kernel for AddPairs<'_> {
     type Out = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let ScoreInputs { probs, index, losses, draws, .. } = self.inputs;
+        let ScoreInputs { probs, index, draws, .. } = self.inputs;
         for (row, (p, grad)) in rows(probs, 2).zip(rows_mut(self.grad, 2)).enumerate() {
             let mine = row * draws..(row + 1) * draws;
-            let losses = if self.shared { losses } else { losses.get(mine.clone()).unwrap_or(&[]) };
+            let losses = self.inputs.losses_of(row);
             let pairs = index.get(mine).unwrap_or(&[]).chunks_exact(2).zip(losses.chunks_exact(2));
             let greater = p.iter().fold(0.0_f32, |greatest, p| if greatest < *p { *p } else { greatest });
             let mut total = 0.0;

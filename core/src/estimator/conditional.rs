@@ -11,17 +11,17 @@ pub(super) use noise::{SAVED, draw};
 use noise::{Given, Source};
 
 use super::GradientInputs;
-use crate::error::{check_len, product};
+use crate::check::{check_len, product, require, require_each};
 use crate::kernel::SHORT;
 use crate::kernel::direction::{Across, Along, Direction, dot};
 use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::gradient::{Formula, Group};
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{rows, rows_mut};
-use crate::{Argument, Error, Kernel, Result};
+use crate::{Argument, Kernel, Result};
 
-/// All of an estimator whose noise is made again from keys but its fields `tau` and `relaxed_samples` and its
-/// `formula`.
+/// Implements [`crate::Estimator`] for a type with the fields `tau` and `relaxed_samples` and a method `formula`, with
+/// noise made again from keys.
 macro_rules! conditional_estimator {
     ($estimator:ident, $name:literal) => {
         impl Default for $estimator {
@@ -55,7 +55,7 @@ macro_rules! conditional_estimator {
             const NAME: &'static str = $name;
 
             fn check(&self) -> $crate::Result<()> {
-                $crate::error::check_tau(self.tau)?;
+                $crate::check::check_tau(self.tau)?;
                 $crate::estimator::conditional::check_relaxed_samples(self.relaxed_samples)
             }
 
@@ -102,19 +102,15 @@ pub(super) use conditional_estimator;
 
 /// Refuses a number of relaxed samples that a configuration could not hold.
 pub(super) fn check_relaxed_samples(count: u32) -> Result<()> {
-    let fine = (1..=1 << 16).contains(&count);
-    if fine { Ok(()) } else { Err(Error::Value { argument: Argument::RelaxedSamples, at: count as usize }) }
+    require((1..=1 << 16).contains(&count), Argument::RelaxedSamples, count as usize)
 }
 
-/// Compares lengths, and looks at the caller's noise.
+/// Checks lengths and the caller's noise.
 pub(super) fn check_given(inputs: &GradientInputs<'_>, noise: &[f32], relaxed_samples: u32, grad: usize) -> Result<()> {
     GradientInputs { saved: &[], ..*inputs }.check(0, grad)?;
     let per_sample = product(inputs.index.len(), inputs.k)?;
     check_len(Argument::Exponentials, noise.len(), product(per_sample, relaxed_samples as usize)?)?;
-    match noise.iter().position(|e| !(*e > 0.0 && *e < f32::INFINITY)) {
-        Some(at) => Err(Error::Value { argument: Argument::Exponentials, at }),
-        None => Ok(()),
-    }
+    require_each(noise, |e| e > 0.0 && e < f32::INFINITY, Argument::Exponentials)
 }
 
 /// grad += weight * sum over r of J(y_r) g [- J(p) g / 2], y_r relaxed samples at p or, with `second_order`, at (p + e)
@@ -226,7 +222,7 @@ impl<S> Conditional<S> {
                 of_winner = L::select_eq(group.index, D::category(step), e, of_winner);
             }
             // One lane has it, the others hold 0.
-            let winner = (group.index, L::splat(of_winner.greatest()));
+            let winner = (group.index, L::splat(of_winner.reduce_max()));
             let mut again = numbers.clone();
             let (mut total, mut weighted) = (D::zero(k), D::zero(k));
             for (step, (p, g)) in group.probs.chunks(L::N).zip(group.upstream.chunks(L::N)).enumerate() {

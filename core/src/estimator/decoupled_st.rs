@@ -10,8 +10,8 @@
 //! probabilities. Useful tau: 0.1 to 1 forward, 1 and above backward.
 
 use super::{DrawInputs, Estimator, GradientInputs, StraightThrough};
-use crate::categorical::{self, check_rows};
-use crate::error::{check_draws, check_len, product};
+use crate::categorical;
+use crate::check::{check_draws, check_len, check_rows, product};
 use crate::{Argument, Backend, Result};
 
 /// The decoupled Straight-Through estimator.

@@ -24,8 +24,8 @@ impl ScoreEstimator for DisArm {
     /// # Errors
     /// Those of the trait, and [`crate::Error::Value`] for k other than 2 or an odd number of draws.
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
-        let shared = check_pairs(&inputs, grad.len())?;
-        backend.run(AddPairs { inputs, weight: Weight::DisArm, shared, grad });
+        check_pairs(&inputs, grad.len())?;
+        backend.run(AddPairs { inputs, weight: Weight::DisArm, grad });
         Ok(())
     }
 }

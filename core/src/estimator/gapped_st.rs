@@ -1,27 +1,25 @@
-//! Gapped Straight-Through: a relaxed sample without noise, made consistent with the draw by a gap in the logits.
+//! GappedStFormula Straight-Through: a relaxed sample without noise, made consistent with the draw by a gap in the logits.
 //!
 //! ```text
 //! grad = J(softmax(l' / tau)) g / tau,   m = max l,   l'_D = m,   l'_i = l_i - relu(l_i - m + gap) = min(l_i, m - gap)
 //! gap constant (1 in the paper), or adaptive: -ln(1 - pi) / pi,   pi = p_D (1 - 1e-5)
 //! ```
 //!
-//! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via Gapped Straight-Through Estimator" (arXiv
+//! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via GappedStFormula Straight-Through Estimator" (arXiv
 //! 2206.07235). Bias: it depends on the gap. Variance: below that of Gumbel-Softmax, as there is no noise besides the
 //! draw. Cost: O(k), two exponentials an element, one where there is scratch memory (SIMD, k <= 1024). Useful tau: 0.5
 //! to 1.
 
 use super::{Estimator, GradientInputs};
-use crate::categorical::check_rows;
-use crate::error::{check_len, check_tau, product};
+use crate::check::{check_indices, check_len, check_rows, check_tau, product, require};
 use crate::kernel::SHORT;
 use crate::kernel::direction::{Across, Along, Direction};
 use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::gradient::{AddGradient, Formula, Group};
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{rows, rows_mut};
-use crate::kernel::sample::check_indices;
 use crate::kernel::softmax::row_max;
-use crate::{Argument, Backend, Error, Kernel, Result};
+use crate::{Argument, Backend, Kernel, Result};
 
 /// How far below the drawn category the others are kept.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +30,7 @@ pub enum Gap {
     Adaptive,
 }
 
-/// The Gapped Straight-Through estimator.
+/// The GappedStFormula Straight-Through estimator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GappedSt {
     /// Temperature of the relaxed sample.
@@ -53,10 +51,8 @@ impl Estimator for GappedSt {
     fn check(&self) -> Result<()> {
         check_tau(self.tau)?;
         match self.gap {
-            Gap::Constant(gap) if !(0.0..f32::INFINITY).contains(&gap) => {
-                Err(Error::Value { argument: Argument::Gap, at: 0 })
-            }
-            _ => Ok(()),
+            Gap::Constant(gap) => require((0.0..f32::INFINITY).contains(&gap), Argument::Gap, 0),
+            Gap::Adaptive => Ok(()),
         }
     }
 
@@ -77,7 +73,7 @@ impl Estimator for GappedSt {
         self.check()?;
         inputs.check(0, grad.len())?;
         backend.add_gapped_st_gradient(AddGradient {
-            formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap },
+            formula: GappedStFormula { inverse_tau: 1.0 / self.tau, gap: self.gap },
             inputs,
             grad,
         });
@@ -99,14 +95,14 @@ impl GappedSt {
         check_len(Argument::Index, index.len(), product(rows, draws)?)?;
         check_len(Argument::Output, out.len(), product(index.len(), k)?)?;
         check_indices(index, k)?;
-        backend.run(Relax { formula: Gapped { inverse_tau: 1.0 / self.tau, gap: self.gap }, inputs, out });
+        backend.run(Relax { formula: GappedStFormula { inverse_tau: 1.0 / self.tau, gap: self.gap }, inputs, out });
         Ok(())
     }
 }
 
 /// Relaxed samples, draw after draw. Lengths have been checked.
 struct Relax<'a> {
-    formula: Gapped,
+    formula: GappedStFormula,
     inputs: GradientInputs<'a>,
     out: &'a mut [f32],
 }
@@ -132,7 +128,7 @@ impl Kernel for Relax<'_> {
 
 /// J(gapped softmax) g / tau.
 #[derive(Clone, Copy)]
-pub struct Gapped {
+pub struct GappedStFormula {
     inverse_tau: f32,
     gap: Gap,
 }
@@ -168,7 +164,7 @@ impl<L: Lanes> Weights<L> {
     }
 }
 
-impl Gapped {
+impl GappedStFormula {
     #[inline(always)]
     fn weights<L: Lanes, D: Direction<L>>(self, logits: &[f32], probs: &[f32], index: L) -> Weights<L> {
         let gap = match self.gap {
@@ -202,9 +198,9 @@ fn keep<L: Lanes>(left: &mut &mut [f32], len: usize, x: L) {
     *left = tail;
 }
 
-impl Formula for Gapped {
+impl Formula for GappedStFormula {
     const LOGITS: bool = true;
-    const SCRATCH: bool = true;
+    const USES_SCRATCH: bool = true;
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn add<L: Lanes, D: Direction<L>>(self, group: Group<'_, L>, grad: &mut [f32]) {
@@ -216,7 +212,7 @@ impl Formula for Gapped {
     }
 }
 
-impl Gapped {
+impl GappedStFormula {
     /// With `KEPT`, `scratch` is as long as `grad`.
     #[inline(always)]
     fn add_kept<L: Lanes, D: Direction<L>, const KEPT: bool>(

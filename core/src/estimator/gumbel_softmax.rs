@@ -12,16 +12,15 @@
 //! = -ln(E_i / p_i + E_D)` up to a common shift (Paulus, Maddison and Krause, arXiv 2010.04838).
 
 use super::straight_through::add_tempered;
-use super::{DrawInputs, Estimator, GradientInputs, check_categories};
-use crate::categorical::{Noise, check_rows, force};
-use crate::error::{check_draws, check_len, product};
+use super::{DrawInputs, Estimator, GradientInputs, MAX_CATEGORIES};
+use crate::categorical::Noise;
+use crate::check::{check_categories, check_draws, check_len, check_noise, check_rows, product, require_each};
 use crate::kernel::direction::Direction;
 use crate::kernel::exp::{exp_any, ln};
 use crate::kernel::gradient::{AddGradient, Formula, Group};
 use crate::kernel::gumbel_max::perturb;
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{cut, cut_mut, row_count, rows_mut};
-use crate::kernel::sample::check_uniforms;
 use crate::random::{Uniforms, gumbel};
 use crate::{Argument, Backend, Error, Kernel, Result, Split};
 
@@ -58,14 +57,7 @@ impl Estimator for GumbelSoftmax {
     ) -> Result<()> {
         check_lengths(inputs.logits, inputs.k, inputs.draws, index, saved)?;
         check_len(Argument::Probs, inputs.probs.len(), inputs.logits.len())?;
-        match inputs.noise {
-            Noise::Uniforms(uniforms) => {
-                check_len(Argument::Uniforms, uniforms.len(), saved.len())?;
-                check_uniforms(uniforms)?;
-            }
-            Noise::Forced { index: forced, .. } => force(forced, inputs.k, index)?,
-            Noise::Stream { .. } => {}
-        }
+        check_noise(inputs.noise, saved.len(), inputs.k, index)?;
         backend.perturb(Perturb { inputs, index, saved })
     }
 
@@ -73,7 +65,7 @@ impl Estimator for GumbelSoftmax {
         self.check()?;
         inputs.check(inputs.k, grad.len())?;
         backend.add_gumbel_softmax_gradient(AddGradient {
-            formula: Relaxed { inverse_tau: 1.0 / self.tau },
+            formula: GumbelSoftmaxFormula { inverse_tau: 1.0 / self.tau },
             inputs,
             grad,
         });
@@ -110,9 +102,7 @@ impl GumbelSoftmax {
     ) -> Result<()> {
         check_lengths(logits, k, draws, index, saved)?;
         check_len(Argument::Gumbel, noise.len(), saved.len())?;
-        if let Some(at) = noise.iter().position(|noise| !noise.is_finite()) {
-            return Err(Error::Value { argument: Argument::Gumbel, at });
-        }
+        require_each(noise, f32::is_finite, Argument::Gumbel)?;
         // Not a copy of slices, which could panic.
         saved.iter_mut().zip(noise).for_each(|(saved, noise)| *saved = *noise);
         perturb::<Scalar>(logits, k, draws, saved, index).map_err(|row| Error::Logits { row })
@@ -122,7 +112,7 @@ impl GumbelSoftmax {
 fn check_lengths(logits: &[f32], k: usize, draws: usize, index: &[u32], saved: &[f32]) -> Result<()> {
     check_draws(draws)?;
     let draws = product(check_rows(Argument::Logits, logits.len(), k)?, draws)?;
-    check_categories(k)?;
+    check_categories(k, MAX_CATEGORIES)?;
     check_len(Argument::Index, index.len(), draws)?;
     check_len(Argument::Saved, saved.len(), product(draws, k)?)
 }
@@ -207,13 +197,13 @@ fn condition<L: Lanes>(probs: &[f32], index: usize, saved: &mut [f32]) {
 
 /// J(softmax(v / tau)) g / tau, v the perturbed logits.
 #[derive(Clone, Copy)]
-pub struct Relaxed {
+pub struct GumbelSoftmaxFormula {
     inverse_tau: f32,
 }
 
-impl Formula for Relaxed {
+impl Formula for GumbelSoftmaxFormula {
     const LOGITS: bool = false;
-    const SCRATCH: bool = true;
+    const USES_SCRATCH: bool = true;
     const ONE_BODY: bool = true;
     #[inline(always)]
     fn saved_per_draw(k: usize) -> usize {

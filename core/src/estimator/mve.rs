@@ -17,10 +17,11 @@
 
 use super::{DrawInputs, Estimator, GradientInputs};
 use crate::categorical;
+use crate::check::check_categories;
 use crate::kernel::SHORT;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{rows, rows_mut};
-use crate::{Argument, Backend, Error, Kernel, Result};
+use crate::{Backend, Kernel, Result};
 
 /// The most categories that [`Mve`] takes.
 pub const MAX_MVE_CATEGORIES: usize = 32;
@@ -61,22 +62,18 @@ impl Estimator for Mve {
         index: &mut [u32],
         _saved: &mut [f32],
     ) -> Result<()> {
-        check_categories(inputs.k)?;
+        check_categories(inputs.k, MAX_MVE_CATEGORIES)?;
         categorical::draw(backend, inputs.probs, inputs.k, inputs.draws, inputs.noise, index)
     }
 
     /// # Errors
-    /// Those of the trait, and [`Error::Value`] for [`Argument::Categories`] beyond [`MAX_MVE_CATEGORIES`].
+    /// Those of the trait, and [`crate::Error::Value`] for [`crate::Argument::Categories`] beyond [`MAX_MVE_CATEGORIES`].
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
-        check_categories(inputs.k)?;
+        check_categories(inputs.k, MAX_MVE_CATEGORIES)?;
         inputs.check(0, grad.len())?;
         backend.run(AddMinimumVariance { inputs, grad });
         Ok(())
     }
-}
-
-fn check_categories(k: usize) -> Result<()> {
-    if k <= MAX_MVE_CATEGORIES { Ok(()) } else { Err(Error::Value { argument: Argument::Categories, at: k }) }
 }
 
 /// `grad += sum over draws, in order, of the gradient`. Lengths and k have been checked. No lanes: double precision.
@@ -192,7 +189,8 @@ impl System {
     /// Adds W_D g for a draw of category `drawn`.
     fn add_gradient(&self, g: &[f32], drawn: usize, sum: &mut Row) {
         let of_drawn = self.p.get(drawn).copied().unwrap_or(1.0);
-        // A constant added to g changes nothing; without it rounding would.
+        // A constant added to g does not change the gradient; with g_D taken off first, rounding is relative to
+        // differences of g.
         let base = f64::from(g.get(drawn).copied().unwrap_or(0.0));
         let mut z: Row = [0.0; MAX_MVE_CATEGORIES];
         let mut rest = 0.0;
@@ -243,8 +241,8 @@ impl System {
     }
 }
 
-/// The square root of a positive number in double precision, which `core` does not have: a guess from half the
-/// exponent, then Newton's steps, each doubling the digits. The last bit may differ from the correctly rounded root.
+/// The square root of a positive number in double precision: a guess from half the exponent, then Newton's steps, each
+/// doubling the digits. The last bit may differ from the correctly rounded root, which libm has for more flash.
 fn square_root(x: f64) -> f64 {
     if !(x > 0.0 && x < f64::INFINITY) {
         return 0.0;

@@ -9,12 +9,10 @@
 //! share a loss. Cost: O(k), one loss for each draw, no upstream gradient.
 
 use super::{ScoreEstimator, ScoreInputs};
-use crate::categorical::check_rows;
-use crate::error::{check_draws, check_len, product};
+use crate::check::{check_draws, check_indices, check_len, check_rows, product, require};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{rows, rows_mut};
-use crate::kernel::sample::check_indices;
-use crate::{Argument, Backend, Error, Kernel, Result};
+use crate::{Argument, Backend, Kernel, Result};
 
 /// The REINFORCE estimator.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,17 +25,15 @@ impl ScoreEstimator for Reinforce {
     const NAME: &'static str = "reinforce";
 
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
-        if !self.baseline.is_finite() {
-            return Err(Error::Value { argument: Argument::Baseline, at: 0 });
-        }
-        let shared = check_scores(&inputs, grad.len())?;
-        backend.run(AddScores { inputs, baseline: Baseline::Constant(self.baseline), shared, grad });
+        require(self.baseline.is_finite(), Argument::Baseline, 0)?;
+        check_scores(&inputs, grad.len())?;
+        backend.run(AddScores { inputs, baseline: Baseline::Constant(self.baseline), grad });
         Ok(())
     }
 }
 
-/// Compares lengths, and looks at indices. Whether all rows share the losses of `draws` samples.
-pub(super) fn check_scores(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool> {
+/// Checks lengths and indices.
+pub(super) fn check_scores(inputs: &ScoreInputs<'_>, grad: usize) -> Result<()> {
     let rows = check_rows(Argument::Probs, inputs.probs.len(), inputs.k)?;
     check_draws(inputs.draws)?;
     let draws = product(rows, inputs.draws)?;
@@ -46,8 +42,17 @@ pub(super) fn check_scores(inputs: &ScoreInputs<'_>, grad: usize) -> Result<bool
     if inputs.losses.len() != inputs.draws {
         check_len(Argument::Losses, inputs.losses.len(), draws)?;
     }
-    check_indices(inputs.index, inputs.k)?;
-    Ok(inputs.losses.len() != draws)
+    check_indices(inputs.index, inputs.k)
+}
+
+impl<'a> ScoreInputs<'a> {
+    /// The losses of a row's draws: its own, or those that all rows share.
+    pub(super) fn losses_of(&self, row: usize) -> &'a [f32] {
+        if self.losses.len() == self.draws {
+            return self.losses;
+        }
+        self.losses.get(row * self.draws..(row + 1) * self.draws).unwrap_or(&[])
+    }
 }
 
 /// What a loss is compared with.
@@ -76,8 +81,6 @@ impl Baseline {
 pub(super) struct AddScores<'a> {
     pub(super) inputs: ScoreInputs<'a>,
     pub(super) baseline: Baseline,
-    /// All rows share the losses of `draws` samples.
-    pub(super) shared: bool,
     pub(super) grad: &'a mut [f32],
 }
 
@@ -85,10 +88,10 @@ impl Kernel for AddScores<'_> {
     type Out = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let ScoreInputs { probs, index, losses, k, draws } = self.inputs;
+        let ScoreInputs { probs, index, k, draws, .. } = self.inputs;
         for (row, (p, grad)) in rows(probs, k).zip(rows_mut(self.grad, k)).enumerate() {
             let mine = row * draws..(row + 1) * draws;
-            let losses = if self.shared { losses } else { losses.get(mine.clone()).unwrap_or(&[]) };
+            let losses = self.inputs.losses_of(row);
             let (baseline, factor) = self.baseline.of(losses);
             // e - p, weighted: the sum of weights belongs to p, each weight to its own category.
             let mut total = 0.0;

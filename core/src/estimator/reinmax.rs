@@ -36,10 +36,10 @@ impl Estimator for ReinMax {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.add_reinmax_gradient(AddGradient { formula: Untempered, inputs, grad });
+            backend.add_reinmax_gradient(AddGradient { formula: ReinMaxTau1Formula, inputs, grad });
         } else {
             backend.add_tempered_reinmax_gradient(AddGradient {
-                formula: Tempered { inverse_tau: 1.0 / self.tau },
+                formula: ReinMaxFormula { inverse_tau: 1.0 / self.tau },
                 inputs,
                 grad,
             });
@@ -70,16 +70,16 @@ impl Estimator for ReinMaxTau1 {
 
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         inputs.check(0, grad.len())?;
-        backend.add_reinmax_gradient(AddGradient { formula: Untempered, inputs, grad });
+        backend.add_reinmax_gradient(AddGradient { formula: ReinMaxTau1Formula, inputs, grad });
         Ok(())
     }
 }
 
 /// tau = 1: one reduction, no exponential.
 #[derive(Clone, Copy)]
-pub struct Untempered;
+pub struct ReinMaxTau1Formula;
 
-impl Formula for Untempered {
+impl Formula for ReinMaxTau1Formula {
     const LOGITS: bool = false;
     const ONE_BODY: bool = true;
     #[inline(always)]
@@ -100,13 +100,13 @@ impl Formula for Untempered {
 
 /// The formula at any tau.
 #[derive(Clone, Copy)]
-pub struct Tempered {
+pub struct ReinMaxFormula {
     inverse_tau: f32,
 }
 
-impl Formula for Tempered {
+impl Formula for ReinMaxFormula {
     const LOGITS: bool = true;
-    const SCRATCH: bool = true;
+    const USES_SCRATCH: bool = true;
     const BY_CATEGORIES: bool = true;
     const ONE_BODY: bool = true;
     #[inline(always)]
@@ -119,7 +119,7 @@ impl Formula for Tempered {
     }
 }
 
-impl Tempered {
+impl ReinMaxFormula {
     /// With `KEPT`, `scratch` is as long as `grad`.
     #[inline(always)]
     fn add_kept<L: Lanes, D: Direction<L>, const KEPT: bool>(

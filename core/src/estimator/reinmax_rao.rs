@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! D ~ p,   grad = 2 mean over r = 1 .. R of J(y_r) g / tau - J(p) g / 2,   p = softmax(l)
-//! y_r = softmax(v_r / tau), v_r the perturbed logits of Gumbel-Rao at l_D = ln((p + e) / 2), given D
+//! y_r = softmax(v_r / tau), v_r the perturbed logits of Gumbel-Rao, given D, at the logits ln((p + e) / 2)
 //! ```
 //!
 //! Wang and Bui (arXiv 2603.08257). With J((p + e) / 2) in place of the mean of J(y_r) / tau it is ReinMax at tau = 1.

@@ -10,7 +10,8 @@
 
 use super::reinforce::{AddScores, Baseline, check_scores};
 use super::{ScoreEstimator, ScoreInputs};
-use crate::{Argument, Backend, Error, Result};
+use crate::check::require;
+use crate::{Argument, Backend, Result};
 
 /// The leave-one-out estimator.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,13 +21,11 @@ impl ScoreEstimator for Rloo {
     const NAME: &'static str = "rloo";
 
     /// # Errors
-    /// Those of the trait, and [`Error::Value`] for less than two draws.
+    /// Those of the trait, and [`crate::Error::Value`] for less than two draws.
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
-        if inputs.draws < 2 {
-            return Err(Error::Value { argument: Argument::Repeats, at: inputs.draws });
-        }
-        let shared = check_scores(&inputs, grad.len())?;
-        backend.run(AddScores { inputs, baseline: Baseline::LeaveOneOut, shared, grad });
+        require(inputs.draws >= 2, Argument::Repeats, inputs.draws)?;
+        check_scores(&inputs, grad.len())?;
+        backend.run(AddScores { inputs, baseline: Baseline::LeaveOneOut, grad });
         Ok(())
     }
 }

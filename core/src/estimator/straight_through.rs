@@ -35,10 +35,10 @@ impl Estimator for StraightThrough {
         self.check()?;
         inputs.check(0, grad.len())?;
         if self.tau == 1.0 {
-            backend.add_st_gradient(AddGradient { formula: FromProbs, inputs, grad });
+            backend.add_st_gradient(AddGradient { formula: StTau1Formula, inputs, grad });
         } else {
             backend.add_tempered_st_gradient(AddGradient {
-                formula: Tempered { inverse_tau: 1.0 / self.tau },
+                formula: StFormula { inverse_tau: 1.0 / self.tau },
                 inputs,
                 grad,
             });
@@ -49,9 +49,9 @@ impl Estimator for StraightThrough {
 
 /// tau = 1: q is the softmax at hand.
 #[derive(Clone, Copy)]
-pub struct FromProbs;
+pub struct StTau1Formula;
 
-impl Formula for FromProbs {
+impl Formula for StTau1Formula {
     const LOGITS: bool = false;
     const ONE_BODY: bool = true;
     #[inline(always)]
@@ -62,13 +62,13 @@ impl Formula for FromProbs {
 
 /// J(softmax(logits / tau)) g / tau.
 #[derive(Clone, Copy)]
-pub struct Tempered {
+pub struct StFormula {
     inverse_tau: f32,
 }
 
-impl Formula for Tempered {
+impl Formula for StFormula {
     const LOGITS: bool = true;
-    const SCRATCH: bool = true;
+    const USES_SCRATCH: bool = true;
     const BY_CATEGORIES: bool = true;
     const ONE_BODY: bool = true;
     #[inline(always)]

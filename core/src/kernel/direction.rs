@@ -20,7 +20,7 @@ pub trait Direction<L: Lanes> {
     /// The sum of each lane's row.
     fn total(sum: Self::Sum) -> L;
     /// The greatest element of each lane's row, from the greatest of each lane.
-    fn greatest(x: L) -> L;
+    fn reduce_max(x: L) -> L;
     /// 1 / x, x a total.
     fn reciprocal(x: L) -> L;
     /// The category that each lane holds in step `step`.
@@ -60,7 +60,7 @@ impl<L: Lanes> Direction<L> for Across {
         sum
     }
     #[inline(always)]
-    fn greatest(x: L) -> L {
+    fn reduce_max(x: L) -> L {
         x
     }
     #[inline(always)]
@@ -89,8 +89,8 @@ impl<L: Lanes> Direction<L> for Along {
         L::splat(sum.fold())
     }
     #[inline(always)]
-    fn greatest(x: L) -> L {
-        L::splat(x.greatest())
+    fn reduce_max(x: L) -> L {
+        L::splat(x.reduce_max())
     }
     #[inline(always)]
     fn reciprocal(x: L) -> L {
@@ -99,7 +99,7 @@ impl<L: Lanes> Direction<L> for Along {
     }
     #[inline(always)]
     fn category(step: usize) -> L {
-        L::splat((step * L::N) as f32) + L::ramp()
+        L::splat((step * L::N) as f32) + L::iota()
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
@@ -144,7 +144,7 @@ impl<L: Lanes> Direction<L> for Serial {
         }
     }
     #[inline(always)]
-    fn greatest(x: L) -> L {
+    fn reduce_max(x: L) -> L {
         x
     }
     #[inline(always)]

@@ -44,9 +44,9 @@ pub(crate) fn exp_any<L: Lanes>(x: L) -> L {
     L::select_lt(L::splat(0.0), x, L::splat(1.0) / e, e)
 }
 
-/// [`exp_nonpositive`] of several vectors, each step for all of them before the next: each step of one waits for the
-/// step before, and what a CPU looks ahead does not reach far into the next vector. (One vector has code without loops,
-/// which an optimiser for size would keep.)
+/// [`exp_nonpositive`] of M vectors, each step for all of them before the next. Within one vector each step waits for
+/// the one before, and a CPU does not look far enough ahead to begin the next vector meanwhile. ([`exp_nonpositive`]
+/// has no loops, because an optimiser for size would not unroll them.)
 #[inline(always)]
 pub(crate) fn exp_nonpositive_of_each<L: Lanes, const M: usize>(x: [L; M]) -> [L; M] {
     // Loops, as closures would be functions of their own, without the instructions of the lanes.

@@ -60,7 +60,7 @@ pub trait Formula: Copy + Send {
         0
     }
     /// Whether `add_with` has a use for scratch memory.
-    const SCRATCH: bool = false;
+    const USES_SCRATCH: bool = false;
     /// Whether code of its own for a common number of categories is worth building ([`Kernel::BY_CATEGORIES`]).
     const BY_CATEGORIES: bool = false;
     /// Whether it is the same computation in every [`Direction`], so that one lane needs it only once.
@@ -76,7 +76,7 @@ pub trait Formula: Copy + Send {
 }
 
 /// Rows of up to this many categories get scratch memory on SIMD backends: 4 KiB of stack.
-const SCRATCH: usize = 1024;
+const MAX_K_WITH_SCRATCH: usize = 1024;
 
 /// `grad += sum over draws of the formula`, for every row. Lengths have been checked.
 #[derive(Debug)]
@@ -91,8 +91,8 @@ pub struct AddGradient<'a, F> {
 
 impl<F: Formula> Kernel for AddGradient<'_, F> {
     type Out = ();
-    // Formulas that keep exponentials compute them.
-    const FUSES: bool = F::SCRATCH;
+    // A formula with scratch memory keeps exponentials there, so it has enough arithmetic for fused lanes to pay.
+    const FUSES: bool = F::USES_SCRATCH;
     const BY_CATEGORIES: bool = F::BY_CATEGORIES;
     #[inline(always)]
     fn categories(&mut self) -> Option<&mut usize> {
@@ -220,10 +220,10 @@ impl<'a> GradientInputs<'a> {
 /// Long rows, one draw after the other.
 #[inline(always)]
 fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
-    if L::N == 1 || !F::SCRATCH || inputs.k > SCRATCH {
+    if L::N == 1 || !F::USES_SCRATCH || inputs.k > MAX_K_WITH_SCRATCH {
         return each_draw::<L, F>(formula, inputs, grad);
     }
-    let (mut scratch, mut buffer) = ([0.0; SCRATCH], [0.0; SHORT]);
+    let (mut scratch, mut buffer) = ([0.0; MAX_K_WITH_SCRATCH], [0.0; SHORT]);
     let scratch = scratch.get_mut(..inputs.k).unwrap_or_default();
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {

@@ -4,9 +4,9 @@
 //! v = (l - max l) + G,   D = argmax v, the first of equals
 //! ```
 //!
-//! The shift comes before the noise: at logits of 1e4 the sum l + G would have three digits after the point. Rows of up
-//! to sixteen categories lie across the lanes, one draw a lane; longer ones along them. No sum is taken, so the order
-//! of the work does not show in the bits.
+//! The shift comes before the noise: at logits near 1e4, l + G would keep three decimals of G. Rows of up to sixteen
+//! categories lie across the lanes, one draw a lane; longer ones along them. No sum is taken, so the order of the work
+//! does not show in the bits.
 
 use super::direction::{Across, Along, Direction};
 use super::lanes::Lanes;
@@ -75,7 +75,7 @@ fn argmax_along<L: Lanes>(row: &[f32]) -> u32 {
         let here = <Along as Direction<L>>::category(step).neg();
         at = at.max(L::select_eq(L::load_or(x, f32::NEG_INFINITY), greatest, here, L::splat(f32::NEG_INFINITY)));
     }
-    -at.greatest() as u32
+    -at.reduce_max() as u32
 }
 
 /// One draw a row, sixteen rows at a time.

@@ -49,11 +49,11 @@ pub trait Lanes:
     /// The bits of each lane, moved down by 23: sign and exponent become an integer.
     fn shift_from_exponent(self) -> Self;
     /// 0, 1, 2, ... one a lane.
-    fn ramp() -> Self;
+    fn iota() -> Self;
     /// The first lane.
     fn first(self) -> f32;
     /// The greatest lane (for a vector without NaN).
-    fn greatest(self) -> f32;
+    fn reduce_max(self) -> f32;
     /// Whether every lane is above 0 and below infinity; NaN is not.
     fn all_positive_finite(self) -> bool;
 
@@ -212,7 +212,7 @@ impl Lanes for Scalar {
         self.map_bits(|x| x >> 23)
     }
     #[inline(always)]
-    fn ramp() -> Self {
+    fn iota() -> Self {
         Scalar(0.0)
     }
     #[inline(always)]
@@ -220,7 +220,7 @@ impl Lanes for Scalar {
         self.0
     }
     #[inline(always)]
-    fn greatest(self) -> f32 {
+    fn reduce_max(self) -> f32 {
         self.0
     }
     #[inline(always)]
@@ -336,7 +336,7 @@ impl Lanes for Vector {
         Self::from_bits(self.bits() >> 23_u32)
     }
     #[inline(always)]
-    fn ramp() -> Self {
+    fn iota() -> Self {
         const RAMP: [f32; LANES] =
             [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
         Vector(f32x16::new(RAMP))
@@ -347,7 +347,7 @@ impl Lanes for Vector {
         first
     }
     #[inline(always)]
-    fn greatest(self) -> f32 {
+    fn reduce_max(self) -> f32 {
         let mut greatest = f32::NEG_INFINITY;
         for lane in self.0.to_array() {
             greatest = if greatest < lane { lane } else { greatest };

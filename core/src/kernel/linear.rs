@@ -13,7 +13,7 @@ pub use turned::turn;
 
 use super::lanes::Lanes;
 use super::rows::{cut, cut_mut};
-use crate::error::{check_len, product};
+use crate::check::{check_len, product};
 use crate::{Argument, Kernel, Result, Split};
 
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.

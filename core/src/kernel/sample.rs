@@ -7,11 +7,11 @@
 
 use super::lanes::{Lanes, fold_in_one_place};
 use super::rows::{self, row_count, with_known_k};
-use super::sample_long::{SAFE, long_rows};
+use super::sample_long::{PREFIX_SLACK, long_rows};
 use super::tile::{Tile, broadcast, tile_rows, transpose_in};
-use super::{LANES, SHORT, SIMD};
+use super::{LANES, SHORT};
 use crate::random::{Noise, Uniforms};
-use crate::{Argument, Error, Kernel, Result, Split};
+use crate::{Argument, Error, Kernel, Split};
 
 /// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked.
 /// Returns whether every row's total was finite: the indices of other rows mean nothing.
@@ -83,7 +83,7 @@ impl<L: Lanes> Finite<L> {
         Finite(L::splat(0.0))
     }
     #[inline(always)]
-    pub(super) fn see(&mut self, total: L) {
+    pub(super) fn add(&mut self, total: L) {
         self.0 = self.0 + total * L::splat(0.0);
     }
     #[inline(always)]
@@ -134,7 +134,7 @@ fn find(row: &[f32], threshold: f32) -> (usize, f32) {
             (block, next) = (whole, Some((base + fold_in_one_place(whole), tail)));
         }
         // No prefix sum of a block exceeds the threshold while its end is safely below.
-        let beyond = next.is_none_or(|(end, _)| end * SAFE > threshold);
+        let beyond = next.is_none_or(|(end, _)| end * PREFIX_SLACK > threshold);
         if beyond {
             let (hit, sum) = find_in_block(block, base, threshold);
             if hit < block.len() || next.is_none() {
@@ -167,7 +167,7 @@ fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, i
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
         let u = uniforms.lanes::<L>(index.len());
         transpose_in::<L>(probs, k, &mut tile);
-        finite.see(invert::<L>(tile_rows(&tile, k), u, index));
+        finite.add(invert::<L>(tile_rows(&tile, k), u, index));
     }
     finite.all()
 }
@@ -189,7 +189,7 @@ fn draws_across<L: Lanes>(
         broadcast(row, &mut tile);
         for index in mine.chunks_mut(L::N) {
             let u = uniforms.lanes::<L>(index.len());
-            finite.see(invert::<L>(tile_rows(&tile, k), u, index));
+            finite.add(invert::<L>(tile_rows(&tile, k), u, index));
         }
     }
     finite.all()
@@ -292,36 +292,5 @@ impl Kernel for Indicator<'_> {
         for (out, index) in self.out.iter_mut().zip(self.index) {
             *out = if *index == self.column { 1.0 } else { 0.0 };
         }
-    }
-}
-
-/// Refuses a category that does not exist.
-pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
-    // A whole block at a time without an early exit: such a loop becomes vector instructions. Below 2^31 the top bit of
-    // `index` or of `last - index` is set exactly where the index is beyond the last one; few instruction sets compare
-    // unsigned numbers.
-    let end = u32::try_from(k).unwrap_or(u32::MAX);
-    if !SIMD {
-        return match index.iter().position(|index| *index >= end) {
-            Some(at) => Err(Error::Value { argument: Argument::Index, at }),
-            None => Ok(()),
-        };
-    }
-    let last = end.wrapping_sub(1);
-    for (block, indices) in index.chunks(LANES * LANES).enumerate() {
-        let sign = indices.iter().fold(0, |sign, index| sign | index | last.wrapping_sub(*index)) >> 31;
-        if (sign != 0 || end > 1 << 31 || end == 0) && indices.iter().any(|index| *index >= end) {
-            let within = indices.iter().position(|index| *index >= end).unwrap_or(0);
-            return Err(Error::Value { argument: Argument::Index, at: block * LANES * LANES + within });
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a number outside [0, 1); NaN too, hence the form of the comparison.
-pub(crate) fn check_uniforms(uniforms: &[f32]) -> Result<()> {
-    match uniforms.iter().position(|u| !(*u >= 0.0 && *u < 1.0)) {
-        Some(at) => Err(Error::Value { argument: Argument::Uniforms, at }),
-        None => Ok(()),
     }
 }

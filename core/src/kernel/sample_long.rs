@@ -15,7 +15,7 @@ const GROUPS: usize = 64;
 
 /// The running sum of a block and its fold differ by at most 2^-18 of the prefix: 15 + 4 roundings, and the additions
 /// of the bases.
-pub(super) const SAFE: f32 = 1.0 + 1.0 / 262_144.0;
+pub(super) const PREFIX_SLACK: f32 = 1.0 + 1.0 / 262_144.0;
 
 /// `draws` indices for each row of k probabilities.
 #[inline(always)]
@@ -36,7 +36,7 @@ pub(super) fn long_rows<L: Lanes>(
         index = rest;
         let ends = Ends::new::<L>(row, &mut ends);
         let total = sequential(ends.last_block) + ends.base;
-        finite.see(L::splat(total));
+        finite.add(L::splat(total));
         for index in mine {
             let threshold = uniforms.next() * total;
             let block = ends.block(row, threshold);
@@ -69,7 +69,7 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
         }
         L::load_columns(blocks.as_flattened(), LANES, &mut columns);
         let total = columns.iter().fold(L::splat(0.0), |sum, p| sum + L::load(p)) + L::load(&bases);
-        finite.see(total);
+        finite.add(total);
         let threshold = uniforms.lanes::<L>(index.len()) * total;
         let mut thresholds = [0.0; LANES];
         threshold.store(&mut thresholds);
@@ -158,16 +158,17 @@ impl<'a> Ends<'a> {
     fn block(&self, row: &'a [f32], threshold: f32) -> Block<'a> {
         // No prefix inside a group can exceed the threshold while its end is safely below. Ends ascend, so counting
         // finds the first group that may have a hit, without a branch that nobody can predict.
-        let beyond = self.ends.iter().fold(0, |count, end| count + usize::from(*end * SAFE > threshold));
+        let beyond = self.ends.iter().fold(0, |count, end| count + usize::from(*end * PREFIX_SLACK > threshold));
         let skipped = self.ends.len() - beyond;
         let mut base = skipped.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(0.0);
-        let mut start = skipped * self.group;
+        // The last group may have fewer blocks than the others: behind it comes the last block.
+        let mut start = (skipped * self.group).min(row.len() - self.last_block.len());
         let mut rest = row.get(start..).unwrap_or(&[]);
         if self.group > LANES {
             // The same inside the group.
             while let Some((block, tail)) = rest.split_first_chunk::<LANES>() {
                 let end = base + fold(*block);
-                if tail.is_empty() || end * SAFE > threshold {
+                if tail.is_empty() || end * PREFIX_SLACK > threshold {
                     break;
                 }
                 (base, rest, start) = (end, tail, start + LANES);

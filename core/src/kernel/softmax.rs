@@ -46,7 +46,7 @@ pub(crate) fn row_max<L: Lanes, D: Direction<L>>(logits: &[f32]) -> L {
     for x in rest.chunks(L::N) {
         max = max.max(L::load_or(x, f32::NEG_INFINITY));
     }
-    D::greatest(max)
+    D::reduce_max(max)
 }
 
 /// Writes exp((x - max) * scale) and returns its sum: softmax before the division. The sum is NaN, 0 or infinite

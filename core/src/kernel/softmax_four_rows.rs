@@ -1,9 +1,8 @@
 //! softmax of rows that are a few vectors long, four rows at a time.
 //!
-//! In a row alone, each exponential waits for the greatest logit and the division for their sum; with two to four
-//! vectors there is too little else to do meanwhile. Four rows go through each phase together. Exponentials are kept
-//! apart from the output, in whole vectors: a store of a part of one is a branch, and the compiler moves the work of
-//! each exponential behind it.
+//! In one row each exponential waits for the maximum and each division for the sum; with two to four vectors there is
+//! little else to do meanwhile. So four rows go through each phase together. Exponentials go to a buffer of whole
+//! vectors: storing a part of a vector is a branch, and the compiler would sink each exponential behind it.
 
 use super::LANES;
 use super::exp::exp_nonpositive_of_each;
@@ -56,7 +55,7 @@ fn softmax_of_four<L: Lanes>(
         }
     }
     for greatest in &mut greatest {
-        *greatest = L::splat(greatest.greatest());
+        *greatest = L::splat(greatest.reduce_max());
     }
     let mut sums = [L::splat(0.0); ROWS];
     for (step, slots) in exponentials.iter_mut().take(steps).enumerate() {

@@ -1,7 +1,7 @@
 //! Element by element: add, sub, mul, affine, abs_pow, select.
 
 use super::{Forward, Op, Operation, Spec, Vjp};
-use crate::error::check_power;
+use crate::check::check_power;
 use crate::kernel::exp::{exp_any, ln};
 use crate::kernel::lanes::{Function, Lanes};
 use crate::kernel::pointwise::{Base, Pointwise};

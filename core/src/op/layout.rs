@@ -1,7 +1,7 @@
 //! Moving values without computing: view, detach, repeat_rows, slice, column, concat.
 
 use super::{Forward, Op, Operation, Spec, Vjp};
-use crate::error::check_draws;
+use crate::check::check_draws;
 use crate::kernel::rows::{rows, rows_mut};
 use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 

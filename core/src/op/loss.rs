@@ -2,7 +2,7 @@
 //! `mean` finishes them.
 
 use super::{Forward, Op, Operation, Spec, Vjp};
-use crate::error::product;
+use crate::check::product;
 use crate::kernel::exp::{exp_nonpositive, ln, ln_1p_unit, sigmoid};
 use crate::kernel::lanes::{Function, Lanes};
 use crate::kernel::loss::{AddCrossEntropyVjp, AddRowProducts, CrossEntropyRows, RowSums};

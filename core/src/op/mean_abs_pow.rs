@@ -3,7 +3,7 @@
 use super::arithmetic::{Power, PowerVjp, add_grad, write};
 use super::reduce::Constant;
 use super::{Forward, Op, Operation, Spec, Vjp};
-use crate::error::check_power;
+use crate::check::check_power;
 use crate::kernel::lanes::{Function, Lanes};
 use crate::kernel::reduce::SumOf;
 use crate::{Backend, Result, Shape, Tape, Var};

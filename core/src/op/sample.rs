@@ -8,8 +8,8 @@ use core::marker::PhantomData;
 use wide::bytemuck;
 
 use super::{Draws, Forward, Op, Operation, Spec, Vjp};
-use crate::error::{check_draws, product};
-use crate::estimator::{DrawInputs, GradientInputs};
+use crate::check::{check_categories, check_draws, product, require};
+use crate::estimator::{DrawInputs, GradientInputs, MAX_CATEGORIES};
 use crate::kernel::SHORT;
 use crate::kernel::sample::{Indicator, OneHot};
 use crate::{Argument, Backend, Error, Estimator, Footprint, Result, Shape, Tape, Var};
@@ -94,9 +94,7 @@ impl<B: Backend> Tape<'_, B> {
         let (_, spec) = self.sample_spec(estimator, logits, probs, repeats)?;
         let got = spec.shape;
         check_column(column, got.cols)?;
-        if got.cols as usize > SHORT {
-            return Err(Error::Value { argument: Argument::Categories, at: got.cols as usize });
-        }
+        check_categories(got.cols as usize, SHORT)?;
         let spec = Spec { shape: Shape::new(got.rows, repeats), number: column, ..spec };
         self.record_with(SampleColumn::<E>::OP, &[logits, probs], spec, draws)
     }
@@ -109,7 +107,7 @@ impl<B: Backend> Tape<'_, B> {
         if shape.cols == 0 {
             return Err(Error::NoCategories);
         }
-        crate::estimator::check_categories(shape.cols as usize)?;
+        check_categories(shape.cols as usize, MAX_CATEGORIES)?;
         check_draws(repeats as usize)?;
         let draws = shape.rows.checked_mul(repeats).ok_or(Error::TooLarge)?;
         // An index and the estimator's own floats for each draw.
@@ -126,7 +124,7 @@ impl<B: Backend> Tape<'_, B> {
 
 /// Refuses a column that a matrix of `cols` does not have.
 fn check_column(column: u32, cols: u32) -> Result<()> {
-    if column < cols { Ok(()) } else { Err(Error::Value { argument: Argument::Columns, at: column as usize }) }
+    require(column < cols, Argument::Columns, column as usize)
 }
 
 struct Sample<E>(PhantomData<E>);

@@ -1,7 +1,8 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
 
 use super::double::Double;
-use super::{Optimizer, at_least_zero, check, correction, in_unit, require, update_moments};
+use super::{Optimizer, at_least_zero, check, correction, in_unit, update_moments};
+use crate::check::require;
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 
@@ -45,9 +46,9 @@ impl Optimizer for Adam {
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
-        require(Argument::Beta, in_unit(self.beta1) && in_unit(self.beta2))?;
-        require(Argument::Epsilon, at_least_zero(self.eps))?;
-        require(Argument::WeightDecay, at_least_zero(self.weight_decay))?;
+        require(in_unit(self.beta1) && in_unit(self.beta2), Argument::Beta, 0)?;
+        require(at_least_zero(self.eps), Argument::Epsilon, 0)?;
+        require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
         let step_size = Double::new(self.lr).over(correction(self.beta1, step)).round();
         let root = correction(self.beta2, step).sqrt().round();
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Gradient clipping.
 
-use super::require;
+use crate::check::require;
 use crate::kernel::reduce::Dot;
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Backend, Error, Result};
@@ -12,7 +12,7 @@ use crate::{Argument, Backend, Error, Result};
 /// [`Error::Value`] for a `max_norm` that is not positive, or where the norm is not finite: with the position of the
 /// first gradient that is not, 0 where only the sum of squares is too large. `grads` are unchanged then.
 pub fn clip_norm<B: Backend>(backend: &B, grads: &mut [f32], max_norm: f32) -> Result<f32> {
-    require(Argument::Limit, max_norm > 0.0)?;
+    require(max_norm > 0.0, Argument::Limit, 0)?;
     let norm = sqrt(backend.run(Dot { a: grads, b: grads }));
     if !norm.is_finite() {
         let at = grads.iter().position(|g| !g.is_finite()).unwrap_or(0);
@@ -32,7 +32,7 @@ pub fn clip_norm<B: Backend>(backend: &B, grads: &mut [f32], max_norm: f32) -> R
 /// # Errors
 /// [`Error::Value`] for a limit that is not positive.
 pub fn clip_by_value(grads: &mut [f32], limit: f32) -> Result<()> {
-    require(Argument::Limit, limit > 0.0)?;
+    require(limit > 0.0, Argument::Limit, 0)?;
     for g in grads {
         if *g > limit {
             *g = limit;

@@ -2,7 +2,8 @@
 //! arithmetic: plain momentum while the second moment rests on too few gradients, rectified Adam afterwards.
 
 use super::double::Double;
-use super::{Optimizer, at_least_zero, check, correction, in_unit, require, update_moments};
+use super::{Optimizer, at_least_zero, check, correction, in_unit, update_moments};
+use crate::check::require;
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 
@@ -46,9 +47,9 @@ impl Optimizer for RAdam {
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
-        require(Argument::Beta, in_unit(self.beta1) && in_unit(self.beta2))?;
-        require(Argument::Epsilon, at_least_zero(self.eps))?;
-        require(Argument::WeightDecay, at_least_zero(self.weight_decay))?;
+        require(in_unit(self.beta1) && in_unit(self.beta2), Argument::Beta, 0)?;
+        require(at_least_zero(self.eps), Argument::Epsilon, 0)?;
+        require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
         let [two, four, five] = [2.0, 4.0, 5.0].map(Double::new);
         let beta2 = Double::new(self.beta2);
         let (correction1, correction2) = (correction(self.beta1, step).round(), correction(self.beta2, step));

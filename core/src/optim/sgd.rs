@@ -1,6 +1,7 @@
 //! Stochastic gradient descent with momentum: `v = momentum v + g`, `params -= lr v`.
 
-use super::{Optimizer, at_least_zero, check, in_unit, require};
+use super::{Optimizer, at_least_zero, check, in_unit};
+use crate::check::require;
 use crate::{Argument, Result};
 
 /// Gradient descent. One float of state for each parameter, the velocity; without momentum `state` may be empty, and is
@@ -42,8 +43,8 @@ impl Optimizer for Sgd {
         let plain = self.momentum == 0.0;
         let floats = if plain && state.is_empty() { 0 } else { n };
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), floats)])?;
-        require(Argument::Momentum, in_unit(self.momentum))?;
-        require(Argument::WeightDecay, at_least_zero(self.weight_decay))?;
+        require(in_unit(self.momentum), Argument::Momentum, 0)?;
+        require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
         if plain {
             for (p, g) in params.iter_mut().zip(grads) {
                 *p -= self.lr * (g + self.weight_decay * *p);

@@ -14,8 +14,8 @@ pub enum Noise<'a> {
     },
     /// Numbers in [0, 1), as many as the draws take.
     Uniforms(&'a [f32]),
-    /// No chance at all: these categories, one for each draw; any of them, even of probability 0. An estimator whose
-    /// backward pass needs noise besides the index takes it from the stream's companion, at `position`.
+    /// Forced draws: these categories, one for each draw, whatever their probabilities. An estimator whose backward
+    /// pass needs noise besides the index takes it from the stream's companion, at `position`.
     Forced {
         /// The categories.
         index: &'a [u32],

@@ -3,7 +3,7 @@
 use super::grads::{GradSpan, InputGrads};
 use super::storage::Kind;
 use super::{Tape, Var, input_node, offset, span, span_mut};
-use crate::error::check_len;
+use crate::check::check_len;
 use crate::op::{MAX_INPUTS, Matrix, Vjp};
 use crate::{Argument, Backend, Error, Result, Shape};
 

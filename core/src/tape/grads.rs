@@ -6,8 +6,9 @@ use crate::op::MAX_INPUTS;
 
 /// The gradients of an operation's inputs, borrowed one at a time: two inputs may be the same tensor.
 ///
-/// In a backward pass a computed tensor's gradient begins as 0. That 0 is never written where the first addition can be
-/// a write: [`InputGrads::get_fresh`] tells.
+/// At the start of a backward pass the gradient of a computed tensor counts as 0 but is not zeroed in memory: the first
+/// contribution overwrites it. [`InputGrads::get_fresh`] says whether a contribution is the first; [`InputGrads::get`]
+/// zeroes the memory where it is.
 #[derive(Debug)]
 pub struct InputGrads<'a, B: Backend> {
     pub(super) slab: &'a mut [f32],

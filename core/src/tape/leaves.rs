@@ -2,7 +2,7 @@
 
 use super::storage::{Kind, Node};
 use super::{Tape, Var, span_mut};
-use crate::error::check_len;
+use crate::check::check_len;
 use crate::{Argument, Backend, Error, Result, Shape};
 
 impl<B: Backend> Tape<'_, B> {

@@ -196,7 +196,7 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx2<FUSED, KNOWN> {
         both!(|x| self, _mm256_castsi256_ps(_mm256_srli_epi32::<23>(_mm256_castps_si256(x))))
     }
     #[inline(always)]
-    fn ramp() -> Self {
+    fn iota() -> Self {
         unsafe {
             Avx2(
                 _mm256_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0),
@@ -209,7 +209,7 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx2<FUSED, KNOWN> {
         unsafe { _mm256_cvtss_f32(self.0) }
     }
     #[inline(always)]
-    fn greatest(self) -> f32 {
+    fn reduce_max(self) -> f32 {
         unsafe {
             let eight = _mm256_max_ps(self.0, self.1);
             let four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));

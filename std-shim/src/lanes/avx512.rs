@@ -127,7 +127,7 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx512<FUSED, KNOWN> {
         Avx512(unsafe { _mm512_castsi512_ps(_mm512_srli_epi32::<23>(_mm512_castps_si512(self.0))) })
     }
     #[inline(always)]
-    fn ramp() -> Self {
+    fn iota() -> Self {
         Avx512(unsafe {
             _mm512_setr_ps(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0)
         })
@@ -137,7 +137,7 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx512<FUSED, KNOWN> {
         unsafe { _mm512_cvtss_f32(self.0) }
     }
     #[inline(always)]
-    fn greatest(self) -> f32 {
+    fn reduce_max(self) -> f32 {
         unsafe { _mm512_reduce_max_ps(self.0) }
     }
     #[inline(always)]

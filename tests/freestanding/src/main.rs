@@ -89,7 +89,7 @@ fn flat(values: &[f32], k: usize, index: &mut [u32], out: &mut [f32]) -> Result<
     categorical::softmax(&Portable, values, k, 1.3, out)?;
     categorical::log_softmax(&Portable, values, k, out)?;
     categorical::draw(&Portable, values, k, index.len(), Noise::stream(&Stream::new(1, 2), 3), index)?;
-    categorical::one_hot(index, k, out)?;
+    categorical::one_hot(&Portable, index, k, out)?;
     let (saved, upstream) = (values, values);
     let inputs = GradientInputs { logits: values, probs: values, index, saved, upstream, k, draws: 1, column: Some(1) };
     ReinMax { tau: 1.0 }.backward(&Portable, inputs, out)

@@ -1,7 +1,7 @@
 //! Data-parallel steps and kernels cut into parts: the result does not depend on the threads.
 
 use rayon::prelude::*;
-use reinmax::categorical::{draw, log_softmax, one_hot_on, softmax};
+use reinmax::categorical::{draw, log_softmax, one_hot, softmax};
 use reinmax::kernel::linear::{Contraction, Operand};
 use reinmax::{
     Backend, DataParallel, DrawInputs, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Host, Noise, ReinMax,
@@ -152,7 +152,7 @@ fn a_kernel_cut_into_parts_has_the_same_bits() {
             softmax(host, &logits, k, 0.9, &mut probs).expect("logits");
             log_softmax(host, &logits, k, &mut logs).expect("logits");
             draw(host, &probs, k, draws, Noise::stream(&Stream::new(3, 4), 7), &mut index).expect("probs");
-            one_hot_on(host, &index, k, &mut out).expect("indices");
+            one_hot(host, &index, k, &mut out).expect("indices");
             Stream::new(1, 2).fill_uniforms_on(host, 5, &mut noise);
             let (mut relaxed, mut chosen) = (vec![f32::NAN; rows * draws * k], vec![u32::MAX; rows * draws]);
             let inputs =

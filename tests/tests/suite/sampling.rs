@@ -19,13 +19,18 @@ fn index_by_definition(p: &[f32], u: f32) -> u32 {
         }
         x[0]
     };
-    let prefix = |j: usize| {
-        let start = j / 16 * 16;
-        let before = p[..start].chunks(16).fold(0.0, |sum, block| sum + folded(block));
-        before + p[start..=j].iter().fold(0.0, |sum, p| sum + p)
-    };
-    let total = prefix(p.len() - 1);
-    let hit = (0..p.len()).find(|j| p[*j] > 0.0 && prefix(*j) > u * total);
+    let mut prefixes = Vec::with_capacity(p.len());
+    let mut before = 0.0;
+    for block in p.chunks(16) {
+        let mut sum = 0.0;
+        for p in block {
+            sum += p;
+            prefixes.push(before + sum);
+        }
+        before += if block.len() == 16 { folded(block) } else { 0.0 };
+    }
+    let threshold = u * prefixes[p.len() - 1];
+    let hit = (0..p.len()).find(|j| p[*j] > 0.0 && prefixes[*j] > threshold);
     hit.unwrap_or_else(|| p.iter().rposition(|p| *p > 0.0).expect("a possible category")) as u32
 }
 
@@ -61,6 +66,36 @@ fn the_index_is_the_one_of_the_definition() {
                     uniforms.iter().enumerate().map(one).collect()
                 });
                 assert_eq!(&index, expected, "k = {k}, {draws} draws, {}", host.level());
+            }
+        }
+    }
+}
+
+/// Long rows keep prefix sums of groups of blocks. Every length up to groups of two and three blocks, and some beyond;
+/// draws that fall in the last block, in the one before, and anywhere.
+#[test]
+fn rows_of_every_length_draw_by_the_definition() {
+    for k in (17..=2200).chain([3_000, 4_096, 5_000, 16_400, 100_000]) {
+        let number = |i: usize| 1.0 + ((i * 7919) % 997) as f32 / 500.0;
+        let flat: Vec<f32> = (0..k).map(number).collect();
+        let mut late = flat.clone();
+        late[k - 1 - k % 16 / 2] += 1000.0 * k as f32;
+        let probs = [flat, late].concat();
+        for draws in [1, 5] {
+            let end = 1.0 - 8.0 / k as f32;
+            let uniforms: Vec<f32> = [0.5, end, 1.0 - 24.0 / k as f32, 1.0 - f32::EPSILON / 2.0, 0.123, 0.77, end]
+                .into_iter()
+                .cycle()
+                .skip(k)
+                .take(2 * draws)
+                .map(|u| f32::max(u, 0.0))
+                .collect();
+            let one = |(at, u): (usize, &f32)| index_by_definition(&probs[at / draws * k..][..k], *u);
+            let expected: Vec<u32> = uniforms.iter().enumerate().map(one).collect();
+            for host in hosts() {
+                let mut index = vec![0; 2 * draws];
+                draw(&host, &probs, k, draws, Noise::Uniforms(&uniforms), &mut index).expect("valid uniforms");
+                assert_eq!(index, expected, "k = {k}, {draws} draws, {}", host.level());
             }
         }
     }
@@ -284,9 +319,9 @@ fn short_columns_and_an_untempered_estimator_have_the_bits_of_the_general_ones()
 #[test]
 fn one_hot_rows() {
     let mut out = [9.0; 6];
-    one_hot(&[2, 0], 3, &mut out).expect("valid indices");
+    one_hot(&Portable, &[2, 0], 3, &mut out).expect("valid indices");
     assert_eq!(out, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
-    assert_eq!(one_hot(&[2, 3], 3, &mut out), Err(Error::Value { argument: Argument::Index, at: 1 }));
+    assert_eq!(one_hot(&Portable, &[2, 3], 3, &mut out), Err(Error::Value { argument: Argument::Index, at: 1 }));
 }
 
 #[test]
@@ -294,5 +329,5 @@ fn a_slice_that_ends_within_a_row_is_named() {
     let length = |argument| Err(Error::Length { argument, expected: 6, got: 7 });
     assert_eq!(softmax(&Portable, &[0.0; 7], 3, 1.0, &mut [0.0; 7]), length(Argument::Logits));
     assert_eq!(draw(&Portable, &[0.5; 7], 3, 1, Noise::Uniforms(&[]), &mut []), length(Argument::Probs));
-    assert_eq!(one_hot(&[0; 2], 3, &mut [0.0; 7]), length(Argument::Output));
+    assert_eq!(one_hot(&Portable, &[0; 2], 3, &mut [0.0; 7]), length(Argument::Output));
 }

@@ -26,7 +26,7 @@ fn in_three_steps(host: &Host, logits: &[f32], k: usize, noise: Noise<'_>) -> Re
     let mut index = vec![u32::MAX; logits.len() / k];
     softmax(host, logits, k, 0.7, &mut probs)?;
     draw(host, &probs, k, 1, noise, &mut index)?;
-    one_hot(&index, k, &mut hot)?;
+    one_hot(host, &index, k, &mut hot)?;
     Ok((probs, index, hot))
 }
 

@@ -5,8 +5,8 @@
 //! With k <= 16 number r * k + j belongs to category j of relaxed sample r; with k > 16 every sample takes k rounded up
 //! to a multiple of 16 numbers.
 
-use crate::categorical::{self, Noise, check_rows};
-use crate::error::{check_len, product};
+use crate::categorical::{self, Noise};
+use crate::check::{check_len, check_rows, product};
 use crate::estimator::DrawInputs;
 use crate::kernel::LANES;
 use crate::kernel::direction::Direction;

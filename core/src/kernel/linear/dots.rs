@@ -6,13 +6,13 @@ use crate::kernel::{LANES, SHORT};
 
 /// How many numbers of `b` are used for all rows of `a` before the next ones: 24 KiB, which the nearest cache holds
 /// beside the rows in use.
-const NEAR: usize = 6 << 10;
+const L1_FLOATS: usize = 6 << 10;
 
 #[inline(always)]
 pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'_>) {
     let out = core::mem::take(&mut c.out);
     let simple = c.a.transposed || c.inner <= SHORT;
-    let strip_width = if simple { LANES } else { (NEAR / c.inner).clamp(C, LANES) / C * C };
+    let strip_width = if simple { LANES } else { (L1_FLOATS / c.inner).clamp(C, LANES) / C * C };
     let mut col = 0;
     while col < c.cols {
         let width = strip_width.min(c.cols - col);

@@ -1,9 +1,9 @@
 //! A transposed `a` with `b` as it lies in memory, the gradient of a weight: lanes across the columns of the output, as
 //! in [`super::columns`].
 //!
-//! In both factors the terms of a sum lie a row apart, and those of a running sum sixteen: too many pages, and where a
-//! row's length is a power of two, too few lines of the cache. So blocks of both are copied to where the terms lie side
-//! by side, in the order in which they are used. A block of `b` serves all rows of a block of `a`.
+//! In both factors the terms of a sum lie one row apart, those of a running sum sixteen rows. That touches too many
+//! pages and, where a row's length is a power of two, too few sets of the cache. So blocks of both are first copied to
+//! contiguous memory, in the order of their use. One block of `b` serves all rows of a block of `a`.
 
 use super::Contraction;
 use super::columns::{Tile, join, panel, store};
