@@ -12,17 +12,24 @@
  * same bits with all of them.
  *
  * Everything is a matrix of floats, row-major: rows x cols, or rows x k for rows of k categories. A handle (uint64_t) names a
- * recorded tensor; one that is out of date is REINMAX_STATUS_STALE, never a wrong answer. reinmax_tape_error tells more of a
+ * recorded tensor. One from before a reset is REINMAX_STATUS_STALE; so is one of another tape, but for a chance of about 2^-31,
+ * and one of an earlier tape in the same memory where reinmax_tape_init got a new number. reinmax_tape_error tells more of a
  * tape's last error (which argument, what length would do); functions on plain arrays have no place to keep that.
  *
- * Stack, measured on a Cortex-M4: 0.2 to 1.3 KiB for a gradient or a training step, 5.8 KiB with mve (docs/size.md).
+ * Stack, measured on a Cortex-M4: 0.2 to 1.3 KiB for a gradient or a training step, 5.7 KiB with mve (docs/size.md).
+ *
+ * The functions stand in this order: tape (reinmax_tape_init, parameters, replay, backward), operations on a tape, estimators
+ * (reinmax_tape_sample_*, and on plain arrays reinmax_draw_* and reinmax_backward_*), plain arrays (reinmax_softmax, reinmax_draw,
+ * reinmax_sample, ..), optimisers.
+ *
+ * A tape, from recording to training; every status is checked:
  *
  *     static reinmax_node nodes[8];  static float values[64], grads[64], saved[8], state[12];
  *     static reinmax_tape tape;
  *     reinmax_slabs slabs = {nodes, 8, values, 64, grads, 64, saved, 8};
  *     reinmax_mark start;  reinmax_adam adam;  float *params, *gradients;  size_t len;
  *     uint64_t logits, probs, one_hot, loss;
- *     if (reinmax_tape_init(&tape, &slabs, 0)                                                       // every status is looked at
+ *     if (reinmax_tape_init(&tape, &slabs, 0)
  *         || reinmax_tape_param(&tape, 2, 3, initial, &logits) || reinmax_tape_mark(&tape, &start)
  *         || reinmax_tape_softmax(&tape, logits, &probs)
  *         || reinmax_tape_sample_reinmax(&tape, 1.0f, logits, probs, 1, NULL, &one_hot)
@@ -31,6 +38,14 @@
  *     for (uint32_t step = 1; step <= 100; step++)
  *         if (reinmax_tape_replay(&tape, &start, NULL) || reinmax_tape_zero_grad(&tape) || reinmax_tape_backward(&tape, loss)
  *             || reinmax_adam_step(&adam, step, params, gradients, len, state)) return -1;
+ *
+ * Plain arrays, for a runtime that has an autodiff of its own; 2 rows of 3 categories:
+ *
+ *     static float p[6], z[6], grad[6];  uint32_t index[2];
+ *     const float upstream[6] = {1, 0, 0, 0, 0, 1};                                // of your loss, with respect to z
+ *     reinmax_noise noise = {NULL, NULL, 0, 1, 0, 0};                              // seed 1, stream 0; next: position + 2
+ *     if (reinmax_sample(initial, 2, 3, 1.0f, &noise, p, index, z)                 // forward: z, one-hot
+ *         || reinmax_backward_reinmax(1.3f, initial, p, index, NULL, upstream, 2, 3, 1, grad)) return -1; // adds to grad
  */
 
 #ifndef REINMAX_H
@@ -194,72 +209,6 @@ typedef struct reinmax_tape {
   uint64_t opaque_longs[6];
 } reinmax_tape;
 
-// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories do not move its
-// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same
-// noise each time, unless reinmax_tape_set_cursor moves on.
-typedef struct reinmax_draws {
-  // Numbers in [0, 1), in the order in which draws use them; or NULL.
-  const float *uniforms;
-  // Categories, one for each draw, even such of probability 0; or NULL.
-  const uint32_t *forced;
-  // Elements of whichever is not NULL; all of them must be used.
-  size_t len;
-} reinmax_draws;
-
-// Where the draws of a plain array come from.
-typedef struct reinmax_noise {
-  // Numbers in [0, 1), as many as the draws take; or NULL.
-  const float *uniforms;
-  // Categories, one for each draw, even such of probability 0; or NULL.
-  const uint32_t *forced;
-  // Elements of whichever is not NULL.
-  size_t len;
-  // With both NULL: the sequence. With forced categories: noise that an estimator needs besides.
-  uint64_t seed;
-  // Which sequence of this seed.
-  uint64_t stream;
-  // The first output to take. The next call continues with this plus the number of uniforms taken.
-  uint64_t position;
-} reinmax_noise;
-
-// Gradient descent: v = momentum v + g, params -= lr v.
-typedef struct reinmax_sgd {
-  // Learning rate.
-  float lr;
-  // How much of the velocity stays, in [0, 1).
-  float momentum;
-  // weight_decay * params is added to the gradient.
-  float weight_decay;
-} reinmax_sgd;
-
-// Adam, in PyTorch's arithmetic.
-typedef struct reinmax_adam {
-  // Learning rate.
-  float lr;
-  // Decay of the first moment, in [0, 1).
-  float beta1;
-  // Decay of the second moment, in [0, 1).
-  float beta2;
-  // Added to the root of the second moment.
-  float eps;
-  // weight_decay * params is added to the gradient.
-  float weight_decay;
-} reinmax_adam;
-
-// RAdam, in PyTorch's arithmetic.
-typedef struct reinmax_radam {
-  // Learning rate.
-  float lr;
-  // Decay of the first moment, in [0, 1).
-  float beta1;
-  // Decay of the second moment, in [0, 1).
-  float beta2;
-  // Added to the root of the second moment.
-  float eps;
-  // weight_decay * params is added to the gradient.
-  float weight_decay;
-} reinmax_radam;
-
 // One recorded operation: what a slab of nodes is made of. Opaque.
 typedef struct reinmax_node {
   // Opaque.
@@ -321,1234 +270,76 @@ typedef struct reinmax_mark {
   size_t opaque_words[5];
 } reinmax_mark;
 
+// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories do not move its
+// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same
+// noise each time, unless reinmax_tape_set_cursor moves on.
+typedef struct reinmax_draws {
+  // Numbers in [0, 1), in the order in which draws use them; or NULL.
+  const float *uniforms;
+  // Categories, one for each draw, even such of probability 0; or NULL.
+  const uint32_t *forced;
+  // Elements of whichever is not NULL; all of them must be used.
+  size_t len;
+} reinmax_draws;
+
+// Where the draws of a plain array come from. A function that draws needs one: NULL is an error there. (On a tape NULL
+// draws are those of the tape's stream.)
+typedef struct reinmax_noise {
+  // Numbers in [0, 1), as many as the draws take; or NULL.
+  const float *uniforms;
+  // Categories, one for each draw, even such of probability 0; or NULL.
+  const uint32_t *forced;
+  // Elements of whichever is not NULL.
+  size_t len;
+  // With both NULL: the sequence. With forced categories: noise that an estimator needs besides.
+  uint64_t seed;
+  // Which sequence of this seed.
+  uint64_t stream;
+  // The first output to take. The next call continues with this plus the number of uniforms taken.
+  uint64_t position;
+} reinmax_noise;
+
+// Gradient descent: v = momentum v + g, params -= lr v.
+typedef struct reinmax_sgd {
+  // Learning rate.
+  float lr;
+  // How much of the velocity stays, in [0, 1).
+  float momentum;
+  // weight_decay * params is added to the gradient.
+  float weight_decay;
+} reinmax_sgd;
+
+// Adam, in PyTorch's arithmetic.
+typedef struct reinmax_adam {
+  // Learning rate.
+  float lr;
+  // Decay of the first moment, in [0, 1).
+  float beta1;
+  // Decay of the second moment, in [0, 1).
+  float beta2;
+  // Added to the root of the second moment.
+  float eps;
+  // weight_decay * params is added to the gradient.
+  float weight_decay;
+} reinmax_adam;
+
+// RAdam, in PyTorch's arithmetic.
+typedef struct reinmax_radam {
+  // Learning rate.
+  float lr;
+  // Decay of the first moment, in [0, 1).
+  float beta1;
+  // Decay of the second moment, in [0, 1).
+  float beta2;
+  // Added to the root of the second moment.
+  float eps;
+  // weight_decay * params is added to the gradient.
+  float weight_decay;
+} reinmax_radam;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
-
-// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index
-// receives two categories for each of them, side by side.
-//
-// Errors: VALUE (a uniform), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_draw_antithetic(const float *probs,
-                                       const float *uniforms,
-                                       size_t rows,
-                                       size_t pairs,
-                                       uint32_t *index);
-
-// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn
-// by reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
-// rows share a sample's loss.
-//
-// Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_gradient_arm(const float *probs,
-                                    const uint32_t *index,
-                                    const float *uniforms,
-                                    const float *losses,
-                                    size_t losses_len,
-                                    size_t rows,
-                                    size_t pairs,
-                                    float *grad);
-
-// ReinMax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_reinmax(struct reinmax_tape *tape,
-                                           float tau,
-                                           uint64_t logits,
-                                           uint64_t probs,
-                                           uint32_t repeats,
-                                           const struct reinmax_draws *draws,
-                                           uint64_t *out);
-
-// ReinMax: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_reinmax(struct reinmax_tape *tape,
-                                                  float tau,
-                                                  uint64_t logits,
-                                                  uint64_t probs,
-                                                  uint32_t repeats,
-                                                  uint32_t column,
-                                                  const struct reinmax_draws *draws,
-                                                  uint64_t *out);
-
-// ReinMax: the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_reinmax(struct reinmax_tape *tape,
-                                                        float tau,
-                                                        uint64_t logits,
-                                                        uint64_t probs,
-                                                        uint32_t repeats,
-                                                        uint32_t column,
-                                                        const struct reinmax_draws *draws,
-                                                        uint64_t *out);
-
-// ReinMax: how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_reinmax(float tau, size_t k, size_t *uniforms, size_t *saved);
-
-// ReinMax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_reinmax(float tau,
-                                    const float *logits,
-                                    const float *probs,
-                                    size_t rows,
-                                    size_t k,
-                                    size_t draws,
-                                    const struct reinmax_noise *noise,
-                                    uint32_t *index,
-                                    float *saved);
-
-// ReinMax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_reinmax(float tau,
-                                        const float *logits,
-                                        const float *probs,
-                                        const uint32_t *index,
-                                        const float *saved,
-                                        const float *upstream,
-                                        size_t rows,
-                                        size_t k,
-                                        size_t draws,
-                                        float *grad);
-
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_reinmax_tau1(struct reinmax_tape *tape,
-                                                uint64_t logits,
-                                                uint64_t probs,
-                                                uint32_t repeats,
-                                                const struct reinmax_draws *draws,
-                                                uint64_t *out);
-
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_reinmax_tau1(struct reinmax_tape *tape,
-                                                       uint64_t logits,
-                                                       uint64_t probs,
-                                                       uint32_t repeats,
-                                                       uint32_t column,
-                                                       const struct reinmax_draws *draws,
-                                                       uint64_t *out);
-
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_reinmax_tau1(struct reinmax_tape *tape,
-                                                             uint64_t logits,
-                                                             uint64_t probs,
-                                                             uint32_t repeats,
-                                                             uint32_t column,
-                                                             const struct reinmax_draws *draws,
-                                                             uint64_t *out);
-
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_reinmax_tau1(size_t k,
-                                          size_t *uniforms,
-                                          size_t *saved);
-
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_reinmax_tau1(const float *logits,
-                                         const float *probs,
-                                         size_t rows,
-                                         size_t k,
-                                         size_t draws,
-                                         const struct reinmax_noise *noise,
-                                         uint32_t *index,
-                                         float *saved);
-
-// ReinMax at temperature 1 (less code than ReinMax, the same bits): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_reinmax_tau1(const float *logits,
-                                             const float *probs,
-                                             const uint32_t *index,
-                                             const float *saved,
-                                             const float *upstream,
-                                             size_t rows,
-                                             size_t k,
-                                             size_t draws,
-                                             float *grad);
-
-// Straight-Through: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_straight_through(struct reinmax_tape *tape,
-                                                    float tau,
-                                                    uint64_t logits,
-                                                    uint64_t probs,
-                                                    uint32_t repeats,
-                                                    const struct reinmax_draws *draws,
-                                                    uint64_t *out);
-
-// Straight-Through: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_straight_through(struct reinmax_tape *tape,
-                                                           float tau,
-                                                           uint64_t logits,
-                                                           uint64_t probs,
-                                                           uint32_t repeats,
-                                                           uint32_t column,
-                                                           const struct reinmax_draws *draws,
-                                                           uint64_t *out);
-
-// Straight-Through: the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_straight_through(struct reinmax_tape *tape,
-                                                                 float tau,
-                                                                 uint64_t logits,
-                                                                 uint64_t probs,
-                                                                 uint32_t repeats,
-                                                                 uint32_t column,
-                                                                 const struct reinmax_draws *draws,
-                                                                 uint64_t *out);
-
-// Straight-Through: how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_straight_through(float tau, size_t k, size_t *uniforms, size_t *saved);
-
-// Straight-Through: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_straight_through(float tau,
-                                             const float *logits,
-                                             const float *probs,
-                                             size_t rows,
-                                             size_t k,
-                                             size_t draws,
-                                             const struct reinmax_noise *noise,
-                                             uint32_t *index,
-                                             float *saved);
-
-// Straight-Through: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_straight_through(float tau,
-                                                 const float *logits,
-                                                 const float *probs,
-                                                 const uint32_t *index,
-                                                 const float *saved,
-                                                 const float *upstream,
-                                                 size_t rows,
-                                                 size_t k,
-                                                 size_t draws,
-                                                 float *grad);
-
-// Gumbel-Softmax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_gumbel_softmax(struct reinmax_tape *tape,
-                                                  float tau,
-                                                  uint64_t logits,
-                                                  uint64_t probs,
-                                                  uint32_t repeats,
-                                                  const struct reinmax_draws *draws,
-                                                  uint64_t *out);
-
-// Gumbel-Softmax: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_gumbel_softmax(struct reinmax_tape *tape,
-                                                         float tau,
-                                                         uint64_t logits,
-                                                         uint64_t probs,
-                                                         uint32_t repeats,
-                                                         uint32_t column,
-                                                         const struct reinmax_draws *draws,
-                                                         uint64_t *out);
-
-// Gumbel-Softmax: the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_gumbel_softmax(struct reinmax_tape *tape,
-                                                               float tau,
-                                                               uint64_t logits,
-                                                               uint64_t probs,
-                                                               uint32_t repeats,
-                                                               uint32_t column,
-                                                               const struct reinmax_draws *draws,
-                                                               uint64_t *out);
-
-// Gumbel-Softmax: how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_gumbel_softmax(float tau, size_t k, size_t *uniforms, size_t *saved);
-
-// Gumbel-Softmax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_gumbel_softmax(float tau,
-                                           const float *logits,
-                                           const float *probs,
-                                           size_t rows,
-                                           size_t k,
-                                           size_t draws,
-                                           const struct reinmax_noise *noise,
-                                           uint32_t *index,
-                                           float *saved);
-
-// Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_gumbel_softmax(float tau,
-                                               const float *logits,
-                                               const float *probs,
-                                               const uint32_t *index,
-                                               const float *saved,
-                                               const float *upstream,
-                                               size_t rows,
-                                               size_t k,
-                                               size_t draws,
-                                               float *grad);
-
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_decoupled_gumbel(struct reinmax_tape *tape,
-                                                    float tau_forward,
-                                                    float tau_backward,
-                                                    uint64_t logits,
-                                                    uint64_t probs,
-                                                    uint32_t repeats,
-                                                    const struct reinmax_draws *draws,
-                                                    uint64_t *out);
-
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_decoupled_gumbel(struct reinmax_tape *tape,
-                                                           float tau_forward,
-                                                           float tau_backward,
-                                                           uint64_t logits,
-                                                           uint64_t probs,
-                                                           uint32_t repeats,
-                                                           uint32_t column,
-                                                           const struct reinmax_draws *draws,
-                                                           uint64_t *out);
-
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_decoupled_gumbel(struct reinmax_tape *tape,
-                                                                 float tau_forward,
-                                                                 float tau_backward,
-                                                                 uint64_t logits,
-                                                                 uint64_t probs,
-                                                                 uint32_t repeats,
-                                                                 uint32_t column,
-                                                                 const struct reinmax_draws *draws,
-                                                                 uint64_t *out);
-
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
-                                              float tau_backward,
-                                              size_t k,
-                                              size_t *uniforms,
-                                              size_t *saved);
-
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_decoupled_gumbel(float tau_forward,
-                                             float tau_backward,
-                                             const float *logits,
-                                             const float *probs,
-                                             size_t rows,
-                                             size_t k,
-                                             size_t draws,
-                                             const struct reinmax_noise *noise,
-                                             uint32_t *index,
-                                             float *saved);
-
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_decoupled_gumbel(float tau_forward,
-                                                 float tau_backward,
-                                                 const float *logits,
-                                                 const float *probs,
-                                                 const uint32_t *index,
-                                                 const float *saved,
-                                                 const float *upstream,
-                                                 size_t rows,
-                                                 size_t k,
-                                                 size_t draws,
-                                                 float *grad);
-
-// Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_decoupled_st(struct reinmax_tape *tape,
-                                                float tau_forward,
-                                                float tau_backward,
-                                                uint64_t logits,
-                                                uint64_t probs,
-                                                uint32_t repeats,
-                                                const struct reinmax_draws *draws,
-                                                uint64_t *out);
-
-// Decoupled Straight-Through (a temperature for the draw, one for the gradient): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_decoupled_st(struct reinmax_tape *tape,
-                                                       float tau_forward,
-                                                       float tau_backward,
-                                                       uint64_t logits,
-                                                       uint64_t probs,
-                                                       uint32_t repeats,
-                                                       uint32_t column,
-                                                       const struct reinmax_draws *draws,
-                                                       uint64_t *out);
-
-// Decoupled Straight-Through (a temperature for the draw, one for the gradient): the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_decoupled_st(struct reinmax_tape *tape,
-                                                             float tau_forward,
-                                                             float tau_backward,
-                                                             uint64_t logits,
-                                                             uint64_t probs,
-                                                             uint32_t repeats,
-                                                             uint32_t column,
-                                                             const struct reinmax_draws *draws,
-                                                             uint64_t *out);
-
-// Decoupled Straight-Through (a temperature for the draw, one for the gradient): how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_decoupled_st(float tau_forward,
-                                          float tau_backward,
-                                          size_t k,
-                                          size_t *uniforms,
-                                          size_t *saved);
-
-// Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_decoupled_st(float tau_forward,
-                                         float tau_backward,
-                                         const float *logits,
-                                         const float *probs,
-                                         size_t rows,
-                                         size_t k,
-                                         size_t draws,
-                                         const struct reinmax_noise *noise,
-                                         uint32_t *index,
-                                         float *saved);
-
-// Decoupled Straight-Through (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_decoupled_st(float tau_forward,
-                                             float tau_backward,
-                                             const float *logits,
-                                             const float *probs,
-                                             const uint32_t *index,
-                                             const float *saved,
-                                             const float *upstream,
-                                             size_t rows,
-                                             size_t k,
-                                             size_t draws,
-                                             float *grad);
-
-// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_gapped_st(struct reinmax_tape *tape,
-                                             float tau,
-                                             float gap,
-                                             uint64_t logits,
-                                             uint64_t probs,
-                                             uint32_t repeats,
-                                             const struct reinmax_draws *draws,
-                                             uint64_t *out);
-
-// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_gapped_st(struct reinmax_tape *tape,
-                                                    float tau,
-                                                    float gap,
-                                                    uint64_t logits,
-                                                    uint64_t probs,
-                                                    uint32_t repeats,
-                                                    uint32_t column,
-                                                    const struct reinmax_draws *draws,
-                                                    uint64_t *out);
-
-// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_gapped_st(struct reinmax_tape *tape,
-                                                          float tau,
-                                                          float gap,
-                                                          uint64_t logits,
-                                                          uint64_t probs,
-                                                          uint32_t repeats,
-                                                          uint32_t column,
-                                                          const struct reinmax_draws *draws,
-                                                          uint64_t *out);
-
-// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_gapped_st(float tau,
-                                       float gap,
-                                       size_t k,
-                                       size_t *uniforms,
-                                       size_t *saved);
-
-// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_gapped_st(float tau,
-                                      float gap,
-                                      const float *logits,
-                                      const float *probs,
-                                      size_t rows,
-                                      size_t k,
-                                      size_t draws,
-                                      const struct reinmax_noise *noise,
-                                      uint32_t *index,
-                                      float *saved);
-
-// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_gapped_st(float tau,
-                                          float gap,
-                                          const float *logits,
-                                          const float *probs,
-                                          const uint32_t *index,
-                                          const float *saved,
-                                          const float *upstream,
-                                          size_t rows,
-                                          size_t k,
-                                          size_t draws,
-                                          float *grad);
-
-// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_gumbel_rao(struct reinmax_tape *tape,
-                                              float tau,
-                                              uint32_t relaxed_samples,
-                                              uint64_t logits,
-                                              uint64_t probs,
-                                              uint32_t repeats,
-                                              const struct reinmax_draws *draws,
-                                              uint64_t *out);
-
-// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_gumbel_rao(struct reinmax_tape *tape,
-                                                     float tau,
-                                                     uint32_t relaxed_samples,
-                                                     uint64_t logits,
-                                                     uint64_t probs,
-                                                     uint32_t repeats,
-                                                     uint32_t column,
-                                                     const struct reinmax_draws *draws,
-                                                     uint64_t *out);
-
-// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_gumbel_rao(struct reinmax_tape *tape,
-                                                           float tau,
-                                                           uint32_t relaxed_samples,
-                                                           uint64_t logits,
-                                                           uint64_t probs,
-                                                           uint32_t repeats,
-                                                           uint32_t column,
-                                                           const struct reinmax_draws *draws,
-                                                           uint64_t *out);
-
-// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_gumbel_rao(float tau,
-                                        uint32_t relaxed_samples,
-                                        size_t k,
-                                        size_t *uniforms,
-                                        size_t *saved);
-
-// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_gumbel_rao(float tau,
-                                       uint32_t relaxed_samples,
-                                       const float *logits,
-                                       const float *probs,
-                                       size_t rows,
-                                       size_t k,
-                                       size_t draws,
-                                       const struct reinmax_noise *noise,
-                                       uint32_t *index,
-                                       float *saved);
-
-// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_gumbel_rao(float tau,
-                                           uint32_t relaxed_samples,
-                                           const float *logits,
-                                           const float *probs,
-                                           const uint32_t *index,
-                                           const float *saved,
-                                           const float *upstream,
-                                           size_t rows,
-                                           size_t k,
-                                           size_t draws,
-                                           float *grad);
-
-// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_reinmax_rao(struct reinmax_tape *tape,
-                                               float tau,
-                                               uint32_t relaxed_samples,
-                                               uint64_t logits,
-                                               uint64_t probs,
-                                               uint32_t repeats,
-                                               const struct reinmax_draws *draws,
-                                               uint64_t *out);
-
-// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_reinmax_rao(struct reinmax_tape *tape,
-                                                      float tau,
-                                                      uint32_t relaxed_samples,
-                                                      uint64_t logits,
-                                                      uint64_t probs,
-                                                      uint32_t repeats,
-                                                      uint32_t column,
-                                                      const struct reinmax_draws *draws,
-                                                      uint64_t *out);
-
-// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_reinmax_rao(struct reinmax_tape *tape,
-                                                            float tau,
-                                                            uint32_t relaxed_samples,
-                                                            uint64_t logits,
-                                                            uint64_t probs,
-                                                            uint32_t repeats,
-                                                            uint32_t column,
-                                                            const struct reinmax_draws *draws,
-                                                            uint64_t *out);
-
-// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_reinmax_rao(float tau,
-                                         uint32_t relaxed_samples,
-                                         size_t k,
-                                         size_t *uniforms,
-                                         size_t *saved);
-
-// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_reinmax_rao(float tau,
-                                        uint32_t relaxed_samples,
-                                        const float *logits,
-                                        const float *probs,
-                                        size_t rows,
-                                        size_t k,
-                                        size_t draws,
-                                        const struct reinmax_noise *noise,
-                                        uint32_t *index,
-                                        float *saved);
-
-// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_reinmax_rao(float tau,
-                                            uint32_t relaxed_samples,
-                                            const float *logits,
-                                            const float *probs,
-                                            const uint32_t *index,
-                                            const float *saved,
-                                            const float *upstream,
-                                            size_t rows,
-                                            size_t k,
-                                            size_t draws,
-                                            float *grad);
-
-// DARN: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_darn(struct reinmax_tape *tape,
-                                        uint64_t logits,
-                                        uint64_t probs,
-                                        uint32_t repeats,
-                                        const struct reinmax_draws *draws,
-                                        uint64_t *out);
-
-// DARN: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_darn(struct reinmax_tape *tape,
-                                               uint64_t logits,
-                                               uint64_t probs,
-                                               uint32_t repeats,
-                                               uint32_t column,
-                                               const struct reinmax_draws *draws,
-                                               uint64_t *out);
-
-// DARN: the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_darn(struct reinmax_tape *tape,
-                                                     uint64_t logits,
-                                                     uint64_t probs,
-                                                     uint32_t repeats,
-                                                     uint32_t column,
-                                                     const struct reinmax_draws *draws,
-                                                     uint64_t *out);
-
-// DARN: how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_darn(size_t k, size_t *uniforms, size_t *saved);
-
-// DARN: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_darn(const float *logits,
-                                 const float *probs,
-                                 size_t rows,
-                                 size_t k,
-                                 size_t draws,
-                                 const struct reinmax_noise *noise,
-                                 uint32_t *index,
-                                 float *saved);
-
-// DARN: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_darn(const float *logits,
-                                     const float *probs,
-                                     const uint32_t *index,
-                                     const float *saved,
-                                     const float *upstream,
-                                     size_t rows,
-                                     size_t k,
-                                     size_t draws,
-                                     float *grad);
-
-// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
-// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
-// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
-// draws: NULL for the tape's stream.
-//
-// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
-// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sample_mve(struct reinmax_tape *tape,
-                                       uint64_t logits,
-                                       uint64_t probs,
-                                       uint32_t repeats,
-                                       const struct reinmax_draws *draws,
-                                       uint64_t *out);
-
-// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
-//
-// Errors: those of the function above; VALUE for a column beyond k.
-reinmax_status reinmax_tape_sample_column_mve(struct reinmax_tape *tape,
-                                              uint64_t logits,
-                                              uint64_t probs,
-                                              uint32_t repeats,
-                                              uint32_t column,
-                                              const struct reinmax_draws *draws,
-                                              uint64_t *out);
-
-// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): the same for k of up to 16 only, from less code.
-//
-// Errors: those of the function above; SHAPE for more categories.
-reinmax_status reinmax_tape_sample_short_column_mve(struct reinmax_tape *tape,
-                                                    uint64_t logits,
-                                                    uint64_t probs,
-                                                    uint32_t repeats,
-                                                    uint32_t column,
-                                                    const struct reinmax_draws *draws,
-                                                    uint64_t *out);
-
-// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): how many uniforms a draw among k categories takes, and how many floats it saves.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sizes_mve(size_t k,
-                                 size_t *uniforms,
-                                 size_t *saved);
-
-// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
-// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
-// saves (NULL where that is 0).
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
-// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw_mve(const float *logits,
-                                const float *probs,
-                                size_t rows,
-                                size_t k,
-                                size_t draws,
-                                const struct reinmax_noise *noise,
-                                uint32_t *index,
-                                float *saved);
-
-// Minimum-variance estimation (k up to 32; 5.8 KiB of stack): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
-// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
-// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
-// respect to each one-hot row.
-//
-// Errors: NO_CATEGORIES, VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_backward_mve(const float *logits,
-                                    const float *probs,
-                                    const uint32_t *index,
-                                    const float *saved,
-                                    const float *upstream,
-                                    size_t rows,
-                                    size_t k,
-                                    size_t draws,
-                                    float *grad);
-
-// REINFORCE (baseline: what is taken from each loss, 0 for none): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
-// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
-//
-// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_gradient_reinforce(float baseline,
-                                          const float *probs,
-                                          const uint32_t *index,
-                                          const float *losses,
-                                          size_t losses_len,
-                                          size_t rows,
-                                          size_t k,
-                                          size_t draws,
-                                          float *grad);
-
-// RLOO (two draws or more): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
-// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
-//
-// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_gradient_rloo(const float *probs,
-                                     const uint32_t *index,
-                                     const float *losses,
-                                     size_t losses_len,
-                                     size_t rows,
-                                     size_t k,
-                                     size_t draws,
-                                     float *grad);
-
-// DisARM (k = 2, draws in antithetic pairs): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
-// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
-//
-// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_gradient_disarm(const float *probs,
-                                       const uint32_t *index,
-                                       const float *losses,
-                                       size_t losses_len,
-                                       size_t rows,
-                                       size_t k,
-                                       size_t draws,
-                                       float *grad);
-
-// probs = softmax(logits / tau), row by row; both rows x k. -inf masks a category.
-//
-// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_softmax(const float *logits, size_t rows, size_t k, float tau, float *probs);
-
-// log_probs = logits - logsumexp(logits), row by row; both rows x k.
-//
-// Errors: NO_CATEGORIES, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_log_softmax(const float *logits, size_t rows, size_t k, float *log_probs);
-
-// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by
-// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
-//
-// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN or infinite,
-// TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
-reinmax_status reinmax_draw(const float *probs,
-                            size_t rows,
-                            size_t k,
-                            size_t draws,
-                            const struct reinmax_noise *noise,
-                            uint32_t *index);
-
-// A row of k zeros and a single one for each of rows indices: out is rows x k.
-//
-// Errors: NO_CATEGORIES, VALUE for an index beyond k, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-reinmax_status reinmax_one_hot(const uint32_t *index, size_t rows, size_t k, float *out);
-
-// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and
-// one_hot are rows x k, index is rows. Faster than those where the arrays do not fit in the cache. After an error the
-// outputs mean nothing.
-//
-// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL,
-// MISALIGNED.
-reinmax_status reinmax_sample(const float *logits,
-                              size_t rows,
-                              size_t k,
-                              float tau,
-                              const struct reinmax_noise *noise,
-                              float *probs,
-                              uint32_t *index,
-                              float *one_hot);
-
-// Outputs position .. position + len of the sequence (seed, stream), as numbers strictly between 0 and 1.
-//
-// Errors: TOO_LARGE, NULL, MISALIGNED.
-reinmax_status reinmax_uniforms(uint64_t seed, uint64_t stream, uint64_t position, float *out, size_t len);
-
-// a + b, element by element, of equal shapes. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_add(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
-
-// a - b, element by element, of equal shapes. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sub(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
-
-// a * b, element by element, of equal shapes. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_mul(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
-
-// scale * x + shift.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_affine(struct reinmax_tape *tape, uint64_t x, float scale, float shift, uint64_t *out);
-
-// |x|^power, for a power above 0. Errors: VALUE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_abs_pow(struct reinmax_tape *tape, uint64_t x, float power, uint64_t *out);
-
-// a where mask is not 0, else b; of equal shapes. The mask takes no gradient. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_select(struct reinmax_tape *tape, uint64_t mask, uint64_t a, uint64_t b, uint64_t *out);
-
-// max(x, 0).
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_relu(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
-
-// x above 0, slope * x elsewhere.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_leaky_relu(struct reinmax_tape *tape, uint64_t x, float slope, uint64_t *out);
-
-// 1 / (1 + e^-x).
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sigmoid(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
-
-// tanh x.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_tanh(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
-
-// softmax of each row; -inf masks a category. Errors: LOGITS, NO_CATEGORIES.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_softmax(struct reinmax_tape *tape, uint64_t logits, uint64_t *out);
-
-// logits - logsumexp(logits) of each row. Errors: LOGITS, NO_CATEGORIES.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_log_softmax(struct reinmax_tape *tape, uint64_t logits, uint64_t *out);
-
-// a (n x m) times b (m x c): n x c. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_matmul(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
-
-// x (n x in) times the transpose of weight (out x in) plus bias (1 x out): n x out. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_linear(struct reinmax_tape *tape,
-                                   uint64_t x,
-                                   uint64_t weight,
-                                   uint64_t bias,
-                                   uint64_t *out);
-
-// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE,
-// VALUE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_gather_rows(struct reinmax_tape *tape, uint64_t table, uint64_t index, uint64_t *out);
-
-// The one-hot row of each row's greatest element, the first of equals. No gradient. Errors: NO_CATEGORIES.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_argmax_one_hot(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
-
-// Binary cross-entropy with targets in [0, 1], summed over a row: n x 1. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_bce_with_logits(struct reinmax_tape *tape,
-                                            uint64_t logits,
-                                            uint64_t targets,
-                                            uint64_t *out);
-
-// -ln of the softmax at each row's class (n x 1, whole numbers as floats): n x 1. Errors: SHAPE, LOGITS, VALUE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_cross_entropy(struct reinmax_tape *tape, uint64_t logits, uint64_t classes, uint64_t *out);
-
-// -sum p ln p of each row: n x 1.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_entropy(struct reinmax_tape *tape, uint64_t probs, uint64_t *out);
-
-// sum p ln p + ln k of each row: n x 1.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_kl_to_uniform(struct reinmax_tape *tape, uint64_t probs, uint64_t *out);
-
-// The sum of all elements: 1 x 1.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_sum(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
-
-// The mean of all elements: 1 x 1.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_mean(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
-
-// The mean of |x + shift|^power over all elements, for a power above 0, in one node: 1 x 1. Errors: VALUE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_mean_abs_pow(struct reinmax_tape *tape,
-                                         uint64_t x,
-                                         float shift,
-                                         float power,
-                                         uint64_t *out);
-
-// The same values as rows x cols; shared, not copied. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_view(struct reinmax_tape *tape, uint64_t x, uint32_t rows, uint32_t cols, uint64_t *out);
-
-// The same values, through which no gradient flows; shared, not copied.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_detach(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
-
-// Each row repeats times: row r becomes rows r * repeats and on. Errors: VALUE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_repeat_rows(struct reinmax_tape *tape, uint64_t x, uint32_t repeats, uint64_t *out);
-
-// Columns start .. start + cols of each row. Errors: VALUE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_slice(struct reinmax_tape *tape, uint64_t x, uint32_t start, uint32_t cols, uint64_t *out);
-
-// One column: n x 1. Errors: VALUE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_column(struct reinmax_tape *tape, uint64_t x, uint32_t column, uint64_t *out);
-
-// The columns of a, then those of b; both have as many rows. Errors: SHAPE.
-//
-// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
-reinmax_status reinmax_tape_concat(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
-
-// The usual coefficients with a learning rate of the caller's.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_sgd_default(float lr, struct reinmax_sgd *out);
-
-// How many floats of state len parameters need; zeros to begin with.
-size_t reinmax_sgd_state_len(size_t len);
-
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above
-// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
-//
-// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
-// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
-reinmax_status reinmax_sgd_step(const struct reinmax_sgd *config,
-                                uint32_t step,
-                                float *params,
-                                const float *grads,
-                                size_t len,
-                                float *state);
-
-// The usual coefficients with a learning rate of the caller's.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_adam_default(float lr, struct reinmax_adam *out);
-
-// How many floats of state len parameters need; zeros to begin with.
-size_t reinmax_adam_state_len(size_t len);
-
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above
-// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
-//
-// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
-// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
-reinmax_status reinmax_adam_step(const struct reinmax_adam *config,
-                                 uint32_t step,
-                                 float *params,
-                                 const float *grads,
-                                 size_t len,
-                                 float *state);
-
-// The usual coefficients with a learning rate of the caller's.
-//
-// Errors: NULL, MISALIGNED.
-reinmax_status reinmax_radam_default(float lr, struct reinmax_radam *out);
-
-// How many floats of state len parameters need; zeros to begin with.
-size_t reinmax_radam_state_len(size_t len);
-
-// Updates len parameters from their len gradients, and the state, whose length is that of the function above
-// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
-//
-// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
-// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
-reinmax_status reinmax_radam_step(const struct reinmax_radam *config,
-                                  uint32_t step,
-                                  float *params,
-                                  const float *grads,
-                                  size_t len,
-                                  float *state);
-
-// Scales len gradients so that their Euclidean norm is at most max_norm; the norm before goes to norm (NULL: nowhere).
-//
-// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, NULL, MISALIGNED.
-reinmax_status reinmax_clip_norm(float *grads, size_t len, float max_norm, float *norm);
-
-// Moves each of len gradients into [-limit, limit].
-//
-// Errors: VALUE for a limit that is not positive, TOO_LARGE, NULL, MISALIGNED.
-reinmax_status reinmax_clip_by_value(float *grads, size_t len, float limit);
-
-// The version of the interface that the library has: a program compares it with REINMAX_ABI_VERSION.
-uint32_t reinmax_abi_version(void);
-
-// A sentence about a status: static, zero-terminated, never NULL. Any number may be asked about.
-const char *reinmax_status_string(int32_t status);
 
 // The size of a reinmax_tape in bytes, for languages that do not read this header.
 size_t reinmax_tape_size(void);
@@ -1574,9 +365,9 @@ size_t reinmax_mark_size(void);
 reinmax_status reinmax_tape_init(struct reinmax_tape *tape, const struct reinmax_slabs *slabs, uint32_t number);
 
 // Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no
-// floats. Run the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its
-// numbers are the same on every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) *
-// sizeof(float).
+// floats. Run the code that records (parameters and inputs still have their arrays), then ask for the footprint. It
+// has no number: a handle of an earlier measuring tape on the same nodes may pass for one of its own. Its numbers are
+// the same on every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) * sizeof(float).
 //
 // Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP.
 reinmax_status reinmax_tape_init_measuring(struct reinmax_tape *tape, struct reinmax_node *nodes, size_t nodes_len);
@@ -1692,6 +483,1235 @@ reinmax_status reinmax_tape_backward_with(struct reinmax_tape *tape, uint64_t va
 //
 // Errors: NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_zero_grad(struct reinmax_tape *tape);
+
+// a + b, element by element, of equal shapes. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_add(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// a - b, element by element, of equal shapes. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sub(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// a * b, element by element, of equal shapes. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_mul(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// scale * x + shift.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_affine(struct reinmax_tape *tape, uint64_t x, float scale, float shift, uint64_t *out);
+
+// |x|^power, for a power above 0. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_abs_pow(struct reinmax_tape *tape, uint64_t x, float power, uint64_t *out);
+
+// a where mask is not 0, else b; of equal shapes. The mask takes no gradient. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_select(struct reinmax_tape *tape, uint64_t mask, uint64_t a, uint64_t b, uint64_t *out);
+
+// max(x, 0).
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_relu(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// x above 0, slope * x elsewhere.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_leaky_relu(struct reinmax_tape *tape, uint64_t x, float slope, uint64_t *out);
+
+// 1 / (1 + e^-x).
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sigmoid(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// tanh x.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_tanh(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// softmax of each row; -inf masks a category. Errors: LOGITS, NO_CATEGORIES.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_softmax(struct reinmax_tape *tape, uint64_t logits, uint64_t *out);
+
+// logits - logsumexp(logits) of each row. Errors: LOGITS, NO_CATEGORIES.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_log_softmax(struct reinmax_tape *tape, uint64_t logits, uint64_t *out);
+
+// a (n x m) times b (m x c): n x c. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_matmul(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// x (n x in) times the transpose of weight (out x in) plus bias (1 x out): n x out. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_linear(struct reinmax_tape *tape,
+                                   uint64_t x,
+                                   uint64_t weight,
+                                   uint64_t bias,
+                                   uint64_t *out);
+
+// The rows of table that index (n x 1, whole numbers as floats) names, one for each of its rows. Errors: SHAPE,
+// VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_gather_rows(struct reinmax_tape *tape, uint64_t table, uint64_t index, uint64_t *out);
+
+// The one-hot row of each row's greatest element, the first of equals. No gradient. Errors: NO_CATEGORIES, LOGITS.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_argmax_one_hot(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// Binary cross-entropy with targets in [0, 1], summed over a row: n x 1. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_bce_with_logits(struct reinmax_tape *tape,
+                                            uint64_t logits,
+                                            uint64_t targets,
+                                            uint64_t *out);
+
+// -ln of the softmax at each row's class (n x 1, whole numbers as floats): n x 1. Errors: SHAPE, NO_CATEGORIES,
+// LOGITS, VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_cross_entropy(struct reinmax_tape *tape, uint64_t logits, uint64_t classes, uint64_t *out);
+
+// -sum p ln p of each row: n x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_entropy(struct reinmax_tape *tape, uint64_t probs, uint64_t *out);
+
+// sum p ln p + ln k of each row: n x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_kl_to_uniform(struct reinmax_tape *tape, uint64_t probs, uint64_t *out);
+
+// The sum of all elements: 1 x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sum(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// The mean of all elements: 1 x 1.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_mean(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// The mean of |x + shift|^power over all elements, for a power above 0, in one node: 1 x 1. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_mean_abs_pow(struct reinmax_tape *tape,
+                                         uint64_t x,
+                                         float shift,
+                                         float power,
+                                         uint64_t *out);
+
+// The same values as rows x cols; shared, not copied. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_view(struct reinmax_tape *tape, uint64_t x, uint32_t rows, uint32_t cols, uint64_t *out);
+
+// The same values, through which no gradient flows; shared, not copied.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_detach(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
+
+// Each row repeats times: row r becomes rows r * repeats and on. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_repeat_rows(struct reinmax_tape *tape, uint64_t x, uint32_t repeats, uint64_t *out);
+
+// Columns start .. start + cols of each row. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_slice(struct reinmax_tape *tape, uint64_t x, uint32_t start, uint32_t cols, uint64_t *out);
+
+// One column: n x 1. Errors: VALUE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_column(struct reinmax_tape *tape, uint64_t x, uint32_t column, uint64_t *out);
+
+// The columns of a, then those of b; both have as many rows. Errors: SHAPE.
+//
+// Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_concat(struct reinmax_tape *tape, uint64_t a, uint64_t b, uint64_t *out);
+
+// Draws antithetic pairs for ARM and DisARM: probs is rows x 2, uniforms is rows * pairs numbers in [0, 1), index
+// receives two categories for each of them, side by side.
+//
+// Errors: VALUE (a uniform, a probability that is not finite), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_draw_antithetic(const float *probs,
+                                       const float *uniforms,
+                                       size_t rows,
+                                       size_t pairs,
+                                       uint32_t *index);
+
+// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn
+// by reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
+// rows share a sample's loss.
+//
+// Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_gradient_arm(const float *probs,
+                                    const uint32_t *index,
+                                    const float *uniforms,
+                                    const float *losses,
+                                    size_t losses_len,
+                                    size_t rows,
+                                    size_t pairs,
+                                    float *grad);
+
+// ReinMax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_reinmax(struct reinmax_tape *tape,
+                                           float tau,
+                                           uint64_t logits,
+                                           uint64_t probs,
+                                           uint32_t repeats,
+                                           const struct reinmax_draws *draws,
+                                           uint64_t *out);
+
+// ReinMax: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_reinmax(struct reinmax_tape *tape,
+                                                  float tau,
+                                                  uint64_t logits,
+                                                  uint64_t probs,
+                                                  uint32_t repeats,
+                                                  uint32_t column,
+                                                  const struct reinmax_draws *draws,
+                                                  uint64_t *out);
+
+// ReinMax: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_reinmax(struct reinmax_tape *tape,
+                                                        float tau,
+                                                        uint64_t logits,
+                                                        uint64_t probs,
+                                                        uint32_t repeats,
+                                                        uint32_t column,
+                                                        const struct reinmax_draws *draws,
+                                                        uint64_t *out);
+
+// ReinMax: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_reinmax(float tau, size_t k, size_t *uniforms, size_t *saved);
+
+// ReinMax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_reinmax(float tau,
+                                    const float *logits,
+                                    const float *probs,
+                                    size_t rows,
+                                    size_t k,
+                                    size_t draws,
+                                    const struct reinmax_noise *noise,
+                                    uint32_t *index,
+                                    float *saved);
+
+// ReinMax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_reinmax(float tau,
+                                        const float *logits,
+                                        const float *probs,
+                                        const uint32_t *index,
+                                        const float *saved,
+                                        const float *upstream,
+                                        size_t rows,
+                                        size_t k,
+                                        size_t draws,
+                                        float *grad);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_reinmax_tau1(struct reinmax_tape *tape,
+                                                uint64_t logits,
+                                                uint64_t probs,
+                                                uint32_t repeats,
+                                                const struct reinmax_draws *draws,
+                                                uint64_t *out);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_reinmax_tau1(struct reinmax_tape *tape,
+                                                       uint64_t logits,
+                                                       uint64_t probs,
+                                                       uint32_t repeats,
+                                                       uint32_t column,
+                                                       const struct reinmax_draws *draws,
+                                                       uint64_t *out);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_reinmax_tau1(struct reinmax_tape *tape,
+                                                             uint64_t logits,
+                                                             uint64_t probs,
+                                                             uint32_t repeats,
+                                                             uint32_t column,
+                                                             const struct reinmax_draws *draws,
+                                                             uint64_t *out);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_reinmax_tau1(size_t k,
+                                          size_t *uniforms,
+                                          size_t *saved);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_reinmax_tau1(const float *logits,
+                                         const float *probs,
+                                         size_t rows,
+                                         size_t k,
+                                         size_t draws,
+                                         const struct reinmax_noise *noise,
+                                         uint32_t *index,
+                                         float *saved);
+
+// ReinMax at temperature 1 (less code than ReinMax, the same bits): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_reinmax_tau1(const float *logits,
+                                             const float *probs,
+                                             const uint32_t *index,
+                                             const float *saved,
+                                             const float *upstream,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             float *grad);
+
+// Straight-Through: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_straight_through(struct reinmax_tape *tape,
+                                                    float tau,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// Straight-Through: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_straight_through(struct reinmax_tape *tape,
+                                                           float tau,
+                                                           uint64_t logits,
+                                                           uint64_t probs,
+                                                           uint32_t repeats,
+                                                           uint32_t column,
+                                                           const struct reinmax_draws *draws,
+                                                           uint64_t *out);
+
+// Straight-Through: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_straight_through(struct reinmax_tape *tape,
+                                                                 float tau,
+                                                                 uint64_t logits,
+                                                                 uint64_t probs,
+                                                                 uint32_t repeats,
+                                                                 uint32_t column,
+                                                                 const struct reinmax_draws *draws,
+                                                                 uint64_t *out);
+
+// Straight-Through: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_straight_through(float tau, size_t k, size_t *uniforms, size_t *saved);
+
+// Straight-Through: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_straight_through(float tau,
+                                             const float *logits,
+                                             const float *probs,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             const struct reinmax_noise *noise,
+                                             uint32_t *index,
+                                             float *saved);
+
+// Straight-Through: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_straight_through(float tau,
+                                                 const float *logits,
+                                                 const float *probs,
+                                                 const uint32_t *index,
+                                                 const float *saved,
+                                                 const float *upstream,
+                                                 size_t rows,
+                                                 size_t k,
+                                                 size_t draws,
+                                                 float *grad);
+
+// Gumbel-Softmax: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_gumbel_softmax(struct reinmax_tape *tape,
+                                                  float tau,
+                                                  uint64_t logits,
+                                                  uint64_t probs,
+                                                  uint32_t repeats,
+                                                  const struct reinmax_draws *draws,
+                                                  uint64_t *out);
+
+// Gumbel-Softmax: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_gumbel_softmax(struct reinmax_tape *tape,
+                                                         float tau,
+                                                         uint64_t logits,
+                                                         uint64_t probs,
+                                                         uint32_t repeats,
+                                                         uint32_t column,
+                                                         const struct reinmax_draws *draws,
+                                                         uint64_t *out);
+
+// Gumbel-Softmax: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_gumbel_softmax(struct reinmax_tape *tape,
+                                                               float tau,
+                                                               uint64_t logits,
+                                                               uint64_t probs,
+                                                               uint32_t repeats,
+                                                               uint32_t column,
+                                                               const struct reinmax_draws *draws,
+                                                               uint64_t *out);
+
+// Gumbel-Softmax: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_gumbel_softmax(float tau, size_t k, size_t *uniforms, size_t *saved);
+
+// Gumbel-Softmax: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_gumbel_softmax(float tau,
+                                           const float *logits,
+                                           const float *probs,
+                                           size_t rows,
+                                           size_t k,
+                                           size_t draws,
+                                           const struct reinmax_noise *noise,
+                                           uint32_t *index,
+                                           float *saved);
+
+// Gumbel-Softmax: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_gumbel_softmax(float tau,
+                                               const float *logits,
+                                               const float *probs,
+                                               const uint32_t *index,
+                                               const float *saved,
+                                               const float *upstream,
+                                               size_t rows,
+                                               size_t k,
+                                               size_t draws,
+                                               float *grad);
+
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_decoupled_gumbel(struct reinmax_tape *tape,
+                                                    float tau_forward,
+                                                    float tau_backward,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_decoupled_gumbel(struct reinmax_tape *tape,
+                                                           float tau_forward,
+                                                           float tau_backward,
+                                                           uint64_t logits,
+                                                           uint64_t probs,
+                                                           uint32_t repeats,
+                                                           uint32_t column,
+                                                           const struct reinmax_draws *draws,
+                                                           uint64_t *out);
+
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_decoupled_gumbel(struct reinmax_tape *tape,
+                                                                 float tau_forward,
+                                                                 float tau_backward,
+                                                                 uint64_t logits,
+                                                                 uint64_t probs,
+                                                                 uint32_t repeats,
+                                                                 uint32_t column,
+                                                                 const struct reinmax_draws *draws,
+                                                                 uint64_t *out);
+
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
+                                              float tau_backward,
+                                              size_t k,
+                                              size_t *uniforms,
+                                              size_t *saved);
+
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_decoupled_gumbel(float tau_forward,
+                                             float tau_backward,
+                                             const float *logits,
+                                             const float *probs,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             const struct reinmax_noise *noise,
+                                             uint32_t *index,
+                                             float *saved);
+
+// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_decoupled_gumbel(float tau_forward,
+                                                 float tau_backward,
+                                                 const float *logits,
+                                                 const float *probs,
+                                                 const uint32_t *index,
+                                                 const float *saved,
+                                                 const float *upstream,
+                                                 size_t rows,
+                                                 size_t k,
+                                                 size_t draws,
+                                                 float *grad);
+
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_decoupled_st(struct reinmax_tape *tape,
+                                                float tau_forward,
+                                                float tau_backward,
+                                                uint64_t logits,
+                                                uint64_t probs,
+                                                uint32_t repeats,
+                                                const struct reinmax_draws *draws,
+                                                uint64_t *out);
+
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_decoupled_st(struct reinmax_tape *tape,
+                                                       float tau_forward,
+                                                       float tau_backward,
+                                                       uint64_t logits,
+                                                       uint64_t probs,
+                                                       uint32_t repeats,
+                                                       uint32_t column,
+                                                       const struct reinmax_draws *draws,
+                                                       uint64_t *out);
+
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_decoupled_st(struct reinmax_tape *tape,
+                                                             float tau_forward,
+                                                             float tau_backward,
+                                                             uint64_t logits,
+                                                             uint64_t probs,
+                                                             uint32_t repeats,
+                                                             uint32_t column,
+                                                             const struct reinmax_draws *draws,
+                                                             uint64_t *out);
+
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_decoupled_st(float tau_forward,
+                                          float tau_backward,
+                                          size_t k,
+                                          size_t *uniforms,
+                                          size_t *saved);
+
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_decoupled_st(float tau_forward,
+                                         float tau_backward,
+                                         const float *logits,
+                                         const float *probs,
+                                         size_t rows,
+                                         size_t k,
+                                         size_t draws,
+                                         const struct reinmax_noise *noise,
+                                         uint32_t *index,
+                                         float *saved);
+
+// Decoupled Straight-Through (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_decoupled_st(float tau_forward,
+                                             float tau_backward,
+                                             const float *logits,
+                                             const float *probs,
+                                             const uint32_t *index,
+                                             const float *saved,
+                                             const float *upstream,
+                                             size_t rows,
+                                             size_t k,
+                                             size_t draws,
+                                             float *grad);
+
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_gapped_st(struct reinmax_tape *tape,
+                                             float tau,
+                                             float gap,
+                                             uint64_t logits,
+                                             uint64_t probs,
+                                             uint32_t repeats,
+                                             const struct reinmax_draws *draws,
+                                             uint64_t *out);
+
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_gapped_st(struct reinmax_tape *tape,
+                                                    float tau,
+                                                    float gap,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    uint32_t column,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_gapped_st(struct reinmax_tape *tape,
+                                                          float tau,
+                                                          float gap,
+                                                          uint64_t logits,
+                                                          uint64_t probs,
+                                                          uint32_t repeats,
+                                                          uint32_t column,
+                                                          const struct reinmax_draws *draws,
+                                                          uint64_t *out);
+
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_gapped_st(float tau,
+                                       float gap,
+                                       size_t k,
+                                       size_t *uniforms,
+                                       size_t *saved);
+
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_gapped_st(float tau,
+                                      float gap,
+                                      const float *logits,
+                                      const float *probs,
+                                      size_t rows,
+                                      size_t k,
+                                      size_t draws,
+                                      const struct reinmax_noise *noise,
+                                      uint32_t *index,
+                                      float *saved);
+
+// Gapped Straight-Through (gap: 1 as published, any constant from 0 on, or negative for the adaptive one): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_gapped_st(float tau,
+                                          float gap,
+                                          const float *logits,
+                                          const float *probs,
+                                          const uint32_t *index,
+                                          const float *saved,
+                                          const float *upstream,
+                                          size_t rows,
+                                          size_t k,
+                                          size_t draws,
+                                          float *grad);
+
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_gumbel_rao(struct reinmax_tape *tape,
+                                              float tau,
+                                              uint32_t relaxed_samples,
+                                              uint64_t logits,
+                                              uint64_t probs,
+                                              uint32_t repeats,
+                                              const struct reinmax_draws *draws,
+                                              uint64_t *out);
+
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_gumbel_rao(struct reinmax_tape *tape,
+                                                     float tau,
+                                                     uint32_t relaxed_samples,
+                                                     uint64_t logits,
+                                                     uint64_t probs,
+                                                     uint32_t repeats,
+                                                     uint32_t column,
+                                                     const struct reinmax_draws *draws,
+                                                     uint64_t *out);
+
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_gumbel_rao(struct reinmax_tape *tape,
+                                                           float tau,
+                                                           uint32_t relaxed_samples,
+                                                           uint64_t logits,
+                                                           uint64_t probs,
+                                                           uint32_t repeats,
+                                                           uint32_t column,
+                                                           const struct reinmax_draws *draws,
+                                                           uint64_t *out);
+
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_gumbel_rao(float tau,
+                                        uint32_t relaxed_samples,
+                                        size_t k,
+                                        size_t *uniforms,
+                                        size_t *saved);
+
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_gumbel_rao(float tau,
+                                       uint32_t relaxed_samples,
+                                       const float *logits,
+                                       const float *probs,
+                                       size_t rows,
+                                       size_t k,
+                                       size_t draws,
+                                       const struct reinmax_noise *noise,
+                                       uint32_t *index,
+                                       float *saved);
+
+// Gumbel-Rao (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_gumbel_rao(float tau,
+                                           uint32_t relaxed_samples,
+                                           const float *logits,
+                                           const float *probs,
+                                           const uint32_t *index,
+                                           const float *saved,
+                                           const float *upstream,
+                                           size_t rows,
+                                           size_t k,
+                                           size_t draws,
+                                           float *grad);
+
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_reinmax_rao(struct reinmax_tape *tape,
+                                               float tau,
+                                               uint32_t relaxed_samples,
+                                               uint64_t logits,
+                                               uint64_t probs,
+                                               uint32_t repeats,
+                                               const struct reinmax_draws *draws,
+                                               uint64_t *out);
+
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_reinmax_rao(struct reinmax_tape *tape,
+                                                      float tau,
+                                                      uint32_t relaxed_samples,
+                                                      uint64_t logits,
+                                                      uint64_t probs,
+                                                      uint32_t repeats,
+                                                      uint32_t column,
+                                                      const struct reinmax_draws *draws,
+                                                      uint64_t *out);
+
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_reinmax_rao(struct reinmax_tape *tape,
+                                                            float tau,
+                                                            uint32_t relaxed_samples,
+                                                            uint64_t logits,
+                                                            uint64_t probs,
+                                                            uint32_t repeats,
+                                                            uint32_t column,
+                                                            const struct reinmax_draws *draws,
+                                                            uint64_t *out);
+
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_reinmax_rao(float tau,
+                                         uint32_t relaxed_samples,
+                                         size_t k,
+                                         size_t *uniforms,
+                                         size_t *saved);
+
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_reinmax_rao(float tau,
+                                        uint32_t relaxed_samples,
+                                        const float *logits,
+                                        const float *probs,
+                                        size_t rows,
+                                        size_t k,
+                                        size_t draws,
+                                        const struct reinmax_noise *noise,
+                                        uint32_t *index,
+                                        float *saved);
+
+// Rao-Blackwellised ReinMax (the mean of 1 to 65536 relaxed_samples): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_reinmax_rao(float tau,
+                                            uint32_t relaxed_samples,
+                                            const float *logits,
+                                            const float *probs,
+                                            const uint32_t *index,
+                                            const float *saved,
+                                            const float *upstream,
+                                            size_t rows,
+                                            size_t k,
+                                            size_t draws,
+                                            float *grad);
+
+// DARN: as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_darn(struct reinmax_tape *tape,
+                                        uint64_t logits,
+                                        uint64_t probs,
+                                        uint32_t repeats,
+                                        const struct reinmax_draws *draws,
+                                        uint64_t *out);
+
+// DARN: one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_darn(struct reinmax_tape *tape,
+                                               uint64_t logits,
+                                               uint64_t probs,
+                                               uint32_t repeats,
+                                               uint32_t column,
+                                               const struct reinmax_draws *draws,
+                                               uint64_t *out);
+
+// DARN: the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_darn(struct reinmax_tape *tape,
+                                                     uint64_t logits,
+                                                     uint64_t probs,
+                                                     uint32_t repeats,
+                                                     uint32_t column,
+                                                     const struct reinmax_draws *draws,
+                                                     uint64_t *out);
+
+// DARN: how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_darn(size_t k, size_t *uniforms, size_t *saved);
+
+// DARN: as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_darn(const float *logits,
+                                 const float *probs,
+                                 size_t rows,
+                                 size_t k,
+                                 size_t draws,
+                                 const struct reinmax_noise *noise,
+                                 uint32_t *index,
+                                 float *saved);
+
+// DARN: adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_darn(const float *logits,
+                                     const float *probs,
+                                     const uint32_t *index,
+                                     const float *saved,
+                                     const float *upstream,
+                                     size_t rows,
+                                     size_t k,
+                                     size_t draws,
+                                     float *grad);
+
+// Minimum-variance estimation (k up to 32; 5.7 KiB of stack): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
+// (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
+// draws: NULL for the tape's stream.
+//
+// Errors: SHAPE, VALUE (configuration, repeats, draws), LENGTH (draws), NO_CATEGORIES, LOGITS, OVERLAP,
+// BOTH_NOISES; besides: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
+reinmax_status reinmax_tape_sample_mve(struct reinmax_tape *tape,
+                                       uint64_t logits,
+                                       uint64_t probs,
+                                       uint32_t repeats,
+                                       const struct reinmax_draws *draws,
+                                       uint64_t *out);
+
+// Minimum-variance estimation (k up to 32; 5.7 KiB of stack): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+//
+// Errors: those of the function above; VALUE for a column beyond k.
+reinmax_status reinmax_tape_sample_column_mve(struct reinmax_tape *tape,
+                                              uint64_t logits,
+                                              uint64_t probs,
+                                              uint32_t repeats,
+                                              uint32_t column,
+                                              const struct reinmax_draws *draws,
+                                              uint64_t *out);
+
+// Minimum-variance estimation (k up to 32; 5.7 KiB of stack): the same for k of up to 16 only, from less code.
+//
+// Errors: those of the function above; VALUE for more categories.
+reinmax_status reinmax_tape_sample_short_column_mve(struct reinmax_tape *tape,
+                                                    uint64_t logits,
+                                                    uint64_t probs,
+                                                    uint32_t repeats,
+                                                    uint32_t column,
+                                                    const struct reinmax_draws *draws,
+                                                    uint64_t *out);
+
+// Minimum-variance estimation (k up to 32; 5.7 KiB of stack): how many uniforms a draw among k categories takes, and how many floats it saves.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sizes_mve(size_t k,
+                                 size_t *uniforms,
+                                 size_t *saved);
+
+// Minimum-variance estimation (k up to 32; 5.7 KiB of stack): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
+// saves (NULL where that is 0).
+//
+// Errors: NO_CATEGORIES, LENGTH and VALUE for the noise, VALUE (configuration, draws), LOGITS, TOO_LARGE,
+// OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw_mve(const float *logits,
+                                const float *probs,
+                                size_t rows,
+                                size_t k,
+                                size_t draws,
+                                const struct reinmax_noise *noise,
+                                uint32_t *index,
+                                float *saved);
+
+// Minimum-variance estimation (k up to 32; 5.7 KiB of stack): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
+// the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
+// respect to each one-hot row.
+//
+// Errors: NO_CATEGORIES, VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_backward_mve(const float *logits,
+                                    const float *probs,
+                                    const uint32_t *index,
+                                    const float *saved,
+                                    const float *upstream,
+                                    size_t rows,
+                                    size_t k,
+                                    size_t draws,
+                                    float *grad);
+
+// REINFORCE (baseline: what is taken from each loss, 0 for none): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+//
+// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
+// MISALIGNED.
+reinmax_status reinmax_gradient_reinforce(float baseline,
+                                          const float *probs,
+                                          const uint32_t *index,
+                                          const float *losses,
+                                          size_t losses_len,
+                                          size_t rows,
+                                          size_t k,
+                                          size_t draws,
+                                          float *grad);
+
+// RLOO (two draws or more): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+//
+// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
+// MISALIGNED.
+reinmax_status reinmax_gradient_rloo(const float *probs,
+                                     const uint32_t *index,
+                                     const float *losses,
+                                     size_t losses_len,
+                                     size_t rows,
+                                     size_t k,
+                                     size_t draws,
+                                     float *grad);
+
+// DisARM (k = 2, draws in antithetic pairs): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+//
+// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
+// MISALIGNED.
+reinmax_status reinmax_gradient_disarm(const float *probs,
+                                       const uint32_t *index,
+                                       const float *losses,
+                                       size_t losses_len,
+                                       size_t rows,
+                                       size_t k,
+                                       size_t draws,
+                                       float *grad);
+
+// probs = softmax(logits / tau), row by row; both rows x k. -inf masks a category.
+//
+// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_softmax(const float *logits, size_t rows, size_t k, float tau, float *probs);
+
+// log_probs = logits - logsumexp(logits), row by row; both rows x k.
+//
+// Errors: NO_CATEGORIES, LOGITS, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_log_softmax(const float *logits, size_t rows, size_t k, float *log_probs);
+
+// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by
+// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
+//
+// Errors: NO_CATEGORIES, VALUE for 0 draws, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN
+// or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.
+reinmax_status reinmax_draw(const float *probs,
+                            size_t rows,
+                            size_t k,
+                            size_t draws,
+                            const struct reinmax_noise *noise,
+                            uint32_t *index);
+
+// A row of k zeros and a single one for each of rows indices: out is rows x k.
+//
+// Errors: NO_CATEGORIES, VALUE for an index beyond k, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+reinmax_status reinmax_one_hot(const uint32_t *index, size_t rows, size_t k, float *out);
+
+// softmax at temperature tau, one draw for each row and its one-hot vector, with the results of reinmax_softmax,
+// reinmax_draw and reinmax_one_hot: probs and one_hot are rows x k, index is rows. Faster than these where the arrays
+// do not fit in the cache. A gradient takes probs at tau = 1: draw there. After an error the outputs are unspecified.
+//
+// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL,
+// MISALIGNED.
+reinmax_status reinmax_sample(const float *logits,
+                              size_t rows,
+                              size_t k,
+                              float tau,
+                              const struct reinmax_noise *noise,
+                              float *probs,
+                              uint32_t *index,
+                              float *one_hot);
+
+// Outputs position .. position + len of the sequence (seed, stream), as numbers strictly between 0 and 1.
+//
+// Errors: TOO_LARGE, NULL, MISALIGNED.
+reinmax_status reinmax_uniforms(uint64_t seed, uint64_t stream, uint64_t position, float *out, size_t len);
+
+// The usual coefficients with a learning rate of the caller's.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_sgd_default(float lr, struct reinmax_sgd *out);
+
+// How many floats of state len parameters need; zeros to begin with.
+size_t reinmax_sgd_state_len(size_t len);
+
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above
+// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
+//
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
+// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
+reinmax_status reinmax_sgd_step(const struct reinmax_sgd *config,
+                                uint32_t step,
+                                float *params,
+                                const float *grads,
+                                size_t len,
+                                float *state);
+
+// The usual coefficients with a learning rate of the caller's.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_adam_default(float lr, struct reinmax_adam *out);
+
+// How many floats of state len parameters need; zeros to begin with.
+size_t reinmax_adam_state_len(size_t len);
+
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above
+// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
+//
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
+// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
+reinmax_status reinmax_adam_step(const struct reinmax_adam *config,
+                                 uint32_t step,
+                                 float *params,
+                                 const float *grads,
+                                 size_t len,
+                                 float *state);
+
+// The usual coefficients with a learning rate of the caller's.
+//
+// Errors: NULL, MISALIGNED.
+reinmax_status reinmax_radam_default(float lr, struct reinmax_radam *out);
+
+// How many floats of state len parameters need; zeros to begin with.
+size_t reinmax_radam_state_len(size_t len);
+
+// Updates len parameters from their len gradients, and the state, whose length is that of the function above
+// (NULL for reinmax_sgd without momentum, which needs none). step counts from 1.
+//
+// Errors: VALUE for a coefficient out of its range or step 0, LENGTH for a state of NULL where one is needed,
+// TOO_LARGE, OVERLAP, NULL, MISALIGNED. Nothing has been changed then.
+reinmax_status reinmax_radam_step(const struct reinmax_radam *config,
+                                  uint32_t step,
+                                  float *params,
+                                  const float *grads,
+                                  size_t len,
+                                  float *state);
+
+// Scales len gradients so that their Euclidean norm is at most max_norm; the norm before goes to norm (NULL: nowhere).
+//
+// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, NULL, MISALIGNED.
+reinmax_status reinmax_clip_norm(float *grads, size_t len, float max_norm, float *norm);
+
+// Moves each of len gradients into [-limit, limit].
+//
+// Errors: VALUE for a limit that is not positive, TOO_LARGE, NULL, MISALIGNED.
+reinmax_status reinmax_clip_by_value(float *grads, size_t len, float limit);
+
+// The version of the interface that the library has: a program compares it with REINMAX_ABI_VERSION.
+uint32_t reinmax_abi_version(void);
+
+// A sentence about a status: static, zero-terminated, never NULL. Any number may be asked about.
+const char *reinmax_status_string(int32_t status);
 
 #ifdef __cplusplus
 }  // extern "C"

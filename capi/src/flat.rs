@@ -6,7 +6,8 @@ use crate::engine;
 use crate::memory::{get, product, range, read, write};
 use crate::status::{CError, Result, Status, status_of};
 
-/// Where the draws of a plain array come from.
+/// Where the draws of a plain array come from. A function that draws needs one: NULL is an error there. (On a tape NULL
+/// draws are those of the tape's stream.)
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CNoise {
@@ -120,9 +121,9 @@ pub unsafe extern "C" fn reinmax_one_hot(index: *const u32, rows: usize, k: usiz
     status_of(run())
 }
 
-/// softmax, one draw for each row and its one-hot vector, with the results of the three functions above: probs and
-/// one_hot are rows x k, index is rows. Faster than those where the arrays do not fit in the cache. After an error the
-/// outputs mean nothing.
+/// softmax at temperature tau, one draw for each row and its one-hot vector, with the results of reinmax_softmax,
+/// reinmax_draw and reinmax_one_hot: probs and one_hot are rows x k, index is rows. Faster than these where the arrays
+/// do not fit in the cache. Estimators take probs of temperature 1. After an error the outputs are unspecified.
 ///
 /// Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL,
 /// MISALIGNED.

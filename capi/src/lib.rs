@@ -19,13 +19,19 @@
 //! everything else is checked by the core. Nothing is global: two threads may be in this library at once, on different
 //! tapes and arrays.
 
-pub mod estimator;
-pub mod flat;
-mod memory;
-pub mod op;
-pub mod optim;
-pub mod status;
+// In the order in which the header declares their functions; blank lines keep rustfmt from sorting them.
 pub mod tape;
+
+pub mod op;
+
+pub mod estimator;
+
+pub mod flat;
+
+pub mod optim;
+
+mod memory;
+pub mod status;
 
 pub use status::Status;
 pub use tape::CTape;

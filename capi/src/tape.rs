@@ -3,8 +3,6 @@
 //! Between two calls the tape is suspended: plain numbers, and the addresses of its slabs. Each call borrows the slabs
 //! for its own length, so C may read and write values and gradients in between.
 
-pub mod run;
-
 use core::ops::Range;
 
 use reinmax_core::tape::Suspended;
@@ -276,9 +274,9 @@ pub unsafe extern "C" fn reinmax_tape_init(tape: *mut CTape, slabs: *const CSlab
 }
 
 /// Makes a tape that records without computing, to find out how much memory a program needs: it takes nodes, but no
-/// floats. Run the code that records (parameters and inputs still have their arrays), then ask for the footprint. Its
-/// numbers are the same on every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) *
-/// sizeof(float).
+/// floats. Run the code that records (parameters and inputs still have their arrays), then ask for the footprint. It
+/// has no number: a handle of an earlier measuring tape on the same nodes may pass for one of its own. Its numbers are
+/// the same on every target; in bytes it is nodes * sizeof(reinmax_node) + (values + grads + saved) * sizeof(float).
 ///
 /// Errors: NULL, MISALIGNED, TOO_LARGE, OVERLAP.
 #[unsafe(no_mangle)]
@@ -346,3 +344,6 @@ pub unsafe extern "C" fn reinmax_tape_error(tape: *mut CTape, out: *mut CError) 
     // SAFETY: the caller's promise; `Open::new` has found a whole state.
     crate::status::status_of(unsafe { Open::new(tape).and_then(|open| put(out, (*open.state).error)) })
 }
+
+// At the end, so that the header declares `init` before it.
+pub mod run;

@@ -21,7 +21,7 @@ mod softmax;
 
 use crate::categorical::Noise;
 use crate::check::{check_len, product};
-use crate::random::Stream;
+use crate::random::{Stream, splitmix64};
 pub use crate::tape::InputGrads;
 use crate::{Argument, Backend, Error, Result, Shape};
 
@@ -160,9 +160,6 @@ pub struct NoiseSource<'a> {
     pub(crate) node: u32,
 }
 
-/// Forced draws leave the cursor alone; so much further on lies the noise of the next node.
-const NODE_APART: u64 = 1 << 40;
-
 impl<'a> NoiseSource<'a> {
     /// Noise for `draws` draws that take `uniforms_per_draw` uniforms each.
     ///
@@ -186,8 +183,9 @@ impl<'a> NoiseSource<'a> {
                 let short = Error::Length { argument: Argument::Index, expected: draws, got: rest.len() };
                 let (index, others) = rest.split_at_checked(draws).ok_or(short)?;
                 *rest = others;
-                // Two nodes with forced draws must not share their noise.
-                let position = self.cursor.wrapping_add(u64::from(self.node).wrapping_mul(NODE_APART));
+                // Forced draws leave the cursor alone, and two nodes must not share their noise. Not a distance that is a
+                // multiple of a power of two: outputs of PCG32 that far apart are correlated.
+                let position = self.cursor.wrapping_add(splitmix64(u64::from(self.node)));
                 Ok(Noise::Forced { index, stream: self.stream, position })
             }
         }

@@ -13,10 +13,10 @@
 
 mod adam;
 mod clip;
-mod double;
 mod radam;
 mod schedule;
 mod sgd;
+mod two_floats;
 
 pub use adam::Adam;
 pub use clip::{clip_by_value, clip_norm};
@@ -26,7 +26,7 @@ pub use sgd::Sgd;
 
 use crate::check::{check_len, require};
 use crate::{Argument, Result};
-use double::Double;
+use two_floats::TwoFloats;
 
 /// One update rule.
 pub trait Optimizer: Copy {
@@ -73,8 +73,8 @@ fn in_unit(x: f32) -> bool {
 }
 
 /// 1 - beta^step: how much of a moment is gradients, and not the zero that it began with.
-fn correction(beta: f32, step: u32) -> Double {
-    Double::ONE.minus(Double::new(beta).power(step))
+fn bias_correction(beta: f32, step: u32) -> TwoFloats {
+    TwoFloats::ONE.minus(TwoFloats::new(beta).power(step))
 }
 
 /// First and second moment of the gradient, one update later. Shared by Adam and RAdam.

@@ -40,8 +40,3 @@ pub use host::{Host, Level, LevelError, Numerics};
 pub use owned::{Memory, measure};
 pub use parallel::DataParallel;
 pub use reinmax_core::*;
-
-/// The README's program, run as a test.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -47,9 +47,10 @@ pub fn rloo(logits: &[f64], drawn: &[u32], losses: &[f64]) -> Vec<f64> {
     grad
 }
 
-/// An antithetic pair of draws of a binary variable: from u, and from 1 - u.
+/// An antithetic pair of draws of a binary variable: from u, and from 1 - u, or the greatest float below 1.
 pub fn antithetic(p: &[f64], u: f64) -> [u32; 2] {
-    [u, 1.0 - u].map(|u| if u < p[0] { 0 } else { 1 })
+    let below_one = 1.0 - f64::from(f32::EPSILON) / 2.0;
+    [u, f64::min(1.0 - u, below_one)].map(|u| if u < p[0] { 0 } else { 1 })
 }
 
 /// ARM for the pairs of one row: (f(z') - f(z)) (u - 1/2) for the first logit, the negative for the second.

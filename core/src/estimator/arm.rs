@@ -37,7 +37,9 @@ pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u
     require_each(probs, f32::is_finite, Argument::Probs)?;
     for (at, (index, u)) in index.chunks_mut(2).zip(uniforms).enumerate() {
         let p = probs.get(at.checked_div(pairs).unwrap_or(0) * 2).copied().unwrap_or(0.0);
-        for (index, u) in index.iter_mut().zip([*u, 1.0 - *u]) {
+        // Below 1, as a uniform is: 1 would draw category 1 where its probability is 0.
+        let other = (1.0 - *u).min(1.0 - f32::EPSILON / 2.0);
+        for (index, u) in index.iter_mut().zip([*u, other]) {
             *index = u32::from(u >= p);
         }
     }

@@ -1,7 +1,8 @@
 //! Relaxed samples given their argmax, averaged: what Gumbel-Rao and Rao-Blackwellised ReinMax share.
 //!
 //! Their noise comes from [`noise`]. With k > 16 each number is made three times (for the winner, the normaliser and
-//! the sum), so memory does not grow with k or R.
+//! the sum), so memory does not grow with k or R. A category whose probability is below 2^-126 (about 87 below the
+//! greatest logit) counts as masked, which shows at temperatures far above 2 alone.
 
 mod noise;
 

@@ -70,8 +70,10 @@ impl Baseline {
         match self {
             Baseline::Constant(baseline) => (baseline, 1.0),
             Baseline::LeaveOneOut => {
-                let count = losses.len() as f32;
-                (losses.iter().fold(0.0, |sum, f| sum + f) / count, count / (count - 1.0))
+                // The sum is of differences: that of the losses may overflow where no difference does.
+                let (count, first) = (losses.len() as f32, losses.first().copied().unwrap_or(0.0));
+                let sum = losses.iter().fold(0.0, |sum, f| sum + (f - first));
+                (first + sum / count, count / (count - 1.0))
             }
         }
     }

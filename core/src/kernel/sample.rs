@@ -148,7 +148,7 @@ fn find(row: &[f32], threshold: f32) -> (usize, f32) {
 }
 
 /// [`find`] in one block, before which the prefix sum is `base`.
-fn find_in_block(block: &[f32], base: f32, threshold: f32) -> (usize, f32) {
+pub(super) fn find_in_block(block: &[f32], base: f32, threshold: f32) -> (usize, f32) {
     let (mut sum, mut prefix) = (0.0, base);
     for (j, p) in block.iter().enumerate() {
         sum += p;

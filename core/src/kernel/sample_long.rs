@@ -6,7 +6,7 @@
 use super::LANES;
 use super::lanes::{Lanes, Sums, fold};
 use super::rows;
-use super::sample::Finite;
+use super::sample::{Finite, find_in_block};
 use super::tile::Tile;
 use crate::random::Uniforms;
 
@@ -203,12 +203,9 @@ impl Block<'_> {
 #[cold]
 fn scan(row: &[f32], mut start: usize, mut base: f32, threshold: f32) -> u32 {
     for block in row.get(start..).unwrap_or(&[]).chunks(LANES) {
-        let mut sum = 0.0;
-        for (j, p) in block.iter().enumerate() {
-            sum += p;
-            if base + sum > threshold && *p > 0.0 {
-                return (start + j) as u32;
-            }
+        let (hit, _) = find_in_block(block, base, threshold);
+        if hit < block.len() {
+            return (start + hit) as u32;
         }
         base += block.first_chunk::<LANES>().map_or(0.0, |block| fold(*block));
         start += LANES;

@@ -1,7 +1,7 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
 
-use super::double::Double;
-use super::{Optimizer, at_least_zero, check, correction, in_unit, update_moments};
+use super::two_floats::TwoFloats;
+use super::{Optimizer, at_least_zero, bias_correction, check, in_unit, update_moments};
 use crate::check::require;
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
@@ -49,8 +49,8 @@ impl Optimizer for Adam {
         require(in_unit(self.beta1) && in_unit(self.beta2), Argument::Beta, 0)?;
         require(at_least_zero(self.eps), Argument::Epsilon, 0)?;
         require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
-        let step_size = Double::new(self.lr).over(correction(self.beta1, step)).round();
-        let root = correction(self.beta2, step).sqrt().round();
+        let step_size = TwoFloats::new(self.lr).over(bias_correction(self.beta1, step)).round();
+        let root = bias_correction(self.beta2, step).sqrt().round();
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
         for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
             let g = g + self.weight_decay * *p;

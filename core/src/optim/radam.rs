@@ -1,8 +1,8 @@
 //! RAdam (Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", arXiv 1908.03265), in PyTorch's
 //! arithmetic: plain momentum while the second moment rests on too few gradients, rectified Adam afterwards.
 
-use super::double::Double;
-use super::{Optimizer, at_least_zero, check, correction, in_unit, update_moments};
+use super::two_floats::TwoFloats;
+use super::{Optimizer, at_least_zero, bias_correction, check, in_unit, update_moments};
 use crate::check::require;
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
@@ -50,24 +50,25 @@ impl Optimizer for RAdam {
         require(in_unit(self.beta1) && in_unit(self.beta2), Argument::Beta, 0)?;
         require(at_least_zero(self.eps), Argument::Epsilon, 0)?;
         require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
-        let [two, four, five] = [2.0, 4.0, 5.0].map(Double::new);
-        let beta2 = Double::new(self.beta2);
-        let (correction1, correction2) = (correction(self.beta1, step).round(), correction(self.beta2, step));
-        let root = correction2.sqrt().round();
-        // Length of the approximated simple moving average, and its limit.
-        let limit = two.over(Double::ONE.minus(beta2)).minus(Double::ONE);
-        let lost = two.times(Double::whole(step)).times(beta2.power(step)).over(correction2);
-        let length = limit.minus(lost);
-        let rectified = (length.minus(five).round() > 0.0).then(|| {
-            let numerator = length.minus(four).times(length.minus(two)).times(limit);
-            let denominator = limit.minus(four).times(limit.minus(two)).times(length);
+        let [two, four, five] = [2.0, 4.0, 5.0].map(TwoFloats::new);
+        let beta2 = TwoFloats::new(self.beta2);
+        let (bias_correction1, bias_correction2) =
+            (bias_correction(self.beta1, step).round(), bias_correction(self.beta2, step));
+        let root = bias_correction2.sqrt().round();
+        // Length of the approximated simple moving average at this step, and its limit (Algorithm 2).
+        let rho_inf = two.over(TwoFloats::ONE.minus(beta2)).minus(TwoFloats::ONE);
+        let decay = two.times(TwoFloats::whole(step)).times(beta2.power(step)).over(bias_correction2);
+        let rho_t = rho_inf.minus(decay);
+        let rectified = (rho_t.minus(five).round() > 0.0).then(|| {
+            let numerator = rho_t.minus(four).times(rho_t.minus(two)).times(rho_inf);
+            let denominator = rho_inf.minus(four).times(rho_inf.minus(two)).times(rho_t);
             numerator.over(denominator).sqrt().round()
         });
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
         for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
             let g = g + self.weight_decay * *p;
             update_moments(m, v, g, self.beta1, self.beta2);
-            let corrected = *m / correction1;
+            let corrected = *m / bias_correction1;
             let adaptive = match rectified {
                 Some(rectification) => root / (sqrt(*v) + self.eps) * rectification,
                 None => 1.0,

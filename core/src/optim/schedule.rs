@@ -1,6 +1,6 @@
 //! Learning-rate schedules: functions of the step.
 
-use super::double::Double;
+use super::two_floats::TwoFloats;
 
 /// A factor for the learning rate. Any `Fn(u32) -> f32` is one.
 ///
@@ -36,7 +36,7 @@ pub struct StepDecay {
 
 impl Schedule for StepDecay {
     fn factor(&self, step: u32) -> f32 {
-        Double::new(self.factor).power(step.saturating_sub(1).checked_div(self.every).unwrap_or(0)).round()
+        TwoFloats::new(self.factor).power(step.saturating_sub(1).checked_div(self.every).unwrap_or(0)).round()
     }
 }
 

@@ -25,14 +25,15 @@ pub fn stop(success: bool) -> ! {
     }
 }
 
-/// Counts the processor's cycles by its system timer. In QEMU with `-icount shift=0` an instruction takes a nanosecond,
-/// and so a cycle of the emulated board's 25 MHz is 40 instructions; without that option the count follows the host's
-/// clock.
+/// Counts the processor's cycles by its system timer. In QEMU with `-icount shift=0` (see `.cargo/config.toml`) an
+/// instruction takes a nanosecond, and so a cycle of the emulated board's 25 MHz is [`INSTRUCTIONS_PER_CYCLE`].
 pub struct Cycles {
     last: u32,
     total: u64,
     steps: u32,
 }
+
+const INSTRUCTIONS_PER_CYCLE: u32 = 40;
 
 impl Cycles {
     /// The highest count of the timer, which runs down and starts there again.
@@ -62,6 +63,12 @@ impl Cycles {
     /// Cycles a step took on average.
     pub fn per_step(&self) -> u32 {
         (self.total / u64::from(self.steps.max(1))) as u32
+    }
+
+    /// Prints what a step took on average: on a board its cycles count, in emulation its instructions.
+    pub fn print(&self) {
+        let cycles = self.per_step();
+        hprintln!("  {} cycles a step, {} instructions in emulation", cycles, cycles * INSTRUCTIONS_PER_CYCLE);
     }
 }
 

@@ -5,7 +5,7 @@ use reinmax::kernel::reduce::{Dot, Sum};
 use reinmax::kernel::sqrt::in_software;
 use reinmax::{Backend, Error, Host};
 use reinmax_tests::elementary::{Function, ulps};
-use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
+use reinmax_tests::{assert_close, assert_same_bits, hosts, order, tolerance, twin};
 
 fn numbers(n: usize, salt: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 7919 + salt * 131) % 2003) as f32 / 200.0 - 5.0).collect()
@@ -16,23 +16,6 @@ fn sizes() -> impl Iterator<Item = usize> {
     (1..=130).chain([255, 256, 1000, 4097])
 }
 
-/// The documented order of a sum: up to 16 terms one after the other; more into sixteen sums, folded by halves.
-fn sum_by_definition(x: &[f32]) -> f32 {
-    if x.len() <= 16 {
-        return x.iter().fold(0.0, |sum, x| sum + x);
-    }
-    let mut sums = [0.0_f32; 16];
-    for (j, x) in x.iter().enumerate() {
-        sums[j % 16] += x;
-    }
-    for half in [8, 4, 2, 1] {
-        for i in 0..half {
-            sums[i] += sums[i + half];
-        }
-    }
-    sums[0]
-}
-
 #[test]
 fn sums_have_the_documented_order() {
     for n in sizes() {
@@ -40,8 +23,8 @@ fn sums_have_the_documented_order() {
         let products: Vec<f32> = a.iter().zip(&b).map(|(a, b)| a * b).collect();
         for host in hosts() {
             let what = format!("{n} terms on {}", host.level());
-            assert_same_bits(&[host.run(Sum { x: &a })], &[sum_by_definition(&a)], &what);
-            assert_same_bits(&[host.run(Dot { a: &a, b: &b })], &[sum_by_definition(&products)], &what);
+            assert_same_bits(&[host.run(Sum { x: &a })], &[order::sum(&a)], &what);
+            assert_same_bits(&[host.run(Dot { a: &a, b: &b })], &[order::sum(&products)], &what);
         }
     }
 }

@@ -152,6 +152,23 @@ fn pairs_are_those_of_the_definition() {
     assert_eq!(index, expected);
 }
 
+/// A category of probability 0 is never drawn, also from a uniform of 0, whose mirror image would be 1.
+#[test]
+fn pairs_have_no_impossible_category() {
+    let mut index = [u32::MAX; 4];
+    draw_antithetic(&[1.0, 0.0, 0.0, 1.0], 2, &[0.0, 0.0], &mut index).expect("pairs");
+    assert_eq!(index, [0, 0, 1, 1]);
+}
+
+/// Losses whose sum overflows, where their differences do not.
+#[test]
+fn leave_one_out_of_great_losses() {
+    let mut grad = [0.0; 2];
+    let inputs = ScoreInputs { probs: &[0.5; 2], index: &[0, 1], losses: &[2e38, 3e38], k: 2, draws: 2 };
+    Rloo.gradient(&Portable, inputs, &mut grad).expect("two draws");
+    assert_eq!(grad, [-1e38, 1e38]);
+}
+
 /// Refusals name what was wrong, and leave the gradient as it was.
 #[test]
 fn misuse_is_refused() {

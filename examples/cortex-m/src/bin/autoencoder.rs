@@ -38,7 +38,7 @@ fn main() -> ! {
     };
     let bytes = NODES * size_of::<Node>() + (VALUES + GRADS + SAVED + STATE) * 4;
     hprintln!("{} bytes of memory, {} bytes of stack", bytes, depth);
-    hprintln!("{} cycles a step", cycles.per_step());
+    cycles.print();
     let correct = vae::correct_pixels(&tape, &model).unwrap_or(0);
     hprintln!("{} of {} pixels are right", correct, vae::IMAGES * 16);
     if let Ok(pixels) = tape.value(model.pixels) {

@@ -57,7 +57,7 @@ fn main() -> ! {
             with_stack_depth(|| run(slabs, latents as u32, &mut adam[..state], expected, &mut cycles));
         hprintln!("{} variables: loss {} millionths after {} steps", latents, (last * 1e6) as u32, STEPS);
         hprintln!("  {} bytes of memory, {} bytes of stack", bytes, depth);
-        hprintln!("  {} cycles a step", cycles.per_step());
+        cycles.print();
         if !comparison.holds() || latents == 128 {
             conclude(&comparison);
         }

@@ -6,7 +6,7 @@
 
 /// `high + low`, where `high` is the sum rounded to `f32`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Double {
+pub(super) struct TwoFloats {
     high: f32,
     low: f32,
 }
@@ -25,18 +25,18 @@ fn halves(x: f32) -> (f32, f32) {
     (upper, x - upper)
 }
 
-impl Double {
-    pub(super) const ONE: Self = Double { high: 1.0, low: 0.0 };
+impl TwoFloats {
+    pub(super) const ONE: Self = TwoFloats { high: 1.0, low: 0.0 };
 
     /// `x`, exactly.
     pub(super) fn new(x: f32) -> Self {
-        Double { high: x, low: 0.0 }
+        TwoFloats { high: x, low: 0.0 }
     }
 
     /// A whole number, exactly.
     pub(super) fn whole(x: u32) -> Self {
         let rest = x & 0xff;
-        Double::of((x - rest) as f32, rest as f32)
+        TwoFloats::of((x - rest) as f32, rest as f32)
     }
 
     /// Rounded to `f32`.
@@ -48,18 +48,18 @@ impl Double {
     fn of(high: f32, low: f32) -> Self {
         let low = if low.is_nan() { 0.0 } else { low };
         let sum = high + low;
-        Double { high: sum, low: if sum.is_finite() { low - (sum - high) } else { 0.0 } }
+        TwoFloats { high: sum, low: if sum.is_finite() { low - (sum - high) } else { 0.0 } }
     }
 
     pub(super) fn plus(self, other: Self) -> Self {
         let (sum, rest) = two_sum(self.high, other.high);
         let (low, lowest) = two_sum(self.low, other.low);
-        let Double { high, low } = Self::of(sum, rest + low);
+        let TwoFloats { high, low } = Self::of(sum, rest + low);
         Self::of(high, low + lowest)
     }
 
     pub(super) fn minus(self, other: Self) -> Self {
-        self.plus(Double { high: -other.high, low: -other.low })
+        self.plus(TwoFloats { high: -other.high, low: -other.low })
     }
 
     pub(super) fn times(self, other: Self) -> Self {
