@@ -47,6 +47,7 @@ verb_fmt() { # formatting; comments, which rustfmt leaves alone, end at 120 colu
 
 verb_clippy() { # lints, warnings denied
     cargo clippy --workspace --all-targets --locked -- -D warnings
+    cargo clippy --manifest-path benches/Cargo.toml --all-targets --locked -- -D warnings
 }
 
 verb_test() { # the test suite, as the README calls it
@@ -92,7 +93,7 @@ verb_instructions() { # instruction counts of the kernels against benches/instru
 }
 
 verb_bench() { # slow: criterion benchmarks, with peers
-    RAYON_NUM_THREADS=1 cargo bench --locked --manifest-path benches/Cargo.toml
+    RAYON_NUM_THREADS=1 cargo bench --locked --features peers --manifest-path benches/Cargo.toml
 }
 
 verb_performance() { # slow: writes docs/performance/LEVEL.md for this machine's widest level; PYTHON (python3) has torch and reinmax

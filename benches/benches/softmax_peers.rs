@@ -1,8 +1,8 @@
 //! softmax beside rten-vecmath and candle-nn, one thread each.
 //!
-//! `RAYON_NUM_THREADS=1 cargo bench --bench softmax_peers` runs them under criterion, one after the other, to find
-//! regressions. `... -- in-turn` runs them millisecond by millisecond in turn, and prints the median of each as JSON:
-//! what libraries are compared by, as a machine's clock may move by half between two seconds.
+//! `RAYON_NUM_THREADS=1 cargo bench --features peers --bench softmax_peers` runs them under criterion, one after the
+//! other, to find regressions. `... -- in-turn` runs them millisecond by millisecond in turn, and prints the median of
+//! each as JSON: what libraries are compared by, as a machine's clock may move by half between two seconds.
 
 use std::hint::black_box;
 use std::mem::MaybeUninit;

@@ -150,7 +150,7 @@ def torch_polynomial(gradient, power):
 
 def rust_peers(results):
     """This project, rten-vecmath and candle-nn in turn in one program: {(library, rows, k): [ns per element]}."""
-    command = ["cargo", "bench", "--quiet", "--bench", "softmax_peers", "--", "in-turn"]
+    command = ["cargo", "bench", "--quiet", "--features", "peers", "--bench", "softmax_peers", "--", "in-turn"]
     environment = os.environ | {"RAYON_NUM_THREADS": "1"}
     output = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     for library, rows, k, nanoseconds in json.loads(output):

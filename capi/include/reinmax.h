@@ -356,7 +356,7 @@ size_t reinmax_node_align(void);
 // The size of a reinmax_mark in bytes.
 size_t reinmax_mark_size(void);
 
-// Makes an empty tape on slabs of the caller's. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
+// Makes an empty tape on the caller's slabs. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
 // There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it
 // are refused then.
 //
@@ -406,7 +406,7 @@ reinmax_status reinmax_tape_param(struct reinmax_tape *tape,
                                   const float *values,
                                   uint64_t *out);
 
-// Records rows * cols values of the caller's as a tensor that takes no gradient.
+// Records the caller's rows * cols values as a tensor that takes no gradient.
 //
 // Errors: FULL, TOO_LARGE, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_input(struct reinmax_tape *tape,
@@ -1619,7 +1619,7 @@ reinmax_status reinmax_one_hot(const uint32_t *index, size_t rows, size_t k, flo
 
 // softmax at temperature tau, one draw for each row and its one-hot vector, with the results of reinmax_softmax,
 // reinmax_draw and reinmax_one_hot: probs and one_hot are rows x k, index is rows. Faster than these where the arrays
-// do not fit in the cache. A gradient takes probs at tau = 1: draw there. After an error the outputs are unspecified.
+// do not fit in the cache. Estimators take probs of temperature 1. After an error the outputs are unspecified.
 //
 // Errors: NO_CATEGORIES, VALUE for tau, LOGITS, LENGTH and VALUE for the noise, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL,
 // MISALIGNED.
@@ -1637,7 +1637,7 @@ reinmax_status reinmax_sample(const float *logits,
 // Errors: TOO_LARGE, NULL, MISALIGNED.
 reinmax_status reinmax_uniforms(uint64_t seed, uint64_t stream, uint64_t position, float *out, size_t len);
 
-// The usual coefficients with a learning rate of the caller's.
+// The usual coefficients with the caller's learning rate.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sgd_default(float lr, struct reinmax_sgd *out);
@@ -1657,7 +1657,7 @@ reinmax_status reinmax_sgd_step(const struct reinmax_sgd *config,
                                 size_t len,
                                 float *state);
 
-// The usual coefficients with a learning rate of the caller's.
+// The usual coefficients with the caller's learning rate.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_adam_default(float lr, struct reinmax_adam *out);
@@ -1677,7 +1677,7 @@ reinmax_status reinmax_adam_step(const struct reinmax_adam *config,
                                  size_t len,
                                  float *state);
 
-// The usual coefficients with a learning rate of the caller's.
+// The usual coefficients with the caller's learning rate.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_radam_default(float lr, struct reinmax_radam *out);

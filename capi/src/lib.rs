@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`tape`] | a tape in memory of the caller's; [`tape::run`]: leaves, reading, marks, replay, backward |
+//! | [`tape`] | a tape in the caller's memory; [`tape::run`]: leaves, reading, marks, replay, backward |
 //! | [`op`] | a function for each operation, its output's handle last |
 //! | [`estimator`] | for each estimator: sample nodes, and draw and backward on plain arrays |
 //! | [`flat`] | softmax, draws, one-hot rows and uniforms on plain arrays |

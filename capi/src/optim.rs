@@ -20,7 +20,7 @@ macro_rules! optimizer {
             $($(#[$field_doc])* pub $field: f32,)*
         }
 
-        /// The usual coefficients with a learning rate of the caller's.
+        /// The usual coefficients with the caller's learning rate.
         ///
         /// Errors: NULL, MISALIGNED.
         #[unsafe(no_mangle)]

@@ -1,4 +1,4 @@
-//! A tape in memory of the caller's.
+//! A tape in the caller's memory.
 //!
 //! Between two calls the tape is suspended: plain numbers, and the addresses of its slabs. Each call borrows the slabs
 //! for its own length, so C may read and write values and gradients in between.
@@ -126,7 +126,7 @@ impl Open<'_> {
     pub(crate) unsafe fn new(tape: *mut CTape) -> Result<Self> {
         check_pointer(tape)?;
         let state: *mut State = tape.cast();
-        // SAFETY: aligned memory of the caller's; the magic number is plain.
+        // SAFETY: the caller's aligned memory; the magic number is plain.
         if unsafe { (&raw const (*state).magic).read() } != MAGIC {
             return Err(CError::of(Status::NotInitialised));
         }
@@ -145,7 +145,7 @@ impl Open<'_> {
         Ok(Open { state, tape: Tape::resume(lent, engine, suspended), lent: ranges })
     }
 
-    /// An array of the caller's that lies outside of the tape's memory.
+    /// The caller's array, which lies outside of the tape's memory.
     ///
     /// # Safety
     /// As [`read`].
@@ -219,7 +219,7 @@ pub(crate) unsafe fn on_tape(tape: *mut CTape, f: impl FnOnce(&mut Open<'_>) -> 
 /// # Safety
 /// As [`on_tape`]; `out` must lead to memory that may be written.
 pub(crate) unsafe fn record(tape: *mut CTape, out: *mut u64, f: impl FnOnce(&mut Open<'_>) -> Result<Var>) -> Status {
-    // SAFETY: the caller's promise; `out` is looked at before anything is recorded.
+    // SAFETY: the caller's promise; `out` is checked before anything is recorded.
     unsafe {
         on_tape(tape, |open| {
             check_pointer(out)?;
@@ -260,7 +260,7 @@ pub extern "C" fn reinmax_mark_size() -> usize {
     size_of::<CMark>()
 }
 
-/// Makes an empty tape on slabs of the caller's. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
+/// Makes an empty tape on the caller's slabs. Draws come from reinmax_tape_seed(tape, 0, 0) until it is seeded.
 /// There is nothing to free. Give another number each time the same memory is used again: handles of the tape before it
 /// are refused then.
 ///
@@ -291,7 +291,7 @@ pub unsafe extern "C" fn reinmax_tape_init_measuring(tape: *mut CTape, nodes: *m
 /// # Safety
 /// As [`reinmax_tape_init`].
 unsafe fn init(tape: *mut CTape, slabs: CSlabs, number: u32, measuring: bool) -> Result<()> {
-    // All of it is looked at before anything is written.
+    // All of it is checked before anything is written.
     apart(&[
         place(tape, 1)?,
         place(slabs.nodes, slabs.nodes_len)?,

@@ -183,8 +183,8 @@ impl<'a> NoiseSource<'a> {
                 let short = Error::Length { argument: Argument::Index, expected: draws, got: rest.len() };
                 let (index, others) = rest.split_at_checked(draws).ok_or(short)?;
                 *rest = others;
-                // Forced draws leave the cursor alone, and two nodes must not share their noise. Not a distance that is a
-                // multiple of a power of two: outputs of PCG32 that far apart are correlated.
+                // Forced draws leave the cursor alone, and two nodes must not share their noise. Not a distance that is
+                // a multiple of a power of two: outputs of PCG32 that far apart are correlated.
                 let position = self.cursor.wrapping_add(splitmix64(u64::from(self.node)));
                 Ok(Noise::Forced { index, stream: self.stream, position })
             }

@@ -1,4 +1,4 @@
-//! Optimisers: configuration in `self`, state in slices of the caller's, arithmetic as PyTorch defines it.
+//! Optimisers: configuration in `self`, state in the caller's slices, arithmetic as PyTorch defines it.
 //!
 //! Parameters are one slab, so a step is one loop. `step` counts from 1 and belongs to the caller, with the state a
 //! part of a checkpoint. A learning-rate schedule is a function of the same step: see [`Schedule`].
@@ -45,8 +45,8 @@ pub trait Optimizer: Copy {
     /// Updates `params` in place. `step` counts from 1.
     ///
     /// # Errors
-    /// [`crate::Error::Length`] where `grads` or `state` do not fit `params`, [`crate::Error::Value`] for a coefficient out of its
-    /// range or step 0. Nothing has been changed then.
+    /// [`crate::Error::Length`] where `grads` or `state` do not fit `params`, [`crate::Error::Value`] for a coefficient
+    /// out of its range or step 0. Nothing has been changed then.
     fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()>;
 }
 

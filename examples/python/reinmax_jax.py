@@ -60,6 +60,8 @@ def reinmax(logits, tau, *, key=None, index=None):
         raise TypeError(f"float32 is needed, not {logits.dtype}")
     if (key is None) == (index is None):
         raise TypeError("either a key or the categories are needed")
+    if not isinstance(tau, jax.core.Tracer):
+        native.check_tau(tau)  # here, where the caller's line is at hand, and not in a callback
     rows = logits.reshape(-1, logits.shape[-1])
     if index is None:
         probs = _call(_softmax, rows, jax.lax.stop_gradient(rows))

@@ -61,15 +61,26 @@ def _matrix(x, shape=None):
     return x
 
 
-def _indices(index, rows):
+def _indices(index, rows, k):
+    """One of k categories for each row. The library would refuse others, but plain calls have no place to say which."""
     index = np.asarray(index)
-    if index.shape != (rows,) or index.dtype.kind not in "iu" or (index.dtype.kind == "i" and (index < 0).any()):
-        raise ValueError(f"{rows} categories are needed")
+    if index.shape != (rows,) or index.dtype.kind not in "iu":
+        raise ValueError(f"{rows} whole numbers are needed, not {index.dtype} of shape {index.shape}")
+    for at in np.flatnonzero((index < 0) | (index >= k))[:1]:
+        raise ValueError(f"index[{at}] = {index[at]} is none of {k} categories")
     return np.ascontiguousarray(index, dtype=np.uint32)
+
+
+def check_tau(tau):
+    """Refuses a temperature that is not positive and finite, or whose reciprocal is not."""
+    with np.errstate(all="ignore"):
+        if not 0 < np.float32(1) / np.float32(tau) < np.inf:
+            raise ValueError(f"tau = {tau} is not a positive finite temperature")
 
 
 def softmax(logits, tau=1.0):
     """softmax(logits / tau) of each row; -inf masks a category."""
+    check_tau(tau)
     logits = _matrix(logits)
     probs = np.empty_like(logits)
     _run("reinmax_softmax", logits.ctypes.data, *logits.shape, tau, probs.ctypes.data)
@@ -78,11 +89,12 @@ def softmax(logits, tau=1.0):
 
 def sample(logits, tau=1.0, seed=0, stream=0, position=0, forced=None):
     """softmax(logits / tau), one category drawn from each row of it (or those of `forced`), and their one-hot rows."""
+    check_tau(tau)
     logits = _matrix(logits)
     rows = len(logits)
     noise = _Noise(None, None, 0, seed, stream, position)
     if forced is not None:
-        forced = _indices(forced, rows)
+        forced = _indices(forced, rows, logits.shape[1])
         noise.forced, noise.len = forced.ctypes.data, rows
     probs, one_hot, index = np.empty_like(logits), np.empty_like(logits), np.empty(rows, dtype=np.uint32)
     outputs = (x.ctypes.data for x in (probs, index, one_hot))
@@ -104,7 +116,7 @@ def draw(probs, seed=0, stream=0, position=0, uniforms=None):
 
 def one_hot(index, k):
     """A row of k zeros and a single one for each index."""
-    index = _indices(index, len(index))
+    index = _indices(index, len(index), k)
     out = np.empty((len(index), k), dtype=np.float32)
     _run("reinmax_one_hot", index.ctypes.data, len(index), k, out.ctypes.data)
     return out
@@ -112,9 +124,10 @@ def one_hot(index, k):
 
 def reinmax_backward(logits, probs, index, upstream, tau=1.0):
     """ReinMax's gradient of the logits, from the gradient of the loss with respect to each one-hot row."""
+    check_tau(tau)
     logits = _matrix(logits)
     probs, upstream = _matrix(probs, logits.shape), _matrix(upstream, logits.shape)
-    index = _indices(index, len(logits))
+    index = _indices(index, *logits.shape)
     grad = np.zeros_like(logits)
     inputs = (x.ctypes.data for x in (logits, probs, index))
     _run("reinmax_backward_reinmax", tau, *inputs, None, upstream.ctypes.data, *logits.shape, 1, grad.ctypes.data)

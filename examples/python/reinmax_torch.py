@@ -41,6 +41,7 @@ def reinmax(logits, tau, index=None):
     """One-hot samples of softmax(logits) along the last dimension, and that softmax. float32, on the CPU."""
     if logits.dtype != torch.float32 or logits.device.type != "cpu":
         raise TypeError(f"float32 on the CPU is needed, not {logits.dtype} on {logits.device}")
+    native.check_tau(tau)
     shape = logits.shape
     rows = logits.reshape(-1, shape[-1])
     sample, probs = _ReinMax.apply(rows, float(tau), None if index is None else index.reshape(-1))

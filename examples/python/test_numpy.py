@@ -61,11 +61,13 @@ class Kernels(unittest.TestCase):
         np.testing.assert_array_equal(again, index)
 
     def test_errors(self):
-        for wrong in [lambda: native.softmax([[np.nan, 0]]), lambda: native.softmax([[0.0, 1]], tau=-1)]:
-            with self.assertRaisesRegex(ValueError, "reinmax_softmax: "):
-                wrong()
-        with self.assertRaisesRegex(ValueError, "out of its range"):
-            native.one_hot([3], 3)
+        with self.assertRaisesRegex(ValueError, "reinmax_softmax: "):
+            native.softmax([[np.nan, 0]])
+        for tau in [0, -1, np.inf, np.nan, 1e-45]:
+            with self.assertRaisesRegex(ValueError, "tau = .* is not a positive finite temperature"):
+                native.softmax([[0.0, 1]], tau=tau)
+        with self.assertRaisesRegex(ValueError, r"index\[1\] = 3 is none of 3 categories"):
+            native.one_hot([0, 3], 3)
 
 
 if __name__ == "__main__":

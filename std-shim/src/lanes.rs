@@ -1,5 +1,5 @@
 //! Sixteen lanes in the registers that x86-64 CPUs have beyond the baseline. Private to this crate: only
-//! [`crate::Host`], which has looked at the CPU, can instantiate a kernel with them.
+//! [`crate::Host`], which has checked the CPU, can instantiate a kernel with them.
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;

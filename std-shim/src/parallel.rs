@@ -83,7 +83,7 @@ impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
     ///
     /// # Errors
     /// The error of the first block (in their order) that failed; [`Error::Length`] where `grads` is not as long as the
-    /// parameters of a block. What is in `grads` then means nothing.
+    /// parameters of a block. `grads` is unspecified then.
     pub fn step<F>(&mut self, grads: &mut [f32], block: F) -> Result<f32>
     where
         F: Fn(usize, &mut Tape<'_, B>) -> Result<f32> + Sync,

@@ -79,7 +79,7 @@ pub unsafe extern "C" fn reinmax_tape_param(
     unsafe { leaf(tape, rows, cols, values, out, |tape, shape, values| tape.param(shape, values)) }
 }
 
-/// Records rows * cols values of the caller's as a tensor that takes no gradient.
+/// Records the caller's rows * cols values as a tensor that takes no gradient.
 ///
 /// Errors: FULL, TOO_LARGE, OVERLAP, NULL, MISALIGNED, NOT_INITIALISED.
 #[unsafe(no_mangle)]

@@ -63,8 +63,8 @@ impl ScoreEstimator for Arm<'_> {
     const NAME: &'static str = "arm";
 
     /// # Errors
-    /// Those of the trait, and [`crate::Error::Value`] for k other than 2, an odd number of draws, or a uniform that is not
-    /// in [0, 1).
+    /// Those of the trait, and [`crate::Error::Value`] for k other than 2, an odd number of draws, or a uniform that is
+    /// not in [0, 1).
     fn gradient<B: Backend>(&self, backend: &B, inputs: ScoreInputs<'_>, grad: &mut [f32]) -> Result<()> {
         check_pairs(&inputs, grad.len())?;
         check_len(Argument::Uniforms, self.uniforms.len(), inputs.index.len() / 2)?;

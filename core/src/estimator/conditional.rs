@@ -32,7 +32,7 @@ macro_rules! conditional_estimator {
         }
 
         impl $estimator {
-            /// [`crate::Estimator::backward`] with exponential noise of the caller's: (rows * draws) x k x R numbers
+            /// [`crate::Estimator::backward`] with the caller's exponential noise: (rows * draws) x k x R numbers
             /// above 0, those of a category side by side. The draws of a row are added one after the other.
             ///
             /// # Errors

@@ -1,11 +1,11 @@
-//! GappedStFormula Straight-Through: a relaxed sample without noise, made consistent with the draw by a gap in the logits.
+//! Gapped Straight-Through: a relaxed sample without noise, made consistent with the draw by a gap in the logits.
 //!
 //! ```text
 //! grad = J(softmax(l' / tau)) g / tau,   m = max l,   l'_D = m,   l'_i = l_i - relu(l_i - m + gap) = min(l_i, m - gap)
 //! gap constant (1 in the paper), or adaptive: -ln(1 - pi) / pi,   pi = p_D (1 - 1e-5)
 //! ```
 //!
-//! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via GappedStFormula Straight-Through Estimator" (arXiv
+//! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via Gapped Straight-Through Estimator" (arXiv
 //! 2206.07235). Bias: it depends on the gap. Variance: below that of Gumbel-Softmax, as there is no noise besides the
 //! draw. Cost: O(k), two exponentials an element, one where there is scratch memory (SIMD, k <= 1024). Useful tau: 0.5
 //! to 1.
@@ -30,7 +30,7 @@ pub enum Gap {
     Adaptive,
 }
 
-/// The GappedStFormula Straight-Through estimator.
+/// The Gapped Straight-Through estimator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GappedSt {
     /// Temperature of the relaxed sample.

@@ -85,7 +85,7 @@ impl GumbelSoftmax {
         crate::categorical::softmax(backend, perturbed, k, self.tau, out)
     }
 
-    /// Draws from Gumbel noise of the caller's (rows * draws * k numbers): writes the perturbed logits to `saved` and
+    /// Draws from the caller's Gumbel noise (rows * draws * k numbers): writes the perturbed logits to `saved` and
     /// their argmax to `index`, as [`Estimator::draw`] does with noise of its own.
     ///
     /// # Errors

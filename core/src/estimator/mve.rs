@@ -67,7 +67,8 @@ impl Estimator for Mve {
     }
 
     /// # Errors
-    /// Those of the trait, and [`crate::Error::Value`] for [`crate::Argument::Categories`] beyond [`MAX_MVE_CATEGORIES`].
+    /// Those of the trait, and [`crate::Error::Value`] for [`crate::Argument::Categories`] beyond
+    /// [`MAX_MVE_CATEGORIES`].
     fn backward<B: Backend>(&self, backend: &B, inputs: GradientInputs<'_>, grad: &mut [f32]) -> Result<()> {
         check_categories(inputs.k, MAX_MVE_CATEGORIES)?;
         inputs.check(0, grad.len())?;

@@ -58,7 +58,7 @@ impl<'a> ScoreInputs<'a> {
 /// What a loss is compared with.
 #[derive(Clone, Copy)]
 pub(super) enum Baseline {
-    /// A number of the caller's.
+    /// The caller's number.
     Constant(f32),
     /// The mean loss of the row's other draws.
     LeaveOneOut,

@@ -38,7 +38,7 @@ pub struct GradientInputs<'a> {
 /// of N draws; for lanes along a row, it is the N categories from s * N on of one draw.
 #[derive(Clone, Copy, Debug)]
 pub struct Group<'a, L> {
-    /// Logits of each lane's row; what is here means nothing unless [`Formula::LOGITS`].
+    /// Logits of each lane's row; unspecified unless [`Formula::LOGITS`].
     pub logits: &'a [f32],
     /// Probabilities of each lane's row.
     pub probs: &'a [f32],

@@ -14,7 +14,7 @@ use crate::random::{Noise, Uniforms};
 use crate::{Argument, Error, Kernel, Split};
 
 /// Draws `draws` indices for each row of k probabilities; one uniform each. Lengths and uniforms have been checked.
-/// Returns whether every row's total was finite: the indices of other rows mean nothing.
+/// Returns whether every row's total was finite: the indices of other rows are unspecified.
 #[derive(Debug)]
 pub struct DrawIndex<'a> {
     /// rows x k.

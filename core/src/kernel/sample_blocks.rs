@@ -37,7 +37,7 @@ impl Sample<'_> {
     /// Runs the three kernels on a backend, block by block.
     ///
     /// # Errors
-    /// [`crate::Error::Logits`] for a row that has no softmax. The outputs mean nothing then.
+    /// [`crate::Error::Logits`] for a row that has no softmax. The outputs are unspecified then.
     pub fn on<B: Backend>(self, backend: &B) -> Result<()> {
         let rows = row_count(BLOCK, self.k).max(1).next_multiple_of(LANES);
         let (mut rest, mut done) = (self, 0);

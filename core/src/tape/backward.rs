@@ -13,7 +13,7 @@ impl<B: Backend> Tape<'_, B> {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Error::NotScalar`], [`Error::NoGrad`], and whatever an operation's VJP returns: gradients
-    /// mean nothing then, until [`Tape::zero_grad`].
+    /// are unspecified then, until [`Tape::zero_grad`].
     pub fn backward(&mut self, loss: Var) -> Result<()> {
         if self.lookup(loss)?.shape != Shape::SCALAR {
             return Err(Error::NotScalar);

@@ -19,7 +19,7 @@ impl<B: Backend> Tape<'_, B> {
         Ok(var)
     }
 
-    /// Records a tensor of the caller's that takes no gradient.
+    /// Records the caller's tensor, which takes no gradient.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::Full`].
@@ -27,7 +27,7 @@ impl<B: Backend> Tape<'_, B> {
         self.leaf(Argument::Input, shape, values, false)
     }
 
-    /// Records a tensor of the caller's that takes a gradient, and accumulates it until [`Tape::zero_grad`].
+    /// Records the caller's tensor, which takes a gradient, and accumulates it until [`Tape::zero_grad`].
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::Full`].
