@@ -158,8 +158,8 @@ pub(crate) struct PolynomialArgs {
     #[arg(long, conflicts_with = "seeds")]
     pub(crate) seed: Option<u64>,
     /// How many runs go side by side [default: one for each core]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threads: Option<u32>,
     /// Settings, with the names of these options (- becomes _); the command line wins
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,

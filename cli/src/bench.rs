@@ -12,7 +12,7 @@ use reinmax::{Host, Level, Numerics};
 use serde::Serialize;
 
 use crate::args::{BenchArgs, BenchFormat, BenchSubject, NumericsName};
-use crate::{Failure, print};
+use crate::{Failure, machine, print};
 
 use timing::Timing;
 
@@ -79,7 +79,7 @@ impl Measurement {
 
 /// Measures as the command line says.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
-    let levels = hosts(&args.level).map_err(Failure::usage)?;
+    let levels = hosts(&args.level)?;
     let numerics = args.numerics.iter().map(|name| match name {
         NumericsName::Portable => Numerics::Portable,
         NumericsName::Fast => Numerics::Fast,
@@ -122,16 +122,16 @@ fn subject(args: &BenchArgs) -> Result<Option<BenchSubject>, String> {
 }
 
 /// The levels asked for: the widest where none is named.
-fn hosts(names: &[String]) -> Result<Vec<Host>, String> {
+fn hosts(names: &[String]) -> Result<Vec<Host>, Failure> {
     if names.is_empty() {
-        return Host::from_env().map(|host| vec![host]).map_err(|error| format!("REINMAX_LEVEL: {error}"));
+        return Ok(vec![machine::host()?]);
     }
     let mut hosts = Vec::new();
     for name in names {
-        let levels =
-            if name == "all" { Level::available() } else { vec![name.parse().map_err(|e| format!("--level: {e}"))?] };
+        let wrong = |error| Failure::usage(format!("--level: {error}"));
+        let levels = if name == "all" { Level::available() } else { vec![name.parse().map_err(wrong)?] };
         for level in levels {
-            hosts.push(Host::new(level).map_err(|error| format!("--level: {error}"))?);
+            hosts.push(Host::new(level).map_err(wrong)?);
         }
     }
     Ok(hosts)

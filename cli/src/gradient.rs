@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::estimators::{self, Choice, Kind, Visitor};
 use crate::scores::{Drawn, Scores};
-use crate::{Failure, print};
+use crate::{Failure, machine, print};
 
 /// ReinMax for a loss that reads the probabilities too.
 const WITH_PROB_GRAD: &str = "reinmax_with_prob_grad";
@@ -64,7 +64,7 @@ struct Gradient {
 
 /// Reads a file, prints one object.
 pub(crate) fn run(file: &Path) -> Result<(), Failure> {
-    let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
+    let host = machine::host()?;
     let name = file.display();
     let mut text = String::new();
     let read = if file == Path::new("-") {

@@ -11,6 +11,7 @@ mod estimators;
 mod folder;
 mod gradient;
 mod interrupt;
+mod machine;
 mod plot;
 mod polynomial;
 mod report;

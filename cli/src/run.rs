@@ -11,6 +11,7 @@ use crate::args::{Format, PolynomialArgs};
 use crate::config::{Config, Job};
 use crate::folder::{Folder, picture_name};
 use crate::interrupt;
+use crate::machine;
 use crate::plot;
 use crate::polynomial::{Curve, train};
 use crate::report::Report;
@@ -21,10 +22,7 @@ pub(crate) const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the task as the command line says.
 pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
-    let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
-    if args.threads == Some(0) {
-        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
-    }
+    let host = machine::host()?;
     interrupt::listen();
     let (folder, config) = match &args.resume {
         Some(path) => {
@@ -74,10 +72,7 @@ fn run_jobs(
             failed.lock().unwrap_or_else(|poison| poison.into_inner()).get_or_insert(message);
         }
     };
-    // More threads than runs would only wait.
-    let threads = args.threads.map_or(0, |threads| threads.min(left.len().max(1)));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
+    let pool = machine::pool(args.threads, left.len())?;
     // One job at a time: jobs are long and of different lengths.
     pool.install(|| left.par_iter().with_max_len(1).for_each(one));
     progress.finish_and_clear();

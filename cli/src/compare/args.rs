@@ -89,8 +89,8 @@ pub(crate) struct GradientsArgs {
     #[arg(long, default_value_t = 100_000)]
     pub(crate) draws: u64,
     /// How many threads share the work [default: one for each core]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threads: Option<u32>,
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
@@ -142,8 +142,8 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "I/N", default_value = "1/1")]
     pub(crate) shard: String,
     /// How many runs go side by side [default: one for each core]
-    #[arg(long)]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) threads: Option<u32>,
     /// Folder for all runs; an existing one is continued
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,

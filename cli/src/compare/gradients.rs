@@ -6,13 +6,14 @@ use indicatif::ProgressBar;
 use reinmax::Host;
 
 use super::args::{Format, GradientsArgs};
-use super::measure::{Laboratory, exact};
+use super::measure::{Laboratory, PARTS, exact};
 use super::moments::dot;
 use super::picture;
 use super::problem::Problem;
 use super::report::{Entry, Report, Section};
 use crate::estimators::Choice;
 use crate::folder::Folder;
+use crate::machine;
 use crate::run::progress;
 use crate::{Failure, print};
 
@@ -23,10 +24,7 @@ const MOST_DRAWS: u64 = 1 << 40;
 
 /// Runs the laboratory as the command line says.
 pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
-    let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
-    if args.threads == Some(0) {
-        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
-    }
+    let host = machine::host()?;
     if !(LEAST_DRAWS..=MOST_DRAWS).contains(&args.draws) {
         return Err(Failure::usage(format!("--draws {}: give {LEAST_DRAWS} to {MOST_DRAWS}", args.draws)));
     }
@@ -40,8 +38,7 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     let choices = choices(&args.estimator, &problems).map_err(Failure::usage)?;
     // Known before anything is computed.
     let folder = args.out.as_deref().map(Folder::at).transpose().map_err(Failure::error)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
+    let pool = machine::pool(args.threads, PARTS)?;
     // A step for each estimator on each problem; a machine that reads gets none.
     let steps = (problems.len() * choices.len()) as u64;
     let bar = progress(args.format == Format::Human && !args.quiet, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");

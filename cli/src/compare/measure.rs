@@ -16,8 +16,8 @@ use crate::scores::{Drawn, Scores};
 /// Gradients computed by one call, and calls in a part. Parts do not depend on the threads, and neither do sums.
 const BATCH: usize = 256;
 const CALLS: usize = 16;
-/// Parts kept in memory at a time.
-const PARTS: usize = 64;
+/// Parts computed at a time, and then kept in memory.
+pub(crate) const PARTS: usize = 64;
 /// Draws that show whether an estimator draws from softmax(logits) as everyone does.
 const PROBE: usize = 16_384;
 /// The draws' stream of the seed; built-in problems take the ones below.

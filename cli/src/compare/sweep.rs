@@ -15,6 +15,7 @@ use crate::config::{Config, Job};
 use crate::estimators::Choice;
 use crate::folder::{CONFIG, Folder};
 use crate::interrupt;
+use crate::machine;
 use crate::plot;
 use crate::polynomial::{Curve, train};
 use crate::run::{SAVE_EVERY, epochs_progress, not_finite, write_results};
@@ -37,10 +38,7 @@ struct State {
 
 /// Runs the sweep, or this shard's part of it, as the command line says.
 pub(crate) fn polynomial(args: &SweepArgs) -> Result<(), Failure> {
-    let host = Host::from_env().map_err(|error| Failure::usage(format!("REINMAX_LEVEL: {error}")))?;
-    if args.threads == Some(0) {
-        return Err(Failure::usage("--threads 0: give at least 1".to_owned()));
-    }
+    let host = machine::host()?;
     let (shard, shards) = shard(&args.shard).map_err(Failure::usage)?;
     let members = members(args).map_err(Failure::usage)?;
     interrupt::listen();
@@ -166,8 +164,7 @@ fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure>
             .map_err(|error| format!("{}: {error}", member.run_name(&member.jobs[*job])))?;
         keep(member, state, *job, curve)
     };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|error| Failure::error(format!("cannot start threads: {error}")))?;
+    let pool = machine::pool(args.threads, left.len())?;
     // The first failure ends the others after their epoch.
     let outcome = pool
         .install(|| left.par_iter().with_max_len(1).try_for_each(|job| one(job).inspect_err(|_| interrupt::stop())));

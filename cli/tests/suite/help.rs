@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{here, text};
+use crate::{command, here, refused, text};
 
 const COMMANDS: [&[&str]; 6] =
     [&[], &["run", "polynomial"], &["compare", "gradients"], &["compare", "polynomial"], &["bench"], &["gradient"]];
@@ -64,4 +64,17 @@ fn the_first_page_says_what_holds_for_all_commands() {
     for words in ["Exit codes:", "130", "REINMAX_LEVEL", "avx512"] {
         assert!(page.contains(words), "{words}");
     }
+}
+
+/// What the first page says of the environment.
+#[test]
+fn a_level_that_there_is_not_is_refused_by_every_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sweep = ["compare", "polynomial", "--out", "s"];
+    for arguments in [&["run", "polynomial"][..], &["compare", "gradients"], &sweep, &["bench"], &["gradient", "-"]] {
+        let output =
+            command(arguments, folder.path()).env("REINMAX_LEVEL", "sse9").output().expect("the program starts");
+        refused(&output, 2, &["REINMAX_LEVEL", "sse9", "scalar"]);
+    }
+    assert!(std::fs::read_dir(folder.path()).expect("the folder").next().is_none(), "nothing was begun");
 }

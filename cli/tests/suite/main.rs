@@ -17,9 +17,14 @@ use serde_json::Value;
 const SMALL: [&str; 10] =
     ["--latents", "6", "--batch", "4", "--epochs", "3", "--steps-per-epoch", "5", "--seeds", "0..2"];
 
-fn program(arguments: &[&str], folder: &Path) -> Output {
+fn command(arguments: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
-    command.args(arguments).current_dir(folder).output().expect("the program starts")
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn program(arguments: &[&str], folder: &Path) -> Output {
+    command(arguments, folder).output().expect("the program starts")
 }
 
 fn here(arguments: &[&str]) -> Output {
@@ -77,9 +82,8 @@ fn text(bytes: &[u8]) -> String {
 /// Starts the program, and waits until `file` is there: by then it listens for Ctrl-C.
 #[cfg(unix)]
 fn started(arguments: &[&str], folder: &Path, file: &str) -> std::process::Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
-    command.args(arguments).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
+    let mut command = command(arguments, folder);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     while !folder.join(file).exists() && child.try_wait().expect("a status").is_none() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }

@@ -1,8 +1,6 @@
 //! `run polynomial`: its results, its options, its errors.
 
-use std::process::Command;
-
-use crate::{json, losses, program, refused, short, short_arguments};
+use crate::{SMALL, command, json, losses, program, refused, short, short_arguments};
 
 #[test]
 fn json_holds_every_run_in_order_whatever_the_threads() {
@@ -129,7 +127,12 @@ fn wrong_usage_names_what_was_wrong() {
 #[test]
 fn more_threads_than_runs_are_not_started() {
     let folder = tempfile::tempdir().expect("a folder");
-    assert!(short(&["--threads", "1000000000"], folder.path()).status.success());
+    let many = ["--threads", "1000000000"];
+    assert!(short(&many, folder.path()).status.success());
+    let sweep = ["compare", "polynomial", "--estimator", "reinmax", "--tau", "1", "--out", "s"];
+    assert!(program(&[&sweep, &SMALL[..], &many].concat(), folder.path()).status.success());
+    let laboratory = ["compare", "gradients", "--estimator", "reinmax", "--latents", "2", "--draws", "500"];
+    assert!(program(&[&laboratory[..], &many].concat(), folder.path()).status.success());
 }
 
 #[test]
@@ -149,9 +152,8 @@ fn a_loss_that_is_not_finite_is_a_failure_that_names_the_run() {
 fn results_that_cannot_be_written_are_a_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("the device");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_reinmax-cli"));
-    command.args(short_arguments(&["--format", "json"])).current_dir(folder.path()).stdout(full);
-    refused(&command.output().expect("the program starts"), 1, &["stdout"]);
+    let output = command(&short_arguments(&["--format", "json"]), folder.path()).stdout(full).output();
+    refused(&output.expect("the program starts"), 1, &["stdout"]);
 }
 
 /// A few steps of each: the losses are finite and fall within their range, and one and two threads give equal bits.
