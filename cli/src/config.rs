@@ -1,6 +1,7 @@
 //! What a run is: defaults, then a configuration file, then the command line. The resolved form is what a run folder
 //! keeps.
 
+use std::fmt::{Display, Formatter};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -86,6 +87,13 @@ pub(crate) struct Job {
     pub(crate) choice: Choice,
     pub(crate) power: f32,
     pub(crate) seed: u64,
+}
+
+/// The run's name in messages.
+impl Display for Job {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} p = {} seed {}", self.choice.spelled(), self.power, self.seed)
+    }
 }
 
 impl Config {

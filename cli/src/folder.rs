@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Job};
+use crate::plot;
 use crate::polynomial::Curve;
+use crate::report::Report;
 
 /// The file of a run's settings.
 pub(crate) const CONFIG: &str = "config.toml";
@@ -154,6 +156,16 @@ impl Folder {
         self.write("metrics.jsonl", &text)
     }
 
+    /// Summary and pictures of a run that is done.
+    pub(crate) fn write_results(&self, config: &Config, jobs: &[Job], curves: &[Curve]) -> Result<(), String> {
+        self.write("summary.json", Report::new(config, jobs, curves).json()?.as_bytes())?;
+        for power in &config.power {
+            let power_of_several = (config.power.len() > 1).then_some(*power);
+            self.write(&picture_name(power_of_several), plot::curves(config, *power, jobs, curves)?.as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// The runs that metrics.jsonl holds whole.
     pub(crate) fn read_metrics(&self, config: &Config, jobs: &[Job]) -> Result<Vec<Option<Curve>>, String> {
         let path = self.path.join("metrics.jsonl");
@@ -204,7 +216,7 @@ fn begun(folder: &Path) -> Result<Config, String> {
 }
 
 /// The picture of a power, or of the only one.
-pub(crate) fn picture_name(power: Option<f32>) -> String {
+fn picture_name(power: Option<f32>) -> String {
     power.map_or_else(|| "curve.svg".to_owned(), |power| format!("curve-p{power}.svg"))
 }
 

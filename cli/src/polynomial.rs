@@ -7,8 +7,8 @@ use reinmax::categorical::softmax;
 use reinmax::optim::{Adam, Optimizer, RAdam, Sgd};
 use reinmax::{Backend, Draws, Estimator, Host, Mark, Memory, ReinMax, Result, Shape, Stream, Tape, Var, measure};
 
-use crate::config::{Config, OptimizerName};
-use crate::estimators::{Choice, Visitor};
+use crate::config::{Config, Job, OptimizerName};
+use crate::estimators::Visitor;
 use crate::scores::{Drawn, Scores};
 
 /// What one run (estimator, power, seed) gives.
@@ -30,9 +30,7 @@ trait Task {
 pub(crate) fn train(
     config: &Config,
     host: Host,
-    choice: Choice,
-    power: f32,
-    seed: u64,
+    Job { choice, power, seed }: Job,
     after_epoch: impl FnMut() -> bool,
 ) -> Result<Curve> {
     choice.with_defaults(config.tau).visit(Training { config, host, power, seed, after_epoch })

@@ -28,7 +28,7 @@ pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measuremen
     let mut samples = vec![Vec::new(); things.len()];
     for _ in 0..args.rounds {
         for ((job, host), samples) in things.iter().zip(&mut samples) {
-            let curve = train(&config, *host, job.choice, job.power, job.seed, || true);
+            let curve = train(&config, *host, **job, || true);
             samples.extend(curve.map_err(|error| Failure::error(error.to_string()))?.microseconds);
             progress.inc(1);
         }

@@ -13,9 +13,7 @@ use super::problem::Problem;
 use super::report::{Entry, Report, Section};
 use crate::estimators::Choice;
 use crate::folder::Folder;
-use crate::machine;
-use crate::run::progress;
-use crate::{Failure, print};
+use crate::{Failure, machine, print, progress};
 
 /// Fewer draws have no variance.
 const LEAST_DRAWS: u64 = 2;
@@ -41,7 +39,8 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     let pool = machine::pool(args.threads, PARTS)?;
     // A step for each estimator on each problem; a machine that reads gets none.
     let steps = (problems.len() * choices.len()) as u64;
-    let bar = progress(args.format == Format::Human && !args.quiet, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
+    let bar =
+        progress::bar(args.format == Format::Human && !args.quiet, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
     let all = || problems.iter().map(|problem| section(host, problem, &choices, args, &bar)).collect::<Result<_, _>>();
     let sections = pool.install(all);
     bar.finish_and_clear();

@@ -3,10 +3,7 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Mutex;
-use std::time::Instant;
 
-use rayon::prelude::*;
 use reinmax::Host;
 
 use super::args::{Format, SweepArgs};
@@ -14,12 +11,9 @@ use super::table;
 use crate::config::{Config, Job};
 use crate::estimators::Choice;
 use crate::folder::{CONFIG, Folder};
-use crate::interrupt;
-use crate::machine;
-use crate::plot;
-use crate::polynomial::{Curve, train};
-use crate::run::{SAVE_EVERY, epochs_progress, not_finite, write_results};
-use crate::{Failure, print};
+use crate::jobs::{self, Runs};
+use crate::polynomial::Curve;
+use crate::{Failure, interrupt, machine, plot, print};
 
 /// An estimator at a temperature: a folder below --out, with a run for each seed.
 pub(crate) struct Member {
@@ -27,13 +21,6 @@ pub(crate) struct Member {
     pub(crate) config: Config,
     pub(crate) jobs: Vec<Job>,
     path: PathBuf,
-}
-
-/// What is known of a member's runs, and when that was last written.
-struct State {
-    folder: Folder,
-    curves: Vec<Option<Curve>>,
-    saved: Instant,
 }
 
 /// Runs the sweep, or this shard's part of it, as the command line says.
@@ -102,7 +89,7 @@ fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
 
 impl Member {
     /// Opens the folder, or begins it; refuses one that was begun with other settings.
-    fn state(&self) -> Result<State, String> {
+    fn runs(&self) -> Result<Runs<'_>, String> {
         let folder = if self.path.join(CONFIG).exists() {
             let (folder, config) = Folder::open(&self.path, "another --out")?;
             if config != self.config {
@@ -117,8 +104,7 @@ impl Member {
             folder.write_config(&self.config)?;
             folder
         };
-        let curves = folder.read_metrics(&self.config, &self.jobs)?;
-        Ok(State { folder, curves, saved: Instant::now() })
+        Runs::read(folder, &self.config, &self.jobs)
     }
 
     /// The curves of a folder that is done.
@@ -126,83 +112,21 @@ impl Member {
         if !self.path.join("metrics.jsonl").exists() {
             return Ok(None);
         }
-        let state = self.state()?;
-        Ok(state.curves.into_iter().collect())
-    }
-
-    fn run_name(&self, job: &Job) -> String {
-        format!("{} p = {} seed {}", self.choice.spelled(), job.power, job.seed)
+        Ok(self.runs()?.into_curves())
     }
 }
 
-/// Runs what is left of these members, all jobs over the cores.
+/// Runs what is left of these members.
 fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure> {
-    let states = members.iter().map(|member| member.state().map(Mutex::new)).collect::<Result<Vec<_>, _>>();
-    let states = states.map_err(Failure::error)?;
-    let mut left = Vec::new();
-    for (member, state) in states.iter().enumerate() {
-        let state = state.lock().unwrap_or_else(|poison| poison.into_inner());
-        left.extend((0..state.curves.len()).filter(|job| state.curves[*job].is_none()).map(|job| (member, job)));
+    let all = members.iter().map(|member| member.runs()).collect::<Result<Vec<_>, _>>().map_err(Failure::error)?;
+    let left = all.iter().map(Runs::left).sum();
+    if left == 0 {
+        let jobs: usize = members.iter().map(|member| member.jobs.len()).sum();
+        say(args, &format!("nothing left to do: all {jobs} runs are done"));
     }
-    let all: usize = members.iter().map(|member| member.jobs.len()).sum();
-    if left.is_empty() {
-        say(args, &format!("nothing left to do: all {all} runs are done"));
-        return Ok(());
-    }
-    let bar = epochs_progress(args.quiet, left.len(), args.epochs);
-    let one = |(member, job): &(usize, usize)| -> Result<(), String> {
-        if interrupt::stopped() {
-            return Ok(());
-        }
-        let (member, state) = (members[*member], &states[*member]);
-        let Job { choice, power, seed } = member.jobs[*job];
-        let go_on = || {
-            bar.inc(1);
-            !interrupt::stopped()
-        };
-        let curve = train(&member.config, host, choice, power, seed, go_on)
-            .map_err(|error| format!("{}: {error}", member.run_name(&member.jobs[*job])))?;
-        keep(member, state, *job, curve)
-    };
-    let pool = machine::pool(args.threads, left.len())?;
-    // The first failure ends the others after their epoch.
-    let outcome = pool
-        .install(|| left.par_iter().with_max_len(1).try_for_each(|job| one(job).inspect_err(|_| interrupt::stop())));
-    bar.finish_and_clear();
-    let mut finished = 0;
-    for (member, state) in members.iter().zip(&states) {
-        let state = state.lock().unwrap_or_else(|poison| poison.into_inner());
-        finished += state.curves.iter().flatten().count();
-        state.folder.write_metrics(&member.jobs, &state.curves).map_err(Failure::error)?;
-    }
-    outcome.map_err(Failure::error)?;
-    if finished < all {
-        return Err(Failure::interrupted(format!(
-            "interrupted with {finished} of {all} runs finished in {}; the same command goes on",
-            args.out.display()
-        )));
-    }
-    Ok(())
-}
-
-/// Keeps a finished curve; a folder that is complete gets its results.
-fn keep(member: &Member, state: &Mutex<State>, job: usize, curve: Curve) -> Result<(), String> {
-    if curve.loss.len() < member.config.epochs as usize {
-        return Ok(());
-    }
-    not_finite(&curve, || member.run_name(&member.jobs[job]))?;
-    let mut state = state.lock().unwrap_or_else(|poison| poison.into_inner());
-    state.curves[job] = Some(curve);
-    let complete = state.curves.iter().all(Option::is_some);
-    if complete || state.saved.elapsed() >= SAVE_EVERY {
-        state.folder.write_metrics(&member.jobs, &state.curves)?;
-        state.saved = Instant::now();
-    }
-    if complete {
-        let curves: Vec<Curve> = state.curves.iter().flatten().cloned().collect();
-        write_results(&member.config, &member.jobs, &curves, &state.folder)?;
-    }
-    Ok(())
+    let bar = jobs::progress_bar(args.quiet, left, args.epochs);
+    let go_on = format!(" in {}; the same command goes on", args.out.display());
+    jobs::finish(&all, host, args.threads, &bar, &go_on)
 }
 
 /// The table and the picture, once every folder is done (by this shard or by others).

@@ -54,6 +54,30 @@ fn a_sweep_chooses_the_best_temperature_and_is_done_once() {
     assert!(files(&folder.path().join("s")) == before);
 }
 
+/// As a program leaves them that is killed between a folder's last curve and its results.
+#[test]
+fn results_that_are_missing_are_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(sweep(&["--out", "s"], folder.path()).status.success());
+    let before = files(&folder.path().join("s"));
+    for name in ["summary.json", "curve.svg"] {
+        std::fs::remove_file(folder.path().join("s/exact").join(name)).expect("removed");
+    }
+    assert!(sweep(&["--out", "s"], folder.path()).status.success());
+    assert!(files(&folder.path().join("s")) == before);
+}
+
+#[test]
+fn a_run_that_fails_is_named_and_finished_ones_are_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // One run after the other: the exact losses are means, of draws there are sums, which f32 does not hold.
+    let options = ["--out", "s", "--threads", "1", "--target", "1e19"];
+    refused(&sweep(&options, folder.path()), 1, &["reinmax:tau=1 p = 2 seed 0", "epoch 1 is not finite"]);
+    let kept = std::fs::read_to_string(folder.path().join("s/exact/metrics.jsonl")).expect("metrics");
+    assert_eq!(kept.lines().count(), 2 * 3);
+    assert!(folder.path().join("s/exact/summary.json").exists());
+}
+
 #[test]
 fn shards_together_are_the_whole() {
     let folder = tempfile::tempdir().expect("a folder");

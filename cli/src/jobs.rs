@@ -1,0 +1,151 @@
+//! The runs of a folder or of many, side by side: finished curves are kept and written now and then, Ctrl-C ends the
+//! others after their epoch, and so does the first failure.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+use reinmax::Host;
+
+use crate::config::{Config, Job};
+use crate::folder::Folder;
+use crate::polynomial::{Curve, train};
+use crate::{Failure, interrupt, machine, progress};
+
+/// How often metrics.jsonl is brought up to date while runs go on.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// The runs of one folder.
+pub(crate) struct Runs<'a> {
+    pub(crate) folder: Folder,
+    config: &'a Config,
+    jobs: &'a [Job],
+    kept: Mutex<Kept>,
+}
+
+/// What is known of them.
+struct Kept {
+    /// In the order of the jobs.
+    curves: Vec<Option<Curve>>,
+    /// How many are missing.
+    left: usize,
+    /// Whether the folder may lack something.
+    unsaved: bool,
+    /// When it was last written.
+    saved: Instant,
+}
+
+impl<'a> Runs<'a> {
+    /// With the curves that the folder holds already.
+    pub(crate) fn read(folder: Folder, config: &'a Config, jobs: &'a [Job]) -> Result<Self, String> {
+        let curves = folder.read_metrics(config, jobs)?;
+        let left = curves.iter().filter(|curve| curve.is_none()).count();
+        // Its results may be missing where its curves are not: a program can be killed between the two.
+        let kept = Mutex::new(Kept { curves, left, unsaved: true, saved: Instant::now() });
+        Ok(Runs { folder, config, jobs, kept })
+    }
+
+    /// How many are not finished.
+    pub(crate) fn left(&self) -> usize {
+        self.kept().left
+    }
+
+    /// All curves, once every run is finished.
+    pub(crate) fn into_curves(self) -> Option<Vec<Curve>> {
+        let curves = std::mem::take(&mut self.kept().curves);
+        curves.into_iter().collect()
+    }
+
+    /// Which jobs have no curve yet.
+    fn missing(&self) -> Vec<usize> {
+        let curves = &self.kept().curves;
+        (0..curves.len()).filter(|at| curves[*at].is_none()).collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Trains one; a curve that is cut short is dropped.
+    fn finish_one(&self, at: usize, host: Host, bar: &ProgressBar) -> Result<(), String> {
+        if interrupt::stopped() {
+            return Ok(());
+        }
+        let job = self.jobs[at];
+        let go_on = || {
+            bar.inc(1);
+            !interrupt::stopped()
+        };
+        let curve = train(self.config, host, job, go_on).map_err(|error| format!("{job}: {error}"))?;
+        if curve.loss.len() < self.config.epochs as usize {
+            return Ok(());
+        }
+        check_finite(&curve, job)?;
+        self.keep(at, curve)
+    }
+
+    /// Keeps a finished curve, and now and then writes what there is: also a killed program can be resumed.
+    fn keep(&self, at: usize, curve: Curve) -> Result<(), String> {
+        let mut kept = self.kept();
+        kept.curves[at] = Some(curve);
+        kept.left -= 1;
+        kept.unsaved = true;
+        if kept.left == 0 || kept.saved.elapsed() >= SAVE_EVERY { self.save(&mut kept) } else { Ok(()) }
+    }
+
+    /// Writes the curves; a folder that is complete gets its results.
+    fn save(&self, kept: &mut Kept) -> Result<(), String> {
+        self.folder.write_metrics(self.jobs, &kept.curves)?;
+        if kept.left == 0 {
+            let curves: Vec<Curve> = kept.curves.iter().flatten().cloned().collect();
+            self.folder.write_results(self.config, self.jobs, &curves)?;
+        }
+        (kept.unsaved, kept.saved) = (false, Instant::now());
+        Ok(())
+    }
+}
+
+/// Finishes all runs, over the cores. `go_on` says after an interruption how to go on.
+pub(crate) fn finish(
+    all: &[Runs<'_>],
+    host: Host,
+    threads: Option<u32>,
+    bar: &ProgressBar,
+    go_on: &str,
+) -> Result<(), Failure> {
+    let left: Vec<_> = all.iter().flat_map(|runs| runs.missing().into_iter().map(move |at| (runs, at))).collect();
+    let pool = machine::pool(threads, left.len())?;
+    let one = |(runs, at): &(&Runs<'_>, usize)| runs.finish_one(*at, host, bar).inspect_err(|_| interrupt::stop());
+    // One job at a time: jobs are long and of different lengths.
+    let outcome = pool.install(|| left.par_iter().with_max_len(1).try_for_each(one));
+    bar.finish_and_clear();
+    for runs in all {
+        let mut kept = runs.kept();
+        if kept.unsaved {
+            runs.save(&mut kept).map_err(Failure::error)?;
+        }
+    }
+    outcome.map_err(Failure::error)?;
+    let jobs: usize = all.iter().map(|runs| runs.jobs.len()).sum();
+    match jobs - all.iter().map(Runs::left).sum::<usize>() {
+        finished if finished == jobs => Ok(()),
+        finished => Err(Failure::interrupted(format!("interrupted with {finished} of {jobs} runs finished{go_on}"))),
+    }
+}
+
+/// Refuses a curve with a number that neither JSON nor a picture holds.
+fn check_finite(curve: &Curve, job: Job) -> Result<(), String> {
+    match curve.loss.iter().position(|loss| !loss.is_finite()) {
+        Some(epoch) => {
+            Err(format!("{job}: the loss of epoch {} is not finite; try a smaller lr, power or target", epoch + 1))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The bar of jobs of so many epochs each.
+pub(crate) fn progress_bar(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
+    let template = "{bar:40} {pos}/{len} epochs, {elapsed} (left: {eta})";
+    progress::bar(!quiet, jobs as u64 * u64::from(epochs), template)
+}
