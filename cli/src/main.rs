@@ -19,6 +19,7 @@ mod progress;
 mod report;
 mod run;
 mod scores;
+mod statistics;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;

@@ -5,7 +5,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use crate::config::{Config, Job};
 use crate::polynomial::Curve;
-use crate::report::{mean_sd, optimum};
+use crate::report::optimum;
+use crate::statistics::mean_sd;
 
 /// Colours that stay apart for colour-blind readers and in print: seven of Okabe and Ito, then of Tol's muted scheme.
 pub(crate) const PALETTE: [RGBColor; 15] = [

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::config::{Config, Job};
 use crate::estimators::{Value, spelled, spelled_parameters};
 use crate::polynomial::Curve;
+use crate::statistics::{mean_sd, median};
 
 /// The one object of `--format json`, and of summary.json.
 #[derive(Debug, Serialize)]
@@ -99,19 +100,4 @@ impl<'a> Report<'a> {
 pub(crate) fn optimum(config: &Config, power: f32) -> f64 {
     let distance = |x: f64| (x - f64::from(config.target)).abs().powf(f64::from(power));
     distance(0.0).min(distance(1.0))
-}
-
-/// Mean and sample standard deviation (0 for a single number).
-pub(crate) fn mean_sd(x: &[f64]) -> (f64, f64) {
-    let n = x.len() as f64;
-    let mean = x.iter().sum::<f64>() / n;
-    let squares: f64 = x.iter().map(|x| (x - mean).powi(2)).sum();
-    (mean, if x.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
-}
-
-/// The median; NaN of nothing.
-fn median(x: &[f64]) -> f64 {
-    let mut sorted = x.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -28,16 +28,14 @@ pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measuremen
     let mut samples = vec![Vec::new(); things.len()];
     for _ in 0..args.rounds {
         for ((job, host), samples) in things.iter().zip(&mut samples) {
-            let curve = train(&config, *host, **job, || true);
-            samples.extend(curve.map_err(|error| Failure::error(error.to_string()))?.microseconds);
+            let curve = train(&config, *host, **job, || true).map_err(|error| Failure::error(error.to_string()))?;
+            samples.extend(curve.microseconds.iter().map(|microseconds| microseconds * 1e3));
             progress.inc(1);
         }
     }
     progress.finish_and_clear();
-    let results = things.iter().zip(&mut samples).map(|((job, host), samples)| {
-        samples.sort_by(f64::total_cmp);
-        let at = |position: usize| samples.get(position).copied().unwrap_or(f64::NAN) * 1e3;
-        let timing = Timing { median: at(samples.len() / 2), min: at(0) };
+    let results = things.iter().zip(&samples).map(|((job, host), samples)| {
+        let timing = Timing::of(samples);
         let kernel = format!("polynomial {} p={}", job.choice.name(), job.power);
         // An element is a draw.
         let shape = ((config.latents * config.batch) as usize, 1);

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::statistics::median;
+
 /// How long one sample should take: long against the clock's resolution, short against a time slice.
 const SAMPLE: Duration = Duration::from_micros(500);
 
@@ -10,6 +12,13 @@ const SAMPLE: Duration = Duration::from_micros(500);
 pub(super) struct Timing {
     pub(super) median: f64,
     pub(super) min: f64,
+}
+
+impl Timing {
+    /// Of samples in nanoseconds.
+    pub(super) fn of(samples: &[f64]) -> Self {
+        Timing { median: median(samples), min: samples.iter().copied().fold(f64::NAN, f64::min) }
+    }
 }
 
 /// Times `count` things against each other: `rounds` rounds, each of which times every thing once. `call(i)` runs
@@ -26,14 +35,7 @@ pub(super) fn interleaved(count: usize, rounds: usize, mut call: impl FnMut(usiz
             samples.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(*repeats));
         }
     }
-    let summary = |samples: &mut Vec<f64>| {
-        samples.sort_by(f64::total_cmp);
-        Timing {
-            median: samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN),
-            min: samples.first().copied().unwrap_or(f64::NAN),
-        }
-    };
-    samples.iter_mut().map(summary).collect()
+    samples.iter().map(|samples| Timing::of(samples)).collect()
 }
 
 /// How many calls make up a sample. The first call, which may fault pages in, is not looked at.

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::sweep::Member;
 use crate::polynomial::Curve;
-use crate::report::{mean_sd, optimum};
+use crate::report::optimum;
+use crate::statistics::mean_sd;
 
 /// One estimator at one temperature.
 #[derive(Debug, Serialize)]

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{interrupt, json, losses, of_version_zero, program, refused, short, started};
+use serde_json::Value;
+
+use crate::{interrupt, json, losses, number, of_version_zero, program, refused, short, started};
 
 #[test]
 fn a_run_leaves_its_folder_and_is_not_written_over() {
@@ -64,6 +66,21 @@ fn a_run_that_was_cut_short_can_be_finished() {
     assert_eq!(losses(&whole), losses(&resumed));
     assert_eq!(std::fs::read_to_string(&path).expect("metrics").lines().count(), text.lines().count());
     assert!(folder.path().join("run/summary.json").exists());
+}
+
+/// Of an even number of epochs the upper one of the two in the middle.
+#[test]
+fn the_time_of_a_step_is_the_median_over_epochs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for epochs in ["3", "4"] {
+        let options = ["--epochs", epochs, "--latents", "2", "--seed", "0", "--estimator", "st", "--format", "json"];
+        let report = json(&program(&[&["run", "polynomial", "--out", epochs], &options[..]].concat(), folder.path()));
+        let metrics = std::fs::read_to_string(folder.path().join(epochs).join("metrics.jsonl")).expect("metrics");
+        let time = |line| number(&serde_json::from_str::<Value>(line).expect("JSON")["microseconds_per_step"]);
+        let mut times: Vec<f64> = metrics.lines().map(time).collect();
+        times.sort_by(f64::total_cmp);
+        assert_eq!(number(&report["results"][0]["microseconds_per_step"]), times[times.len() / 2]);
+    }
 }
 
 #[test]
