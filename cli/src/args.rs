@@ -25,7 +25,7 @@ Exit codes:
 
 Environment:
   REINMAX_LEVEL  instruction set: scalar, sse2, avx2, avx512, neon, simd128 [default: the widest that this machine has];
-                 --level of bench goes before it";
+                 `bench --level` takes precedence";
 
 /// Gradients through discrete choices: the polynomial experiment of the ReinMax paper (arXiv 2304.08612), and a
 /// laboratory that compares estimators.

@@ -79,7 +79,7 @@ impl Default for Config {
 }
 
 /// More runs than this are a slip of the pen; all of their curves are kept in memory.
-const MOST_RUNS: u64 = 1_000_000;
+const MAX_RUNS: u64 = 1_000_000;
 
 /// One training run of a folder.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -194,8 +194,8 @@ impl Config {
         }
         let seeds = self.seed_range()?;
         let runs = (self.estimator.len() as u64).saturating_mul(self.power.len() as u64);
-        if runs.saturating_mul(seeds.end - seeds.start) > MOST_RUNS {
-            return Err(format!("seeds = '{}': that makes more than {MOST_RUNS} runs; give fewer seeds", self.seeds));
+        if runs.saturating_mul(seeds.end - seeds.start) > MAX_RUNS {
+            return Err(format!("seeds = '{}': that makes more than {MAX_RUNS} runs; give fewer seeds", self.seeds));
         }
         Ok(self)
     }

@@ -98,7 +98,7 @@ static TABLE: [Entry; 15] = [
 const DEFAULTS: [&str; 4] = ["exact", "reinmax", "straight_through", "gumbel_softmax"];
 
 /// No estimator has more parameters.
-const MOST_PARAMETERS: usize = 2;
+const MAX_PARAMETERS: usize = 2;
 
 /// The value of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -124,7 +124,7 @@ const ADAPTIVE: Value = Value::Word("adaptive");
 pub(crate) struct Choice {
     entry: &'static Entry,
     /// In the order of the table; those that were not given are missing.
-    values: [Option<Value>; MOST_PARAMETERS],
+    values: [Option<Value>; MAX_PARAMETERS],
 }
 
 impl PartialEq for Choice {
@@ -145,7 +145,7 @@ impl Choice {
     }
 
     fn of(entry: &'static Entry) -> Self {
-        Choice { entry, values: [None; MOST_PARAMETERS] }
+        Choice { entry, values: [None; MAX_PARAMETERS] }
     }
 
     /// Hands the estimator itself, with all of its parameters, to `visitor`.

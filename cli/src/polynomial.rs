@@ -21,7 +21,7 @@ pub(crate) struct Curve {
 }
 
 /// One step: fills the gradient of theta and returns the loss.
-trait Task {
+trait Objective {
     fn step(&mut self) -> Result<f32>;
     fn params_and_grads(&mut self) -> (&mut [f32], &[f32]);
 }
@@ -56,7 +56,7 @@ impl<F: FnMut() -> bool> Training<'_, F> {
         let (mark, loss) = record(&mut tape, config, power, &theta, estimator)?;
         // Recording has drawn once; training starts from the first number again.
         tape.set_cursor(0);
-        epochs(config, &mut TapeTask { tape, mark, loss }, after_epoch)
+        epochs(config, &mut TapeObjective { tape, mark, loss }, after_epoch)
     }
 }
 
@@ -72,8 +72,8 @@ impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
     }
 
     fn scores(self, scores: Scores) -> Result<Curve> {
-        let mut task = ScoreTask::new(self.config, self.host, self.power, self.seed, scores);
-        epochs(self.config, &mut task, self.after_epoch)
+        let mut objective = ScoreObjective::new(self.config, self.host, self.power, self.seed, scores);
+        epochs(self.config, &mut objective, self.after_epoch)
     }
 }
 
@@ -115,13 +115,13 @@ fn record<B: Backend, E: Estimator>(
     Ok((mark, tape.mean_abs_pow(x, -config.target, power)?))
 }
 
-struct TapeTask<'m> {
+struct TapeObjective<'m> {
     tape: Tape<'m, Host>,
     mark: Mark,
     loss: Var,
 }
 
-impl Task for TapeTask<'_> {
+impl Objective for TapeObjective<'_> {
     fn step(&mut self) -> Result<f32> {
         self.tape.zero_grad()?;
         self.tape.replay(self.mark, Draws::Stream)?;
@@ -136,7 +136,7 @@ impl Task for TapeTask<'_> {
 
 /// Estimators that know only losses: draws and gradients on plain slices. The loss of a sample (the mean over its L
 /// terms) is shared by all of its variables, and all samples of a batch are draws of one row.
-struct ScoreTask {
+struct ScoreObjective {
     host: Host,
     scores: Scores,
     k: usize,
@@ -152,11 +152,11 @@ struct ScoreTask {
     losses: Vec<f32>,
 }
 
-impl ScoreTask {
+impl ScoreObjective {
     fn new(config: &Config, host: Host, power: f32, seed: u64, scores: Scores) -> Self {
         let theta = initial_theta(config, seed);
         let (n, batch) = (theta.len(), config.batch as usize);
-        ScoreTask {
+        ScoreObjective {
             host,
             scores,
             k: config.categories as usize,
@@ -173,9 +173,9 @@ impl ScoreTask {
     }
 }
 
-impl Task for ScoreTask {
+impl Objective for ScoreObjective {
     fn step(&mut self) -> Result<f32> {
-        let ScoreTask { host, scores, k, batch, probs, drawn, losses, grads, .. } = self;
+        let ScoreObjective { host, scores, k, batch, probs, drawn, losses, grads, .. } = self;
         let (host, k, batch) = (*host, *k, *batch);
         softmax(&host, &self.theta, k, 1.0, probs)?;
         scores.draw(host, probs, k, batch, (&self.stream, self.cursor), drawn)?;
@@ -199,30 +199,30 @@ impl Task for ScoreTask {
 }
 
 /// All epochs, with the optimiser of the configuration.
-fn epochs(config: &Config, task: &mut impl Task, after_epoch: impl FnMut() -> bool) -> Result<Curve> {
+fn epochs(config: &Config, objective: &mut impl Objective, after_epoch: impl FnMut() -> bool) -> Result<Curve> {
     match config.optimizer {
-        OptimizerName::Adam => epochs_with(config, Adam::new(config.lr), task, after_epoch),
-        OptimizerName::Radam => epochs_with(config, RAdam::new(config.lr), task, after_epoch),
-        OptimizerName::Sgd => epochs_with(config, Sgd::new(config.lr), task, after_epoch),
+        OptimizerName::Adam => epochs_with(config, Adam::new(config.lr), objective, after_epoch),
+        OptimizerName::Radam => epochs_with(config, RAdam::new(config.lr), objective, after_epoch),
+        OptimizerName::Sgd => epochs_with(config, Sgd::new(config.lr), objective, after_epoch),
     }
 }
 
 fn epochs_with<O: Optimizer>(
     config: &Config,
     optimizer: O,
-    task: &mut impl Task,
+    objective: &mut impl Objective,
     mut after_epoch: impl FnMut() -> bool,
 ) -> Result<Curve> {
-    let mut state = vec![0.0; O::state_len(task.params_and_grads().0.len())];
+    let mut state = vec![0.0; O::state_len(objective.params_and_grads().0.len())];
     let mut curve = Curve { loss: Vec::new(), microseconds: Vec::new() };
     let mut step = 0;
     for _ in 0..config.epochs {
         let start = Instant::now();
         let mut total = 0.0;
         for _ in 0..config.steps_per_epoch {
-            total += f64::from(task.step()?);
+            total += f64::from(objective.step()?);
             step += 1;
-            let (params, grads) = task.params_and_grads();
+            let (params, grads) = objective.params_and_grads();
             optimizer.step(step, params, grads, &mut state)?;
         }
         let steps = f64::from(config.steps_per_epoch);

@@ -16,15 +16,15 @@ use crate::folder::Folder;
 use crate::{Failure, machine, print, progress};
 
 /// Fewer draws have no variance.
-const LEAST_DRAWS: u64 = 2;
+const MIN_DRAWS: u64 = 2;
 /// So that the noise of the last gradient still has its own place in the stream.
-const MOST_DRAWS: u64 = 1 << 40;
+const MAX_DRAWS: u64 = 1 << 40;
 
 /// Runs the laboratory as the command line says.
 pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     let host = machine::host()?;
-    if !(LEAST_DRAWS..=MOST_DRAWS).contains(&args.draws) {
-        return Err(Failure::usage(format!("--draws {}: give {LEAST_DRAWS} to {MOST_DRAWS}", args.draws)));
+    if !(MIN_DRAWS..=MAX_DRAWS).contains(&args.draws) {
+        return Err(Failure::usage(format!("--draws {}: give {MIN_DRAWS} to {MAX_DRAWS}", args.draws)));
     }
     let problems = match &args.file {
         Some(path) => Problem::read(path, args.case.as_deref()).map_err(Failure::error)?,

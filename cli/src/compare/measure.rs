@@ -100,7 +100,7 @@ impl Visitor for Laboratory<'_> {
 }
 
 impl Laboratory<'_> {
-    fn measure(self, source: &impl Source) -> Result<Measured> {
+    fn measure(self, source: &impl GradientSource) -> Result<Measured> {
         let only_indices = source.noise_is_the_index(self)?;
         let enumerated = only_indices.then(|| self.enumerated(source)).transpose()?;
         let drawn = self.drawn(source)?;
@@ -108,7 +108,7 @@ impl Laboratory<'_> {
         Ok(Measured { enumerated, drawn: Some(drawn), microseconds })
     }
 
-    fn enumerated(self, source: &impl Source) -> Result<Moments> {
+    fn enumerated(self, source: &impl GradientSource) -> Result<Moments> {
         let probs = self.problem.probs();
         self.parts(source, self.problem.states as u64, |first, buffers, moments| {
             let k = self.problem.k;
@@ -125,12 +125,12 @@ impl Laboratory<'_> {
         })
     }
 
-    fn drawn(self, source: &impl Source) -> Result<Moments> {
+    fn drawn(self, source: &impl GradientSource) -> Result<Moments> {
         let stream = Stream::new(self.seed, STREAM);
-        let each = source.uniforms(self.problem.k) * self.problem.variables as u64;
+        let each = source.uniforms_per_variable(self.problem.k) * self.problem.variables as u64;
         self.parts(source, self.draws, |first, buffers, moments| {
             let start = Instant::now();
-            source.draw(self, (&stream, first * each), buffers)?;
+            source.draw_batch(self, (&stream, first * each), buffers)?;
             let mut nanoseconds = start.elapsed().as_nanos();
             nanoseconds += source.gradients(self, buffers)?;
             let left = (self.draws - first).min(BATCH as u64);
@@ -144,7 +144,7 @@ impl Laboratory<'_> {
     }
 
     /// Runs `batch` on 0, BATCH, 2 BATCH .. below `count`, spread over the threads, and sums in order.
-    fn parts<S: Source>(
+    fn parts<S: GradientSource>(
         self,
         source: &S,
         count: u64,
@@ -183,17 +183,17 @@ struct Buffers {
 }
 
 impl Buffers {
-    fn new(laboratory: Laboratory<'_>, source: &impl Source) -> Result<Self> {
+    fn new(laboratory: Laboratory<'_>, source: &impl GradientSource) -> Result<Self> {
         let Laboratory { host, problem, .. } = laboratory;
         let logits = problem.logits.repeat(BATCH);
         let mut probs = vec![0.0; logits.len()];
         softmax(&host, &logits, problem.k, 1.0, &mut probs)?;
         let rows = BATCH * problem.variables;
         Ok(Buffers {
-            drawn: Drawn::new(rows * source.draws()),
+            drawn: Drawn::new(rows * source.draws_per_gradient()),
             saved: vec![0.0; rows * source.saved(problem.k)],
             upstream: vec![0.0; logits.len()],
-            losses: vec![0.0; rows * source.draws()],
+            losses: vec![0.0; rows * source.draws_per_gradient()],
             grad: vec![0.0; logits.len()],
             logits,
             probs,
@@ -202,29 +202,29 @@ impl Buffers {
 }
 
 /// Either kind of estimator.
-trait Source: Sync {
+trait GradientSource: Sync {
     /// Draws of each variable for a gradient.
-    fn draws(&self) -> usize;
+    fn draws_per_gradient(&self) -> usize;
     /// Uniforms for a variable of a gradient.
-    fn uniforms(&self, k: usize) -> u64;
+    fn uniforms_per_variable(&self, k: usize) -> u64;
     /// Floats saved for a variable of a gradient.
     fn saved(&self, k: usize) -> usize;
     /// Whether a gradient is a function of one drawn state, drawn from softmax(logits).
     fn noise_is_the_index(&self, laboratory: Laboratory<'_>) -> Result<bool>;
     /// Fills index and saved.
-    fn draw(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()>;
+    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()>;
     /// From index and saved to the gradients; the nanoseconds that the estimator itself took.
     fn gradients(&self, laboratory: Laboratory<'_>, buffers: &mut Buffers) -> Result<u128>;
 }
 
 struct Upstream<E>(E);
 
-impl<E: Estimator + Sync> Source for Upstream<E> {
-    fn draws(&self) -> usize {
+impl<E: Estimator + Sync> GradientSource for Upstream<E> {
+    fn draws_per_gradient(&self) -> usize {
         1
     }
 
-    fn uniforms(&self, k: usize) -> u64 {
+    fn uniforms_per_variable(&self, k: usize) -> u64 {
         self.0.uniforms_per_draw(k) as u64
     }
 
@@ -250,7 +250,7 @@ impl<E: Estimator + Sync> Source for Upstream<E> {
         Ok(plain == own)
     }
 
-    fn draw(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
+    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
         let Buffers { logits, probs, drawn, saved, .. } = buffers;
         let noise = Noise::stream(cursor.0, cursor.1);
         let inputs = DrawInputs { logits, probs, k: laboratory.problem.k, draws: 1, noise };
@@ -272,13 +272,13 @@ impl<E: Estimator + Sync> Source for Upstream<E> {
     }
 }
 
-impl Source for Scores {
-    fn draws(&self) -> usize {
-        Scores::draws(*self)
+impl GradientSource for Scores {
+    fn draws_per_gradient(&self) -> usize {
+        self.draws()
     }
 
-    fn uniforms(&self, _k: usize) -> u64 {
-        Scores::uniforms(*self, 1, Scores::draws(*self))
+    fn uniforms_per_variable(&self, _k: usize) -> u64 {
+        self.uniforms(1, self.draws())
     }
 
     fn saved(&self, _k: usize) -> usize {
@@ -286,17 +286,17 @@ impl Source for Scores {
     }
 
     fn noise_is_the_index(&self, _: Laboratory<'_>) -> Result<bool> {
-        Ok(Scores::draws(*self) == 1)
+        Ok(self.draws() == 1)
     }
 
-    fn draw(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
+    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
         let Laboratory { host, problem, .. } = laboratory;
-        Scores::draw(*self, host, &buffers.probs, problem.k, Scores::draws(*self), cursor, &mut buffers.drawn)
+        self.draw(host, &buffers.probs, problem.k, self.draws(), cursor, &mut buffers.drawn)
     }
 
     fn gradients(&self, laboratory: Laboratory<'_>, buffers: &mut Buffers) -> Result<u128> {
         let Laboratory { host, problem, .. } = laboratory;
-        let (variables, draws) = (problem.variables, Scores::draws(*self));
+        let (variables, draws) = (problem.variables, self.draws());
         let Buffers { probs, drawn, upstream, losses, grad, .. } = buffers;
         let mut state = vec![0; variables];
         let samples = drawn.index.chunks(variables * draws).zip(losses.chunks_mut(variables * draws));

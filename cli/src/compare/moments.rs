@@ -1,7 +1,7 @@
 //! Sums over gradients, as deviations from the exact one: their mean, their spread, and how far a mean may lie off.
 
 /// Most dimensions for which the covariance is kept (it takes their square).
-const MOST_COVARIANCES: usize = 64;
+const MAX_COVARIANCES: usize = 64;
 
 /// A covariance below this part of the greatest one is rounding (f32 gradients; squared).
 const SINGULAR: f64 = 1e-9;
@@ -23,7 +23,7 @@ pub(crate) struct Moments {
 
 impl Moments {
     pub(crate) fn new(dim: usize) -> Self {
-        let products = if dim <= MOST_COVARIANCES { vec![0.0; dim * dim] } else { Vec::new() };
+        let products = if dim <= MAX_COVARIANCES { vec![0.0; dim * dim] } else { Vec::new() };
         Moments { weight: 0.0, sum: vec![0.0; dim], squares: 0.0, cosine: 0.0, products, nanoseconds: 0 }
     }
 

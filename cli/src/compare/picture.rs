@@ -6,7 +6,7 @@ use super::report::{Entry, Section};
 use crate::plot::{Area, GREY, LABELS, PALETTE, SIZE, UNITS, named_points, picture};
 
 /// Less is drawn at the lower edge: rounding, or a bias that does not matter.
-const LEAST: f64 = 1e-3;
+const MIN_BIAS: f64 = 1e-3;
 
 /// An SVG of one problem. Full marks are enumerated, hollow ones Monte Carlo. What has no variance is not in it.
 pub(crate) fn bias_and_spread(section: &Section) -> Result<String, String> {
@@ -14,13 +14,13 @@ pub(crate) fn bias_and_spread(section: &Section) -> Result<String, String> {
 }
 
 fn at(entry: &Entry) -> (f64, f64) {
-    (entry.relative_std, entry.relative_bias.max(LEAST))
+    (entry.relative_std, entry.relative_bias.max(MIN_BIAS))
 }
 
 /// From the lower edge to the power of ten above all biases.
 fn biases<'a>(entries: impl Iterator<Item = &'a Entry>) -> std::ops::Range<f64> {
-    let greatest = entries.map(|entry| at(entry).1).fold(10.0 * LEAST, f64::max);
-    LEAST * 0.8..10_f64.powf(greatest.log10().ceil())
+    let greatest = entries.map(|entry| at(entry).1).fold(10.0 * MIN_BIAS, f64::max);
+    MIN_BIAS * 0.8..10_f64.powf(greatest.log10().ceil())
 }
 
 fn draw(section: &Section, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
@@ -40,7 +40,7 @@ fn draw(section: &Section, area: &Area<'_>) -> Result<(), Box<dyn std::error::Er
         .set_all_tick_mark_size(5 * UNITS)
         .x_labels(8)
         .y_labels(8)
-        .y_label_formatter(&|y| if *y <= LEAST { "≤ 0.001".to_owned() } else { format!("{y}") })
+        .y_label_formatter(&|y| if *y <= MIN_BIAS { "≤ 0.001".to_owned() } else { format!("{y}") })
         .x_desc(format!("relative standard deviation of one gradient ({})", section.problem))
         .y_desc("relative bias (full marks: enumerated)")
         .label_style(("sans-serif", 15 * UNITS))

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The most states that are enumerated.
-pub(crate) const MOST_STATES: usize = 1 << 20;
+pub(crate) const MAX_STATES: usize = 1 << 20;
 
 /// Losses of so few numbers (states times L times k) are computed once and looked up.
 const TABLE: usize = 1 << 22;
@@ -272,8 +272,8 @@ impl Function {
 /// k^L, if that many can be enumerated.
 fn count_states(variables: usize, k: usize) -> Result<usize, String> {
     let states = u32::try_from(variables).ok().and_then(|variables| k.checked_pow(variables));
-    states.filter(|states| *states <= MOST_STATES).ok_or_else(|| {
-        format!("{k}^{variables} states: at most {MOST_STATES} (2^20) are enumerated; give fewer latents or categories")
+    states.filter(|states| *states <= MAX_STATES).ok_or_else(|| {
+        format!("{k}^{variables} states: at most {MAX_STATES} (2^20) are enumerated; give fewer latents or categories")
     })
 }
 
