@@ -73,7 +73,7 @@ struct Entry {
 
 const TAU: (&str, Rule) = ("tau", Rule::Temperature);
 const TAUS: [(&str, Rule); 2] = [("tau_backward", Rule::Temperature), ("tau_forward", Rule::Temperature)];
-const DRAWS: (&str, Rule) = ("draws", Rule::Count(100.0));
+const RELAXED_SAMPLES: (&str, Rule) = ("relaxed_samples", Rule::Count(100.0));
 
 #[rustfmt::skip]
 static TABLE: [Entry; 15] = [
@@ -84,9 +84,9 @@ static TABLE: [Entry; 15] = [
     Entry { kind: Kind::DecoupledGumbel, name: "decoupled_gumbel", short: &["decoupled_stgs"], parameters: &TAUS },
     Entry { kind: Kind::DecoupledSt, name: "decoupled_st", short: &[], parameters: &TAUS },
     Entry { kind: Kind::GappedSt, name: "gapped_st", short: &["gst"], parameters: &[("gap", Rule::Gap), TAU] },
-    Entry { kind: Kind::GumbelRao, name: "gumbel_rao", short: &["gr_mck"], parameters: &[DRAWS, TAU] },
+    Entry { kind: Kind::GumbelRao, name: "gumbel_rao", short: &["gr_mck"], parameters: &[RELAXED_SAMPLES, TAU] },
     Entry { kind: Kind::Darn, name: "darn", short: &[], parameters: &[] },
-    Entry { kind: Kind::ReinMaxRao, name: "reinmax_rao", short: &[], parameters: &[DRAWS, TAU] },
+    Entry { kind: Kind::ReinMaxRao, name: "reinmax_rao", short: &[], parameters: &[RELAXED_SAMPLES, TAU] },
     Entry { kind: Kind::Mve, name: "mve", short: &[], parameters: &[] },
     Entry { kind: Kind::Reinforce, name: "reinforce", short: &[], parameters: &[("baseline", Rule::Finite(0.0))] },
     Entry { kind: Kind::Rloo, name: "rloo", short: &[], parameters: &[] },
@@ -152,7 +152,7 @@ impl Choice {
     pub(crate) fn visit<V: Visitor>(self, visitor: V) -> V::Out {
         let tau = self.number("tau");
         let (tau_forward, tau_backward) = (self.number("tau_forward"), self.number("tau_backward"));
-        let draws = self.number("draws") as u32;
+        let relaxed_samples = self.number("relaxed_samples") as u32;
         match self.entry.kind {
             Kind::Exact => visitor.exact(),
             Kind::ReinMax => visitor.upstream(ReinMax { tau }),
@@ -161,9 +161,9 @@ impl Choice {
             Kind::DecoupledGumbel => visitor.upstream(DecoupledGumbel { tau_forward, tau_backward }),
             Kind::DecoupledSt => visitor.upstream(DecoupledSt { tau_forward, tau_backward }),
             Kind::GappedSt => visitor.upstream(GappedSt { tau, gap: self.gap() }),
-            Kind::GumbelRao => visitor.upstream(GumbelRao { tau, relaxed_samples: draws }),
+            Kind::GumbelRao => visitor.upstream(GumbelRao { tau, relaxed_samples }),
             Kind::Darn => visitor.upstream(Darn),
-            Kind::ReinMaxRao => visitor.upstream(ReinMaxRao { tau, relaxed_samples: draws }),
+            Kind::ReinMaxRao => visitor.upstream(ReinMaxRao { tau, relaxed_samples }),
             Kind::Mve => visitor.upstream(Mve),
             Kind::Reinforce => visitor.scores(Scores::Reinforce { baseline: self.number("baseline") }),
             Kind::Rloo => visitor.scores(Scores::Rloo),

@@ -139,7 +139,7 @@ impl Case {
             ("tau", "tau", self.tau),
             ("tau_forward", "tau_forward", self.tau_forward),
             ("tau_backward", "tau_backward", self.tau_backward),
-            ("repeats", "draws", self.repeats.map(|repeats| repeats as f32)),
+            ("repeats", "relaxed_samples", self.repeats.map(|repeats| repeats as f32)),
         ];
         let mut choice = named;
         for (field, parameter, value) in fields.into_iter().filter(|(_, parameter, _)| named.has(parameter)) {
@@ -165,8 +165,9 @@ impl Case {
             return choice.visit(Addition { case: self, choice, host, probs, grad });
         }
         // These two make their noise while they compute; a file's takes another way in.
-        let (tau, relaxed_samples) = (choice.number("tau"), choice.number("draws") as u32);
-        let len = self.logits.len().checked_mul(relaxed_samples as usize).ok_or("draws: too many for this machine")?;
+        let (tau, relaxed_samples) = (choice.number("tau"), choice.number("relaxed_samples") as u32);
+        let len = self.logits.len().checked_mul(relaxed_samples as usize);
+        let len = len.ok_or("relaxed_samples: too many for this machine")?;
         let (inputs, noise) = (self.inputs(probs)?, needed(&self.exponential, "exponential", len)?);
         let added = if kind == Kind::GumbelRao {
             GumbelRao { tau, relaxed_samples }.backward_with_exponentials(&host, inputs, noise, grad)

@@ -102,10 +102,14 @@ fn parameters_stand_in_the_name_or_in_the_case() {
     refused(&both, 1, &["case 'a'", "tau = 1.25", "tau = 1.5", "one of them"]);
     assert!(gradient_of("reinmax:tau=1.5", &format!(r#"{upstream},"tau":1.5"#)).status.success());
     let noise = format!(r#"{upstream},"exponential":[1,2,3,4]"#);
-    let of_name = json(&gradient_of("gumbel_rao:draws=2,tau=1", &noise));
+    let of_name = json(&gradient_of("gumbel_rao:relaxed_samples=2,tau=1", &noise));
     let of_case = json(&gradient_of("gr_mck", &format!(r#"{noise},"tau":1,"repeats":2"#)));
     assert_eq!(of_name["cases"], of_case["cases"]);
-    refused(&gradient_of("gr_mck:draws=2,tau=1", &format!(r#"{noise},"repeats":3"#)), 1, &["repeats = 3", "draws = 2"]);
+    refused(
+        &gradient_of("gr_mck:relaxed_samples=2,tau=1", &format!(r#"{noise},"repeats":3"#)),
+        1,
+        &["repeats = 3", "relaxed_samples = 2"],
+    );
 }
 
 #[test]

@@ -52,7 +52,9 @@ fn every_estimator_stands_in_each_help() {
         let (_, list) = page.split_once("Estimators (short names)").expect("a list");
         let missing: Vec<_> = names.difference(&words(list)).copied().collect();
         assert!(missing.is_empty(), "{command:?}: {missing:?}");
-        for parameter in ["tau=1", "tau_backward=1, tau_forward=1", "gap=1, tau=1", "draws=100, tau=1", "baseline=0"] {
+        for parameter in
+            ["tau=1", "tau_backward=1, tau_forward=1", "gap=1, tau=1", "relaxed_samples=100, tau=1", "baseline=0"]
+        {
             assert!(list.contains(parameter), "{command:?}: {parameter}");
         }
     }

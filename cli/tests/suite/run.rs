@@ -78,19 +78,23 @@ fn a_configuration_file_is_read_and_the_command_line_wins() {
 #[test]
 fn wrong_usage_names_what_was_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
-    let wrong: [(&[&str], &[&str]); 21] = [
+    let wrong: [(&[&str], &[&str]); 22] = [
         (&["--estimator", "vimco"], &["vimco", "reinmax", "straight_through (st)", "mve", "disarm"]),
         (&["--estimator", "reinmax:tau=0"], &["tau", "positive"]),
         (&["--estimator", "reinmax:gap=1"], &["reinmax", "gap"]),
         (&["--estimator", "st:tau"], &["tau", "parameter=value"]),
-        (&["--estimator", "gr_mck:draws=1,draws=2"], &["'gr_mck:draws=1,draws=2'", "draws is given twice"]),
+        (
+            &["--estimator", "gr_mck:relaxed_samples=1,relaxed_samples=2"],
+            &["'gr_mck:relaxed_samples=1,relaxed_samples=2'", "relaxed_samples is given twice"],
+        ),
+        (&["--estimator", "gr_mck:draws=2"], &["no parameter 'draws'", "it has relaxed_samples, tau"]),
         (&["--estimator", "gst:tau=1,gap=1,tau=1"], &["tau is given twice"]),
         (&["--estimator", "reinmax:"], &["'reinmax:'", "parameter 1 is empty"]),
         (&["--estimator", "darn:"], &["'darn:'", "parameter 1 is empty"]),
         (&["--estimator", "reinmax:tau=1,,"], &["'reinmax:tau=1,,'", "parameter 2 is empty"]),
         (&["--estimator", "gst:tau=1,gap=1,"], &["parameter 3 is empty"]),
         (&["--estimator", "gst:gap=-1"], &["gap = '-1'", "adaptive"]),
-        (&["--estimator", "gr_mck:draws=0.5"], &["draws = '0.5'", "65536"]),
+        (&["--estimator", "gr_mck:relaxed_samples=0.5"], &["relaxed_samples = '0.5'", "65536"]),
         (&["--estimator", "darn:tau=1"], &["darn", "it has none"]),
         (&["--estimator", "arm", "--categories", "3"], &["arm", "k must be 2", "3"]),
         (&["--tau", "-1"], &["tau"]),
@@ -169,9 +173,9 @@ fn every_estimator_trains() {
         "decoupled_st:tau_forward=0.5",
         "gst",
         "gst:gap=adaptive",
-        "gr_mck:draws=3",
+        "gr_mck:relaxed_samples=3",
         "darn",
-        "reinmax_rao:draws=3",
+        "reinmax_rao:relaxed_samples=3",
         "mve",
         "reinforce",
         "rloo",
