@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use reinmax::estimator::MAX_MVE_CATEGORIES;
 use reinmax::{
-    Darn, DecoupledGumbel, DecoupledSt, Estimator, Gap, GappedSt, GumbelRao, GumbelSoftmax, Mve, ReinMax, ReinMaxRao,
-    StraightThrough,
+    Arm, Darn, DecoupledGumbel, DecoupledSt, DisArm, Estimator, Gap, GappedSt, GumbelRao, GumbelSoftmax, Mve, ReinMax,
+    ReinMaxRao, Reinforce, Rloo, ScoreEstimator, StraightThrough,
 };
 use serde::Serialize;
 
@@ -78,24 +78,24 @@ const RELAXED_SAMPLES: (&str, Rule) = ("relaxed_samples", Rule::Count(100.0));
 #[rustfmt::skip]
 static TABLE: [Entry; 15] = [
     Entry { kind: Kind::Exact, name: "exact", short: &[], parameters: &[] },
-    Entry { kind: Kind::ReinMax, name: "reinmax", short: &[], parameters: &[TAU] },
-    Entry { kind: Kind::StraightThrough, name: "straight_through", short: &["st"], parameters: &[TAU] },
-    Entry { kind: Kind::GumbelSoftmax, name: "gumbel_softmax", short: &["stgs", "gumbel"], parameters: &[TAU] },
-    Entry { kind: Kind::DecoupledGumbel, name: "decoupled_gumbel", short: &["decoupled_stgs"], parameters: &TAUS },
-    Entry { kind: Kind::DecoupledSt, name: "decoupled_st", short: &[], parameters: &TAUS },
-    Entry { kind: Kind::GappedSt, name: "gapped_st", short: &["gst"], parameters: &[("gap", Rule::Gap), TAU] },
-    Entry { kind: Kind::GumbelRao, name: "gumbel_rao", short: &["gr_mck"], parameters: &[RELAXED_SAMPLES, TAU] },
-    Entry { kind: Kind::Darn, name: "darn", short: &[], parameters: &[] },
-    Entry { kind: Kind::ReinMaxRao, name: "reinmax_rao", short: &[], parameters: &[RELAXED_SAMPLES, TAU] },
-    Entry { kind: Kind::Mve, name: "mve", short: &[], parameters: &[] },
-    Entry { kind: Kind::Reinforce, name: "reinforce", short: &[], parameters: &[("baseline", Rule::Finite(0.0))] },
-    Entry { kind: Kind::Rloo, name: "rloo", short: &[], parameters: &[] },
-    Entry { kind: Kind::Arm, name: "arm", short: &[], parameters: &[] },
-    Entry { kind: Kind::DisArm, name: "disarm", short: &[], parameters: &[] },
+    Entry { kind: Kind::ReinMax, name: ReinMax::NAME, short: &[], parameters: &[TAU] },
+    Entry { kind: Kind::StraightThrough, name: StraightThrough::NAME, short: &["st"], parameters: &[TAU] },
+    Entry { kind: Kind::GumbelSoftmax, name: GumbelSoftmax::NAME, short: &["stgs", "gumbel"], parameters: &[TAU] },
+    Entry { kind: Kind::DecoupledGumbel, name: DecoupledGumbel::NAME, short: &["decoupled_stgs"], parameters: &TAUS },
+    Entry { kind: Kind::DecoupledSt, name: DecoupledSt::NAME, short: &[], parameters: &TAUS },
+    Entry { kind: Kind::GappedSt, name: GappedSt::NAME, short: &["gst"], parameters: &[("gap", Rule::Gap), TAU] },
+    Entry { kind: Kind::GumbelRao, name: GumbelRao::NAME, short: &["gr_mck"], parameters: &[RELAXED_SAMPLES, TAU] },
+    Entry { kind: Kind::Darn, name: Darn::NAME, short: &[], parameters: &[] },
+    Entry { kind: Kind::ReinMaxRao, name: ReinMaxRao::NAME, short: &[], parameters: &[RELAXED_SAMPLES, TAU] },
+    Entry { kind: Kind::Mve, name: Mve::NAME, short: &[], parameters: &[] },
+    Entry { kind: Kind::Reinforce, name: Reinforce::NAME, short: &[], parameters: &[("baseline", Rule::Finite(0.0))] },
+    Entry { kind: Kind::Rloo, name: Rloo::NAME, short: &[], parameters: &[] },
+    Entry { kind: Kind::Arm, name: Arm::NAME, short: &[], parameters: &[] },
+    Entry { kind: Kind::DisArm, name: DisArm::NAME, short: &[], parameters: &[] },
 ];
 
 /// What runs without `--estimator`.
-const DEFAULTS: [&str; 4] = ["exact", "reinmax", "straight_through", "gumbel_softmax"];
+const DEFAULTS: [&str; 4] = ["exact", ReinMax::NAME, StraightThrough::NAME, GumbelSoftmax::NAME];
 
 /// No estimator has more parameters.
 const MAX_PARAMETERS: usize = 2;
