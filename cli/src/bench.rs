@@ -162,8 +162,9 @@ impl Report {
     fn table(&self) -> String {
         let machine = &self.machine;
         let mut text = format!("{}, {} cores, {}\n", machine.cpu, machine.cores, machine.levels.join(" "));
+        let width = self.results.iter().map(|m| m.kernel.len()).fold("kernel".len(), usize::max);
         text += &format!(
-            "{:<24} {:>14}  {:<8} {:<8} {:>7} {:>12} {:>12}\n",
+            "{:<width$} {:>14}  {:<8} {:<8} {:>7} {:>12} {:>12}\n",
             "kernel", "shape", "level", "numerics", "threads", "ns/element", "min"
         );
         for m in &self.results {
@@ -177,7 +178,7 @@ impl Report {
                 _ => String::new(),
             };
             text += &format!(
-                "{:<24} {shape:>14}  {:<8} {:<8} {:>7} {:>12.4} {:>12.4}{extra}\n",
+                "{:<width$} {shape:>14}  {:<8} {:<8} {:>7} {:>12.4} {:>12.4}{extra}\n",
                 m.kernel, m.level, m.numerics, m.threads, m.median, m.min
             );
         }

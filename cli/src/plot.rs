@@ -31,9 +31,13 @@ pub(crate) const GREY: RGBColor = RGBColor(110, 110, 110);
 /// curves.
 pub(crate) const SIZE: (u32, u32) = (880, 520);
 pub(crate) const UNITS: u32 = 8;
-/// Room right of the axes for the names of the lines, and the distance that two of them should have: pixels.
-pub(crate) const LABELS: u32 = 210;
-pub(crate) const LINE_HEIGHT: u32 = 19;
+/// The distance that the names of two lines should have: pixels.
+const LINE_HEIGHT: u32 = 19;
+/// From the end of the axes to the names, and from the names to the picture's edge: pixels.
+const BEFORE_NAMES: u32 = 24;
+const AFTER_NAMES: u32 = 8;
+/// Room for names without parameters: pixels.
+const SHORT_NAMES: u32 = 210;
 
 /// One estimator: mean and standard deviation of each epoch.
 struct Series {
@@ -46,6 +50,15 @@ struct Series {
 pub(crate) fn curves(config: &Config, power: f32, jobs: &[Job], curves: &[Curve]) -> Result<String, String> {
     let series = series(power, jobs, curves);
     picture(|area| draw(config, power, &series, area))
+}
+
+/// The room that names take right of the axes, in pixels: the same for all that are short, so that pictures of them
+/// look alike.
+pub(crate) fn room_for<'n>(area: &Area<'_>, names: impl Iterator<Item = &'n str>) -> u32 {
+    let style = ("sans-serif", 15 * UNITS).into_text_style(area);
+    let width = |name: &str| area.estimate_text_size(name, &style).map_or(0, |(width, _)| width);
+    let widest = names.map(width).max().unwrap_or(0).div_ceil(UNITS);
+    (widest + BEFORE_NAMES + AFTER_NAMES).clamp(SHORT_NAMES, SIZE.0 / 2)
 }
 
 /// What is drawn on: a picture of `SIZE`, in units.
@@ -85,9 +98,10 @@ fn draw(config: &Config, power: f32, series: &[Series], area: &Area<'_>) -> Resu
     let first = if config.epochs > 1 { 1.0 } else { 0.0 };
     let mut chart = ChartBuilder::on(area)
         .margin(18 * UNITS)
-        .margin_right(LABELS * UNITS)
+        .margin_right(room_for(area, series.iter().map(|series| series.name.as_str())) * UNITS)
         .x_label_area_size(48 * UNITS)
         .y_label_area_size(72 * UNITS)
+        .caption(caption(config), ("sans-serif", 15 * UNITS, &GREY))
         .build_cartesian_2d(first..epochs, low - margin..high + margin)?;
     axes(&mut chart, config, power)?;
     let dashes = DashedLineSeries::new([(first, best), (epochs, best)], 6 * UNITS, 5 * UNITS, GREY.stroke_width(UNITS));
@@ -101,6 +115,12 @@ fn draw(config: &Config, power: f32, series: &[Series], area: &Area<'_>) -> Resu
         chart.draw_series(LineSeries::new(points(), colour.stroke_width(2 * UNITS)))?;
     }
     labels(area, &chart, series, epochs, best)
+}
+
+/// What neither axis says.
+fn caption(config: &Config) -> String {
+    let Config { latents, categories, lr, optimizer, seeds, .. } = config;
+    format!("{latents} variables of {categories} categories, {optimizer:?} at {lr}, seeds {seeds}")
 }
 
 type Chart<'a, 'b> = ChartContext<

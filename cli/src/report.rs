@@ -78,12 +78,10 @@ impl<'a> Report<'a> {
             let (mean, sd) = mean_sd(&losses);
             let Some(first) = group.first() else { continue };
             let optimum = optimum(self.config, first.power);
-            let (name, power, distance, time, seeds) =
-                (first.spelled(), first.power, mean - optimum, median(&times), group.len());
-            let _ = writeln!(
-                text,
-                "{name:<width$} {power:>4} {mean:>11.5} {sd:>9.1e} {distance:>14.5} {time:>9.1} {seeds:>6}"
-            );
+            let (name, power, time, seeds) = (first.spelled(), first.power, median(&times), group.len());
+            let (sd, distance) = (deviation(sd, seeds), fixed(mean - optimum, 5));
+            let _ =
+                writeln!(text, "{name:<width$} {power:>4} {mean:>11.5} {sd:>9} {distance:>14} {time:>9.1} {seeds:>6}");
         }
         text
     }
@@ -93,6 +91,20 @@ impl<'a> Report<'a> {
         let same =
             |a: &Entry, b: &Entry| a.estimator == b.estimator && a.parameters == b.parameters && a.power == b.power;
         self.results.chunk_by(same).collect()
+    }
+}
+
+/// A standard deviation as tables have it: that of a single number is none.
+pub(crate) fn deviation(sd: f64, numbers: usize) -> String {
+    if numbers > 1 { format!("{sd:.1e}") } else { "-".to_owned() }
+}
+
+/// A number with so many decimals, without the sign of a zero.
+pub(crate) fn fixed(x: f64, decimals: usize) -> String {
+    let text = format!("{x:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
+        _ => text,
     }
 }
 

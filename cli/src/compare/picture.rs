@@ -3,9 +3,9 @@
 use plotters::prelude::*;
 
 use super::report::{Entry, Section};
-use crate::plot::{Area, GREY, LABELS, PALETTE, SIZE, UNITS, named_points, picture};
+use crate::plot::{Area, GREY, PALETTE, SIZE, UNITS, named_points, picture, room_for};
 
-/// Less is drawn at the lower edge: rounding, or a bias that does not matter.
+/// Less is drawn at the lower edge, and so is what noise alone would show.
 const MIN_BIAS: f64 = 1e-3;
 
 /// An SVG of one problem. Full marks are enumerated, hollow ones Monte Carlo. What has no variance is not in it.
@@ -14,24 +14,48 @@ pub(crate) fn bias_and_spread(section: &Section) -> Result<String, String> {
 }
 
 fn at(entry: &Entry) -> (f64, f64) {
-    (entry.relative_std, entry.relative_bias.max(MIN_BIAS))
+    let bias = if entry.has_bias() { entry.relative_bias } else { 0.0 };
+    (entry.relative_std, bias.max(MIN_BIAS))
+}
+
+/// A mark, and the estimators that it stands for: those with much the same bias and deviation share one.
+struct Mark<'a> {
+    entry: &'a Entry,
+    name: String,
+}
+
+fn marks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Mark<'a>> {
+    let near = |a: f64, b: f64| (a - b).abs() <= 0.005 * a.max(b);
+    let mut marks: Vec<Mark<'a>> = Vec::new();
+    for entry in entries {
+        let same = |mark: &&mut Mark<'_>| {
+            let (a, b) = (at(mark.entry), at(entry));
+            near(a.0, b.0) && near(a.1, b.1) && mark.entry.method == entry.method
+        };
+        match marks.iter_mut().find(same) {
+            Some(mark) => mark.name = format!("{} = {}", mark.name, entry.label),
+            None => marks.push(Mark { entry, name: entry.label.clone() }),
+        }
+    }
+    marks
 }
 
 /// From the lower edge to the power of ten above all biases.
-fn biases<'a>(entries: impl Iterator<Item = &'a Entry>) -> std::ops::Range<f64> {
-    let greatest = entries.map(|entry| at(entry).1).fold(10.0 * MIN_BIAS, f64::max);
+fn biases(marks: &[Mark<'_>]) -> std::ops::Range<f64> {
+    let greatest = marks.iter().map(|mark| at(mark.entry).1).fold(10.0 * MIN_BIAS, f64::max);
     MIN_BIAS * 0.8..10_f64.powf(greatest.log10().ceil())
 }
 
 fn draw(section: &Section, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
-    let entries = || section.results.iter().filter(|entry| entry.relative_std > 0.0);
-    let widest = entries().map(|entry| at(entry).0).fold(0.0, f64::max).max(1e-6);
+    let marks = marks(section.results.iter().filter(|entry| entry.relative_std > 0.0));
+    let widest = marks.iter().map(|mark| at(mark.entry).0).fold(0.0, f64::max).max(1e-6);
+    let room = room_for(area, marks.iter().map(|mark| mark.name.as_str()));
     let mut chart = ChartBuilder::on(area)
         .margin(18 * UNITS)
-        .margin_right(LABELS * UNITS)
+        .margin_right(room * UNITS)
         .x_label_area_size(48 * UNITS)
         .y_label_area_size(72 * UNITS)
-        .build_cartesian_2d(0.0..widest * 1.08, biases(entries()).log_scale())?;
+        .build_cartesian_2d(0.0..widest * 1.08, biases(&marks).log_scale())?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -42,17 +66,17 @@ fn draw(section: &Section, area: &Area<'_>) -> Result<(), Box<dyn std::error::Er
         .y_labels(8)
         .y_label_formatter(&|y| if *y <= MIN_BIAS { "≤ 0.001".to_owned() } else { format!("{y}") })
         .x_desc(format!("relative standard deviation of one gradient ({})", section.problem))
-        .y_desc("relative bias (full marks: enumerated)")
+        .y_desc("relative bias; lowest: none found (full marks: enumerated)")
         .label_style(("sans-serif", 15 * UNITS))
         .axis_desc_style(("sans-serif", 16 * UNITS))
         .draw()?;
     let mut names = Vec::new();
-    for (entry, colour) in entries().zip(PALETTE.iter().cycle()) {
+    for (mark, colour) in marks.iter().zip(PALETTE.iter().cycle()) {
         let style = colour.stroke_width(2 * UNITS);
-        let style = if entry.method == "enumerated" { style.filled() } else { style };
-        chart.draw_series([Circle::new(at(entry), 5 * UNITS, style)])?;
-        names.push((chart.backend_coord(&at(entry)), entry.label.as_str(), *colour));
+        let style = if mark.entry.method == "enumerated" { style.filled() } else { style };
+        chart.draw_series([Circle::new(at(mark.entry), 5 * UNITS, style)])?;
+        names.push((chart.backend_coord(&at(mark.entry)), mark.name.as_str(), *colour));
     }
     // All names in one column, beside the axes.
-    named_points(area, names, Some(((SIZE.0 - LABELS) * UNITS) as i32))
+    named_points(area, names, Some(((SIZE.0 - room) * UNITS) as i32))
 }

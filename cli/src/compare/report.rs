@@ -9,6 +9,7 @@ use super::measure::Measured;
 use super::moments::{cosine, dot};
 use super::problem::Problem;
 use crate::estimators::{Choice, Value, spelled, spelled_parameters};
+use crate::report::fixed;
 
 /// Numbers of draws whose mean is looked at.
 const MEANS: [u64; 5] = [1, 10, 100, 1_000, 10_000];
@@ -100,6 +101,11 @@ impl Entry {
         })
     }
 
+    /// Whether more than rounding and noise was found.
+    pub(crate) fn has_bias(&self) -> bool {
+        self.crossing.is_some()
+    }
+
     /// Name and parameters.
     fn spelled(&self) -> String {
         spelled(self.estimator, &self.parameters)
@@ -113,7 +119,7 @@ impl Entry {
             format!("{:.1e}", self.relative_bias),
             format!("{:.1e}", self.relative_bias_noise),
             format!("{:.1e}", self.relative_std),
-            format!("{:.3}", self.cosine),
+            fixed(self.cosine, 3),
         ];
         cells.extend(
             self.mse_of_mean

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::sweep::Member;
 use crate::polynomial::Curve;
-use crate::report::optimum;
+use crate::report::{deviation, fixed, optimum};
 use crate::statistics::mean_sd;
 
 /// One estimator at one temperature.
@@ -88,8 +88,8 @@ fn chosen(rows: &[Row]) -> Vec<[String; 6]> {
             row.estimator.clone(),
             row.tau.map_or_else(|| "-".to_owned(), |tau| tau.to_string()),
             format!("{:.5}", row.final_loss),
-            format!("{:.1e}", row.standard_deviation),
-            format!("{:.5}", row.above_optimum),
+            deviation(row.standard_deviation, row.seeds),
+            fixed(row.above_optimum, 5),
             row.seeds.to_string(),
         ]
     };
