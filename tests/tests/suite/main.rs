@@ -26,4 +26,5 @@ mod sampling;
 mod sampling_blocks;
 mod score_twins;
 mod scores;
+mod shapes;
 mod tape;
