@@ -55,7 +55,7 @@ pub(crate) unsafe fn write<'a, T>(pointer: *mut T, len: usize, others: &[Range<u
     }
     check_pointer(pointer)?;
     let mine = span(pointer, len)?;
-    if others.iter().any(|other| mine.start < other.end && other.start < mine.end) {
+    if others.iter().any(|other| overlap(&mine, other)) {
         return Err(CError::of(Status::Overlap));
     }
     // SAFETY: not NULL, aligned, of a size that fits and apart from the other slices, as checked; the rest is the
@@ -72,10 +72,15 @@ pub(crate) fn place<T>(pointer: *const T, len: usize) -> Result<Range<usize>> {
     span(pointer, len)
 }
 
+/// Whether two places share memory.
+pub(crate) fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
 /// Refuses places that share memory.
 pub(crate) fn apart(places: &[Range<usize>]) -> Result<()> {
     for (i, a) in places.iter().enumerate() {
-        if places.iter().skip(i + 1).any(|b| a.start < b.end && b.start < a.end) {
+        if places.iter().skip(i + 1).any(|b| overlap(a, b)) {
             return Err(CError::of(Status::Overlap));
         }
     }

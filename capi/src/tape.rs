@@ -8,7 +8,7 @@ use core::ops::Range;
 use reinmax_core::tape::Suspended;
 use reinmax_core::{Draws, Mark, Node, Slabs, Tape, Var};
 
-use crate::memory::{apart, check_pointer, get, place, put, range, read, write};
+use crate::memory::{apart, check_pointer, get, overlap, place, put, range, read, write};
 use crate::status::{CError, Result, Status};
 use crate::{Engine, engine};
 
@@ -153,7 +153,7 @@ impl Open<'_> {
         // SAFETY: the caller's promise.
         let slice = unsafe { read(pointer, len)? };
         let mine = range(slice);
-        if self.lent.iter().any(|slab| mine.start < slab.end && slab.start < mine.end) {
+        if self.lent.iter().any(|slab| overlap(&mine, slab)) {
             return Err(CError::of(Status::Overlap));
         }
         Ok(slice)
