@@ -152,7 +152,7 @@ pub(crate) struct PolynomialArgs {
     /// The constant c [default: 0.45]
     #[arg(long)]
     pub(crate) target: Option<f32>,
-    /// Seeds, the end not included [default: 0..10]
+    /// Seeds, the end not included: 0..3 are three [default: 0..10]
     #[arg(long, value_name = "A..B")]
     pub(crate) seeds: Option<String>,
     /// One seed

@@ -39,15 +39,23 @@ pub(crate) struct Config {
     pub(crate) optimizer: OptimizerName,
     pub(crate) tau: f32,
     pub(crate) target: f32,
-    /// Half-open, as in `0..10`; one number is one seed.
-    #[serde(alias = "seed", deserialize_with = "text_or_number")]
+    /// Half-open, as in `0..10`.
+    #[serde(deserialize_with = "text_or_number")]
     pub(crate) seeds: String,
+    /// In a file in place of `seeds`.
+    #[serde(skip_serializing)]
+    pub(crate) seed: Option<u64>,
 }
 
-/// `seed = 4` is as good as `seeds = "4"`.
+/// One seed, as a range.
+fn one_seed(seed: u64) -> String {
+    format!("{seed}..{}", seed.saturating_add(1))
+}
+
+/// A number is no range, but the error that says so should be the one of the command line.
 fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a range such as \"0..10\", or one number")]
+    #[serde(untagged, expecting = "a range such as \"0..10\"")]
     enum Seeds {
         Number(u64),
         Text(String),
@@ -74,6 +82,7 @@ impl Default for Config {
             tau: 1.0,
             target: 0.45,
             seeds: "0..10".to_owned(),
+            seed: None,
         }
     }
 }
@@ -125,7 +134,7 @@ impl Config {
             config.seeds.clone_from(seeds);
         }
         if let Some(seed) = args.seed {
-            config.seeds = seed.to_string();
+            config.seeds = one_seed(seed);
         }
         config.finish().map_err(Failure::usage)
     }
@@ -133,7 +142,11 @@ impl Config {
     /// A configuration file, by hand or from a run folder.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+        let mut config: Config = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+        if let Some(seed) = config.seed.take() {
+            config.seeds = one_seed(seed);
+        }
+        Ok(config)
     }
 
     /// Looks at every value, and spells estimators out.
@@ -200,15 +213,18 @@ impl Config {
         Ok(self)
     }
 
-    /// The seeds: `A..B` without B, or one number.
+    /// The seeds: `A..B` without B. One number is refused: who writes 3 may mean three seeds, or seed 3.
     fn seed_range(&self) -> Result<std::ops::Range<u64>, String> {
         let text = &self.seeds;
         let number = |part: &str| part.trim().parse::<u64>();
-        let range = match text.split_once("..") {
-            Some((start, end)) => number(start).and_then(|start| Ok(start..number(end)?)),
-            None => number(text).map(|seed| seed..seed.saturating_add(1)),
-        };
-        let range = range.map_err(|_| format!("seeds = '{text}': give a range such as 0..10, or one number"))?;
+        if let Ok(n) = number(text) {
+            return Err(format!(
+                "seeds = '{text}': give a range: 0..{n} for {n} of them, or {} for number {n} alone",
+                one_seed(n)
+            ));
+        }
+        let range = text.split_once("..").and_then(|(start, end)| Some(number(start).ok()?..number(end).ok()?));
+        let range = range.ok_or_else(|| format!("seeds = '{text}': give a range such as 0..10"))?;
         if range.start == u64::MAX {
             Err(format!("seeds = '{text}': the greatest seed is {}", u64::MAX - 1))
         } else if range.is_empty() {

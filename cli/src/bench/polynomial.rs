@@ -16,7 +16,7 @@ const EPOCHS: u32 = 2;
 
 /// All estimators of `run polynomial`'s default, all powers.
 pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measurement>, Failure> {
-    let config = Config { epochs: EPOCHS, seeds: "0".to_owned(), power: POWERS.to_vec(), ..Config::default() };
+    let config = Config { epochs: EPOCHS, seeds: "0..1".to_owned(), power: POWERS.to_vec(), ..Config::default() };
     let config = config.finish().map_err(Failure::usage)?;
     let jobs = config.jobs().map_err(Failure::usage)?;
     let things: Vec<_> = jobs.iter().flat_map(|job| hosts.iter().map(move |host| (job, *host))).collect();

@@ -111,7 +111,7 @@ pub(crate) struct SweepArgs {
     /// Temperatures, separated by commas, for every estimator that is given without one
     #[arg(long, value_delimiter = ',', default_value = "0.5,1,1.5")]
     pub(crate) tau: Vec<f32>,
-    /// Seeds, the end not included
+    /// Seeds, the end not included: 0..3 are three
     #[arg(long, value_name = "A..B", default_value = "0..10")]
     pub(crate) seeds: String,
     /// Exponent p

@@ -57,16 +57,18 @@ fn the_readme_says_what_the_experiment_finds() {
 #[test]
 fn a_configuration_file_is_read_and_the_command_line_wins() {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = "estimator = [\"st\"]\nlatents = 3\nepochs = 2\nsteps_per_epoch = 2\nseeds = \"4\"\nbatch = 2\n";
+    let config = "estimator = [\"st\"]\nlatents = 3\nepochs = 2\nsteps_per_epoch = 2\nseeds = \"4..5\"\nbatch = 2\n";
     std::fs::write(folder.path().join("c.toml"), config).expect("written");
     let options = ["run", "polynomial", "--config", "c.toml", "--epochs", "1", "--format", "json"];
     let report = json(&program(&options, folder.path()));
     assert_eq!(report["config"]["latents"], 3);
     assert_eq!(report["results"][0]["loss_per_epoch"].as_array().expect("a curve").len(), 1);
     assert_eq!(report["results"][0]["seed"], 4);
-    for seed in ["seed = 4", "seeds = 4", "seed = \"4\""] {
-        std::fs::write(folder.path().join("c.toml"), config.replace("seeds = \"4\"", seed)).expect("written");
-        assert_eq!(json(&program(&options, folder.path()))["results"][0]["seed"], 4);
+    std::fs::write(folder.path().join("c.toml"), config.replace("seeds = \"4..5\"", "seed = 4")).expect("written");
+    assert_eq!(json(&program(&options, folder.path()))["results"][0]["seed"], 4);
+    for seeds in ["seeds = 4", "seeds = \"4\""] {
+        std::fs::write(folder.path().join("c.toml"), config.replace("seeds = \"4..5\"", seeds)).expect("written");
+        refused(&program(&options, folder.path()), 2, &["seeds = '4'", "0..4 for 4", "4..5 for number 4 alone"]);
     }
     std::fs::write(folder.path().join("c.toml"), "seeds = [4]\n").expect("written");
     refused(&program(&options, folder.path()), 1, &["c.toml", "seeds", "0..10"]);
@@ -109,6 +111,7 @@ fn wrong_usage_names_what_was_wrong() {
         refused(&short(options, folder.path()), 2, words);
     }
     refused(&program(&["run", "polynomial", "--seeds", "3..3"], folder.path()), 2, &["3..3", "empty"]);
+    refused(&program(&["run", "polynomial", "--seeds", "3"], folder.path()), 2, &["0..3 for 3", "3..4 for number 3"]);
     refused(&program(&["run", "polynomial", "--power", "0"], folder.path()), 2, &["power", "positive"]);
     let run = ["run", "polynomial"];
     let wrong: [(&[&str], &[&str]); 9] = [

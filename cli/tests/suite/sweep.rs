@@ -95,6 +95,7 @@ fn a_sweep_refuses_what_does_not_fit() {
         refused(&sweep(&["--out", "s", "--shard", shard], folder.path()), 2, &["--shard", "I/N"]);
     }
     refused(&sweep(&["--out", "s", "--lr", "-1"], folder.path()), 2, &["lr"]);
+    refused(&program(&["compare", "polynomial", "--out", "s", "--seeds", "3"], folder.path()), 2, &["0..3 for 3"]);
     refused(&sweep(&["--out", "s", "--threads", "0"], folder.path()), 2, &["--threads", "1.."]);
     refused(&program(&["compare", "polynomial", "--out", "s", "--tau", "1,0"], folder.path()), 2, &["tau"]);
     refused(&program(&["compare", "polynomial"], folder.path()), 2, &["--out"]);
