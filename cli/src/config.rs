@@ -130,11 +130,8 @@ impl Config {
         config.optimizer = optimizer.unwrap_or(config.optimizer);
         config.tau = tau.unwrap_or(config.tau);
         config.target = target.unwrap_or(config.target);
-        if let Some(seeds) = &args.seeds {
-            config.seeds.clone_from(seeds);
-        }
-        if let Some(seed) = args.seed {
-            config.seeds = one_seed(seed);
+        if let Some(seeds) = args.seeds.clone().or(args.seed.map(one_seed)) {
+            config.seeds = seeds;
         }
         config.finish().map_err(Failure::usage)
     }
@@ -147,6 +144,34 @@ impl Config {
             config.seeds = one_seed(seed);
         }
         Ok(config)
+    }
+
+    /// As a configuration file, a line for each setting.
+    pub(crate) fn text(&self) -> Result<String, String> {
+        toml::to_string(self).map_err(|error| error.to_string())
+    }
+
+    /// What would have to change for `wanted`, as in `lr = 0.001, not 0.5`; empty where nothing would.
+    pub(crate) fn differences(&self, wanted: &Config) -> Result<String, String> {
+        let (ours, theirs) = (self.text()?, wanted.text()?);
+        let differ = ours.lines().zip(theirs.lines()).filter(|(ours, theirs)| ours != theirs);
+        let value = |line| str::split_once(line, " = ").map_or(line, |(_, value)| value);
+        Ok(differ.map(|(ours, theirs)| format!("{ours}, not {}", value(theirs))).collect::<Vec<_>>().join("; "))
+    }
+
+    /// The same runs and those of further seeds.
+    pub(crate) fn with_more_seeds(&self, seeds: &str) -> Result<Self, String> {
+        let begun = self.seed_range()?;
+        let config = Config { seeds: seeds.to_owned(), ..self.clone() }.finish()?;
+        let wanted = config.seed_range()?;
+        if wanted.start <= begun.start && begun.end <= wanted.end {
+            Ok(config)
+        } else {
+            Err(format!(
+                "seeds = '{seeds}': there are {} already; a range that holds them too adds to them",
+                self.seeds
+            ))
+        }
     }
 
     /// Looks at every value, and spells estimators out.

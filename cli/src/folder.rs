@@ -13,7 +13,9 @@ use crate::polynomial::Curve;
 use crate::report::Report;
 
 /// The file of a run's settings.
-pub(crate) const CONFIG: &str = "config.toml";
+const CONFIG: &str = "config.toml";
+/// The file of the finished runs.
+const METRICS: &str = "metrics.jsonl";
 
 /// Where a run writes.
 #[derive(Debug)]
@@ -86,18 +88,18 @@ impl Folder {
 
     /// The folder of a run that was begun, with its configuration. `anew` are the options that begin another.
     pub(crate) fn open(path: &Path, anew: &str) -> Result<(Self, Config), String> {
-        let config = begun(path)
-            .and_then(Config::finish)
-            .map_err(|error| format!("{error}; give the folder of a run that was begun, or another --out"))?;
-        let (theirs, ours) = (&config.version, env!("CARGO_PKG_VERSION"));
-        if theirs != ours {
-            return Err(format!(
-                "{} was begun with version {theirs}, and this is version {ours}, whose results may differ; finish it with \
-                 version {theirs}, or begin anew with {anew}",
-                path.display()
-            ));
-        }
+        let config = begun_by_this_version(path, anew)?;
         Ok((Self::writable(path.to_owned())?, config))
+    }
+
+    /// The settings of the finished runs of a folder, if there are any; nothing is made or written. What was begun and
+    /// never got so far is in nobody's way.
+    pub(crate) fn settings(path: &Path, anew: &str) -> Result<Option<Config>, String> {
+        if !path.join(CONFIG).exists() && !path.join(METRICS).exists() {
+            return Ok(None);
+        }
+        let finished = path.join(METRICS).metadata().is_ok_and(|file| file.len() > 0);
+        if finished { begun_by_this_version(path, anew).map(Some) } else { begun(path).map(|_| None) }
     }
 
     /// A folder that is made if need be; what stands there stays until it is written anew.
@@ -131,8 +133,7 @@ impl Folder {
 
     /// The resolved configuration.
     pub(crate) fn write_config(&self, config: &Config) -> Result<(), String> {
-        let text = toml::to_string(config).map_err(|error| error.to_string())?;
-        self.write(CONFIG, text.as_bytes())
+        self.write(CONFIG, config.text()?.as_bytes())
     }
 
     /// All finished runs, in the order of the jobs.
@@ -153,7 +154,7 @@ impl Folder {
                 text.push(b'\n');
             }
         }
-        self.write("metrics.jsonl", &text)
+        self.write(METRICS, &text)
     }
 
     /// Summary and pictures of a run that is done.
@@ -166,9 +167,9 @@ impl Folder {
         Ok(())
     }
 
-    /// The runs that metrics.jsonl holds whole.
-    pub(crate) fn read_metrics(&self, config: &Config, jobs: &[Job]) -> Result<Vec<Option<Curve>>, String> {
-        let path = self.path.join("metrics.jsonl");
+    /// The runs that a folder's metrics.jsonl holds whole.
+    pub(crate) fn read_metrics(path: &Path, config: &Config, jobs: &[Job]) -> Result<Vec<Option<Curve>>, String> {
+        let path = path.join(METRICS);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -215,6 +216,22 @@ fn begun(folder: &Path) -> Result<Config, String> {
     Ok(config)
 }
 
+/// The same, where this version goes on with it. `anew` are the options that begin another.
+fn begun_by_this_version(path: &Path, anew: &str) -> Result<Config, String> {
+    let config = begun(path)
+        .and_then(Config::finish)
+        .map_err(|error| format!("{error}; give the folder of a run that was begun, or another --out"))?;
+    let (theirs, ours) = (&config.version, env!("CARGO_PKG_VERSION"));
+    if theirs == ours {
+        return Ok(config);
+    }
+    Err(format!(
+        "{} was begun with version {theirs}, and this is version {ours}, whose results may differ; finish it with version \
+         {theirs}, or begin anew with {anew}",
+        path.display()
+    ))
+}
+
 /// The picture of a power, or of the only one.
 fn picture_name(power: Option<f32>) -> String {
     power.map_or_else(|| "curve.svg".to_owned(), |power| format!("curve-p{power}.svg"))
@@ -225,5 +242,5 @@ fn is_ours(file: &Path) -> bool {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("");
     let power = name.strip_prefix("curve-p").and_then(|rest| rest.strip_suffix(".svg")?.parse::<f32>().ok());
     let power = power.filter(|power| power.is_finite());
-    [CONFIG, "metrics.jsonl", "summary.json"].contains(&name) || name == picture_name(power)
+    [CONFIG, METRICS, "summary.json"].contains(&name) || name == picture_name(power)
 }

@@ -39,7 +39,7 @@ struct Kept {
 impl<'a> Runs<'a> {
     /// With the curves that the folder holds already.
     pub(crate) fn read(folder: Folder, config: &'a Config, jobs: &'a [Job]) -> Result<Self, String> {
-        let curves = folder.read_metrics(config, jobs)?;
+        let curves = Folder::read_metrics(folder.path(), config, jobs)?;
         let left = curves.iter().filter(|curve| curve.is_none()).count();
         // Its results may be missing where its curves are not: a program can be killed between the two.
         let kept = Mutex::new(Kept { curves, left, unsaved: true, saved: Instant::now() });

@@ -144,7 +144,7 @@ pub(crate) struct SweepArgs {
     /// How many runs go side by side [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) threads: Option<u32>,
-    /// Folder for all runs; an existing one is continued
+    /// Folder for all runs; an existing one is continued, also with more --seeds
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// What stdout gets when every folder is done

@@ -10,7 +10,7 @@ use super::args::{Format, SweepArgs};
 use super::table;
 use crate::config::{Config, Job};
 use crate::estimators::Choice;
-use crate::folder::{CONFIG, Folder};
+use crate::folder::Folder;
 use crate::jobs::{self, Runs};
 use crate::polynomial::Curve;
 use crate::{Failure, interrupt, machine, plot, print};
@@ -28,6 +28,8 @@ pub(crate) fn polynomial(args: &SweepArgs) -> Result<(), Failure> {
     let host = machine::host()?;
     let (shard, shards) = shard(&args.shard).map_err(Failure::usage)?;
     let members = members(args).map_err(Failure::usage)?;
+    // All of them before any is made: a refusal leaves nothing behind.
+    members.iter().try_for_each(Member::check).map_err(Failure::error)?;
     interrupt::listen();
     let out = Folder::at(&args.out).map_err(Failure::error)?;
     let mine: Vec<&Member> = members.iter().skip(shard).step_by(shards).collect();
@@ -88,31 +90,29 @@ fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
 }
 
 impl Member {
-    /// Opens the folder, or begins it; refuses one that was begun with other settings.
-    fn runs(&self) -> Result<Runs<'_>, String> {
-        let folder = if self.path.join(CONFIG).exists() {
-            let (folder, config) = Folder::open(&self.path, "another --out")?;
-            if config != self.config {
-                return Err(format!(
-                    "{} was begun with other settings; give those, or another --out",
-                    self.path.display()
-                ));
+    /// Refuses a folder with runs of other settings; seeds may be added. Makes and writes nothing.
+    fn check(&self) -> Result<(), String> {
+        let Some(begun) = Folder::settings(&self.path, "another --out")? else { return Ok(()) };
+        let begun = begun.with_more_seeds(&self.config.seeds).unwrap_or(begun);
+        match begun.differences(&self.config)? {
+            none if none.is_empty() => Ok(()),
+            differences => {
+                Err(format!("{} was begun with {differences}; give the same, or another --out", self.path.display()))
             }
-            folder
-        } else {
-            let folder = Folder::at(&self.path)?;
-            folder.write_config(&self.config)?;
-            folder
-        };
+        }
+    }
+
+    /// Opens the folder, or begins it.
+    fn runs(&self) -> Result<Runs<'_>, String> {
+        let folder = Folder::at(&self.path)?;
+        folder.write_config(&self.config)?;
         Runs::read(folder, &self.config, &self.jobs)
     }
 
     /// The curves of a folder that is done.
     fn done(&self) -> Result<Option<Vec<Curve>>, String> {
-        if !self.path.join("metrics.jsonl").exists() {
-            return Ok(None);
-        }
-        Ok(self.runs()?.into_curves())
+        self.check()?;
+        Ok(Folder::read_metrics(&self.path, &self.config, &self.jobs)?.into_iter().collect())
     }
 }
 

@@ -102,7 +102,50 @@ fn a_sweep_refuses_what_does_not_fit() {
     std::fs::write(folder.path().join("file"), "").expect("a file");
     refused(&sweep(&["--out", "file/s"], folder.path()), 1, &["file/s", "--out"]);
     json(&sweep(&["--out", "s"], folder.path()));
-    refused(&sweep(&["--out", "s", "--lr", "0.5"], folder.path()), 1, &["exact", "other settings"]);
+}
+
+#[test]
+fn a_sweep_of_other_settings_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    json(&sweep(&["--out", "s"], folder.path()));
+    let before = files(&folder.path().join("s"));
+    // straight_through would be the first of the folders, and reinmax is the one that is there.
+    let which = ["compare", "polynomial", "--estimator", "st", "--estimator", "reinmax", "--tau", "1", "--out", "s"];
+    let other = program(&[&which[..], &SMALL, &["--lr", "0.5", "--target", "0.4"]].concat(), folder.path());
+    refused(&other, 1, &["s/reinmax-tau=1 was", "lr = 0.001, not 0.5", "target = 0.45, not 0.4", "another --out"]);
+    assert!(files(&folder.path().join("s")) == before && !folder.path().join("s/straight_through-tau=1").exists());
+}
+
+#[test]
+fn a_folder_without_a_finished_run_is_begun_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    json(&sweep(&["--out", "s"], folder.path()));
+    for name in ["exact", "reinmax-tau=1", "reinmax-tau=1.5"] {
+        std::fs::write(folder.path().join("s").join(name).join("metrics.jsonl"), "").expect("written");
+    }
+    of_version_zero(&folder.path().join("s/exact/config.toml"));
+    json(&sweep(&["--out", "s", "--lr", "0.5"], folder.path()));
+    // What no run has written is somebody's own.
+    std::fs::remove_file(folder.path().join("s/exact/metrics.jsonl")).expect("removed");
+    std::fs::write(folder.path().join("s/exact/config.toml"), "lr = 0.5\n").expect("written");
+    refused(&sweep(&["--out", "s", "--lr", "0.5"], folder.path()), 1, &["s/exact/config.toml", "no version"]);
+}
+
+#[test]
+fn seeds_are_added_to_a_sweep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seeds = |seeds| {
+        let which = ["compare", "polynomial", "--estimator", "reinmax", "--tau", "1", "--out", "s", "--seeds", seeds];
+        program(&[&which[..], &SMALL[..8], &["--format", "json"]].concat(), folder.path())
+    };
+    let metrics = || std::fs::read_to_string(folder.path().join("s/reinmax-tau=1/metrics.jsonl")).expect("metrics");
+    json(&seeds("0..2"));
+    let two = metrics();
+    assert_eq!(list(&json(&seeds("0..3"))["results"])[0]["seeds"], 3);
+    // Not even the times of the first two differ: they did not run again.
+    assert!(metrics().starts_with(&two) && metrics().lines().count() == 3 * 3);
+    refused(&seeds("0..2"), 1, &["s/reinmax-tau=1", "seeds = \"0..3\", not \"0..2\""]);
+    refused(&seeds("1..4"), 1, &["seeds = \"0..3\", not \"1..4\""]);
 }
 
 /// Neither gone on with nor shown: its numbers may differ from those of this version.
