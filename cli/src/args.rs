@@ -170,9 +170,10 @@ pub(crate) struct PolynomialArgs {
     /// Replace the run that --out names
     #[arg(long, requires = "out")]
     pub(crate) overwrite: bool,
-    /// Finish the run of a folder with the settings it was begun with, and by the version that began it
+    /// Finish the run of a folder with the settings it was begun with, and by the version that began it; --seeds may
+    /// add seeds
     #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "overwrite", "config", "estimator", "power", "seeds", "seed", "latents", "categories", "batch",
+        "out", "overwrite", "config", "estimator", "power", "seed", "latents", "categories", "batch",
         "epochs", "steps_per_epoch", "lr", "optimizer", "tau", "target",
     ])]
     pub(crate) resume: Option<PathBuf>,

@@ -15,7 +15,11 @@ pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
     let (folder, config) = match &args.resume {
         Some(path) => {
             let anew = format!("--out {} --overwrite, or another --out", path.display());
-            Folder::open(path, &anew).map_err(Failure::error)?
+            let (folder, config) = Folder::open(path, &anew).map_err(Failure::error)?;
+            match &args.seeds {
+                Some(seeds) => (folder, config.with_more_seeds(seeds).map_err(Failure::usage)?),
+                None => (folder, config),
+            }
         }
         None => {
             let config = Config::resolve(args)?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{interrupt, json, losses, number, of_version_zero, program, refused, short, started};
+use crate::{SMALL, interrupt, json, losses, number, of_version_zero, program, refused, short, started};
 
 #[test]
 fn a_run_leaves_its_folder_and_is_not_written_over() {
@@ -66,6 +66,19 @@ fn a_run_that_was_cut_short_can_be_finished() {
     assert_eq!(losses(&whole), losses(&resumed));
     assert_eq!(std::fs::read_to_string(&path).expect("metrics").lines().count(), text.lines().count());
     assert!(folder.path().join("run/summary.json").exists());
+}
+
+#[test]
+fn a_resumed_run_takes_more_seeds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(short(&["--out", "run"], folder.path()).status.success());
+    let resume =
+        |seeds| program(&["run", "polynomial", "--resume", "run", "--seeds", seeds, "--format", "json"], folder.path());
+    let grown = json(&resume("0..3"));
+    let anew = [&SMALL[..8], &["--power", "1.5,2.7", "--seeds", "0..3", "--format", "json"]].concat();
+    assert_eq!(losses(&grown), losses(&json(&program(&[&["run", "polynomial"], &anew[..]].concat(), folder.path()))));
+    refused(&resume("0..2"), 2, &["seeds = '0..2'", "0..3 already"]);
+    refused(&program(&["run", "polynomial", "--resume", "run", "--lr", "0.5"], folder.path()), 2, &["--lr"]);
 }
 
 /// Of an even number of epochs the mean of the two in the middle.
