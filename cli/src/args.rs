@@ -102,6 +102,12 @@ Examples:
   reinmax-cli run polynomial --threads 1 --format json --quiet  for figures to quote
   reinmax-cli run polynomial --resume runs/polynomial-1         go on after an interruption
 
+A file for --config:
+  estimator = [\"reinmax:tau=1.1\", \"st\"]
+  power = 2
+  steps_per_epoch = 100
+  seeds = \"0..3\"
+
 Results are in the order of estimators, powers, seeds, whatever the threads.";
 
 /// How results are printed on stdout.
@@ -158,12 +164,12 @@ pub(crate) struct PolynomialArgs {
     /// One seed
     #[arg(long, conflicts_with = "seeds")]
     pub(crate) seed: Option<u64>,
+    /// Settings: any of the options above, as below in the example; the command line wins
+    #[arg(long, value_name = "FILE.toml")]
+    pub(crate) config: Option<PathBuf>,
     /// How many runs go side by side [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) threads: Option<u32>,
-    /// Settings, with the names of these options (- becomes _); the command line wins
-    #[arg(long, value_name = "FILE.toml")]
-    pub(crate) config: Option<PathBuf>,
     /// Folder for the run [default: runs/polynomial-N]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

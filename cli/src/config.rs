@@ -27,7 +27,9 @@ pub(crate) enum OptimizerName {
 pub(crate) struct Config {
     /// The version that began the run; empty in a file written by hand.
     pub(crate) version: String,
+    #[serde(deserialize_with = "one_or_many")]
     pub(crate) estimator: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
     pub(crate) power: Vec<f32>,
     pub(crate) latents: u32,
     pub(crate) categories: u32,
@@ -45,6 +47,23 @@ pub(crate) struct Config {
     /// In a file in place of `seeds`.
     #[serde(skip_serializing)]
     pub(crate) seed: Option<u64>,
+}
+
+/// Options that say how to run, not what.
+const NOT_SETTINGS: [&str; 7] = ["threads", "config", "out", "overwrite", "resume", "format", "quiet"];
+
+/// `power = 2` is as good as `power = [2]`.
+fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "one value, or a list of them")]
+    enum OneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
 }
 
 /// One seed, as a range.
@@ -109,7 +128,7 @@ impl Config {
     /// Defaults, the file of `--config`, then what the command line says.
     pub(crate) fn resolve(args: &PolynomialArgs) -> Result<Self, Failure> {
         let mut config = match &args.config {
-            Some(path) => Config::read(path).map_err(Failure::error)?,
+            Some(path) => Config::read(path)?,
             None => Config::default(),
         };
         config.version = env!("CARGO_PKG_VERSION").to_owned();
@@ -136,10 +155,19 @@ impl Config {
         config.finish().map_err(Failure::usage)
     }
 
-    /// A configuration file, by hand or from a run folder.
-    pub(crate) fn read(path: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let mut config: Config = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    /// A configuration file, by hand or from a run folder. One that is no TOML fails; what it says wrongly is wrong usage.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let named = |error: &dyn Display| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::error(named(&error)))?;
+        let table: toml::Table = text.parse().map_err(|error| Failure::error(named(&error)))?;
+        if let Some(option) = NOT_SETTINGS.iter().find(|option| table.contains_key(**option)) {
+            return Err(Failure::usage(named(&format!("{option} is no setting; give --{option} on the command line"))));
+        }
+        if table.contains_key("seed") && table.contains_key("seeds") {
+            return Err(Failure::usage(named(&"seed and seeds stand there both; give one of them")));
+        }
+        // From the text again, not from the table: its errors show the line.
+        let mut config: Config = toml::from_str(&text).map_err(|error| Failure::usage(named(&error)))?;
         if let Some(seed) = config.seed.take() {
             config.seeds = one_seed(seed);
         }

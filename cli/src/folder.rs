@@ -209,7 +209,7 @@ fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 /// The settings that the run of a folder was begun with.
 fn begun(folder: &Path) -> Result<Config, String> {
     let file = folder.join(CONFIG);
-    let config = Config::read(&file)?;
+    let config = Config::read(&file).map_err(|failure| failure.message)?;
     if config.version.is_empty() {
         return Err(format!("{}: no version stands there, so no run has written it", file.display()));
     }

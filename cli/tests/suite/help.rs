@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{command, here, refused, text};
+use crate::{command, here, json, list, program, refused, text};
 
 const COMMANDS: [&[&str]; 6] =
     [&[], &["run", "polynomial"], &["compare", "gradients"], &["compare", "polynomial"], &["bench"], &["gradient"]];
@@ -58,6 +58,18 @@ fn every_estimator_stands_in_each_help() {
             assert!(list.contains(parameter), "{command:?}: {parameter}");
         }
     }
+}
+
+#[test]
+fn the_configuration_file_of_the_help_is_read() {
+    let page = help(&["run", "polynomial"], "--help");
+    let (_, example) = page.split_once("A file for --config:\n").expect("an example");
+    let (example, _) = example.split_once("\n\n").expect("its end");
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("c.toml"), example).expect("written");
+    let options = ["run", "polynomial", "--config", "c.toml", "--epochs", "1", "--format", "json"];
+    let report = json(&program(&options, folder.path()));
+    assert_eq!((list(&report["results"]).len(), &report["config"]["steps_per_epoch"]), (6, &100.into()));
 }
 
 #[test]

@@ -70,11 +70,44 @@ fn a_configuration_file_is_read_and_the_command_line_wins() {
         std::fs::write(folder.path().join("c.toml"), config.replace("seeds = \"4..5\"", seeds)).expect("written");
         refused(&program(&options, folder.path()), 2, &["seeds = '4'", "0..4 for 4", "4..5 for number 4 alone"]);
     }
-    std::fs::write(folder.path().join("c.toml"), "seeds = [4]\n").expect("written");
-    refused(&program(&options, folder.path()), 1, &["c.toml", "seeds", "0..10"]);
-    std::fs::write(folder.path().join("c.toml"), "latens = 3\n").expect("written");
-    refused(&program(&options, folder.path()), 1, &["c.toml", "latens"]);
+}
+
+#[test]
+fn one_value_is_as_good_as_a_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = |text: &str| {
+        std::fs::write(folder.path().join("c.toml"), text).expect("written");
+        let options = ["--latents", "3", "--epochs", "1", "--steps-per-epoch", "1", "--format", "json"];
+        json(&program(&[&["run", "polynomial", "--config", "c.toml"], &options[..]].concat(), folder.path()))
+    };
+    let one = config("estimator = \"reinmax\"\npower = 2\nseed = 1\n");
+    let list = config("estimator = [\"reinmax\"]\npower = [2]\nseeds = \"1..2\"\n");
+    assert_eq!((losses(&one), &one["config"]), (losses(&list), &list["config"]));
+}
+
+#[test]
+fn a_configuration_file_that_is_wrong_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = |text: &str| {
+        std::fs::write(folder.path().join("c.toml"), text).expect("written");
+        program(&["run", "polynomial", "--config", "c.toml"], folder.path())
+    };
+    let wrong: [(&str, &[&str]); 8] = [
+        ("seeds = [4]\n", &["line 1", "seeds", "0..10"]),
+        ("latens = 3\n", &["latens", "latents"]),
+        ("epochs = 3\nlatents = \"x\"\n", &["line 2", "latents"]),
+        ("power = \"x\"\n", &["line 1", "power", "one value, or a list of them"]),
+        ("latents = 0\n", &["latents = 0", "at least 1"]),
+        ("out = \"x\"\n", &["out is no setting", "--out on the command line"]),
+        ("threads = 2\n", &["threads is no setting", "--threads"]),
+        ("seed = 1\nseeds = \"0..2\"\n", &["seed and seeds", "one of them"]),
+    ];
+    for (text, words) in wrong {
+        refused(&config(text), 2, words);
+    }
+    refused(&config("latents 3\n"), 1, &["c.toml", "line 1"]);
     refused(&program(&["run", "polynomial", "--config", "missing.toml"], folder.path()), 1, &["missing.toml"]);
+    assert!(!folder.path().join("runs").exists(), "nothing was begun");
 }
 
 #[test]
