@@ -1,0 +1,92 @@
+//! How the command line spells an estimator: reading `NAME:parameter=value,..`, and the list of names.
+
+use std::str::FromStr;
+
+use super::{ADAPTIVE, Choice, Entry, Rule, TABLE, Value, spelled_parameters};
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, parameters) = match text.split_once(':') {
+            Some((name, parameters)) => (name, parameters.split(',').collect()),
+            None => (text, Vec::new()),
+        };
+        let known = TABLE.iter().find(|entry| entry.name == name || entry.short.contains(&name));
+        let entry = known.ok_or_else(|| format!("no estimator '{name}'; available are {}", available()))?;
+        let mut choice = Choice::of(entry);
+        for (number, parameter) in (1..).zip(parameters) {
+            let set = match parameter.split_once('=') {
+                Some((key, value)) => choice.set(key, value),
+                None if parameter.is_empty() => {
+                    Err(format!("parameter {number} is empty; give parameter=value, or leave out its colon or comma"))
+                }
+                None => Err(format!("'{parameter}' is not of the form parameter=value")),
+            };
+            set.map_err(|error| format!("'{text}': {error}"))?;
+        }
+        Ok(choice)
+    }
+}
+
+impl Choice {
+    /// Gives a parameter that has no value yet.
+    pub(crate) fn set(&mut self, parameter: &str, text: &str) -> Result<(), String> {
+        let known = self.entry.parameters.iter().zip(&mut self.values).find(|((name, _), _)| *name == parameter);
+        let Some(((_, rule), value)) = known else {
+            let names: Vec<_> = self.entry.parameters.iter().map(|(name, _)| *name).collect();
+            let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+            return Err(format!("{} has no parameter '{parameter}'; {has}", self.name()));
+        };
+        if value.is_some() {
+            return Err(format!("{parameter} is given twice; give it once"));
+        }
+        *value = Some(rule.read(text).map_err(|right| format!("{parameter} = '{text}': {right}"))?);
+        Ok(())
+    }
+}
+
+impl Rule {
+    /// The value, or what would be right.
+    fn read(self, text: &str) -> Result<Value, &'static str> {
+        let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
+        let (allowed, right) = match self {
+            Rule::Temperature => (number.is_some_and(|x| x > 0.0), "a temperature is positive and finite"),
+            Rule::Finite(_) => (number.is_some(), "give a finite number"),
+            Rule::Count(_) => {
+                (number.is_some_and(|x| x.fract() == 0.0 && (1.0..=65_536.0).contains(&x)), "give 1 to 65536")
+            }
+            Rule::Gap if text == "adaptive" => return Ok(ADAPTIVE),
+            Rule::Gap => (number.is_some_and(|x| x >= 0.0), "give a number of at least 0, or adaptive"),
+        };
+        number.filter(|_| allowed).map(Value::Number).ok_or(right)
+    }
+}
+
+impl Entry {
+    /// The name, and the short ones in brackets.
+    fn names(&self) -> String {
+        match self.short {
+            [] => self.name.to_owned(),
+            short => format!("{} ({})", self.name, short.join(", ")),
+        }
+    }
+}
+
+/// All names, for messages.
+fn available() -> String {
+    TABLE.iter().map(Entry::names).collect::<Vec<_>>().join(", ")
+}
+
+/// `text` and below it the table of estimators: the end of a help page.
+pub(crate) fn help(text: &str) -> String {
+    let mut help = format!(
+        "{text}\n\nEstimators (short names) with their parameters and defaults; parameters follow a colon, as in \
+         gst:gap=adaptive,tau=0.5:"
+    );
+    for entry in &TABLE {
+        let parameters = spelled_parameters(&Choice::of(entry).with_defaults(1.0).parameters(), ", ");
+        help += format!("\n  {:<34} {parameters}", entry.names()).trim_end();
+    }
+    help
+}
