@@ -142,9 +142,20 @@ impl Choice {
         DEFAULTS.map(str::to_owned).to_vec()
     }
 
-    /// Every estimator that takes k categories.
-    pub(crate) fn all(k: usize) -> Vec<Choice> {
-        TABLE.iter().map(Choice::of).filter(|choice| choice.check_categories(k).is_ok()).collect()
+    /// Every estimator that takes each number of categories, and so many draws where their number is given; and lines
+    /// that say which are left out.
+    pub(crate) fn all(categories: &[usize], draws: Option<usize>) -> (Vec<Choice>, Vec<String>) {
+        let (mut all, mut others) = (Vec::new(), BTreeMap::<String, Vec<&str>>::new());
+        for choice in TABLE.iter().map(Choice::of) {
+            let for_others = categories.iter().find_map(|k| choice.for_other_categories(*k));
+            match for_others.or_else(|| Some(choice.for_other_draws(draws?)?.to_owned())) {
+                Some(made_for) => others.entry(made_for).or_default().push(choice.name()),
+                None => all.push(choice),
+            }
+        }
+        let line =
+            |(made_for, names): (String, Vec<&str>)| format!("left out, as made for {made_for}: {}", names.join(", "));
+        (all, others.into_iter().map(line).collect())
     }
 
     fn of(entry: &'static Entry) -> Self {
@@ -175,24 +186,34 @@ impl Choice {
         }
     }
 
+    /// What the estimator is made for, if that is not k categories.
+    fn for_other_categories(self, k: usize) -> Option<String> {
+        match self.entry.kind {
+            Kind::Arm | Kind::DisArm if k != 2 => Some("2 categories (k = 2)".to_owned()),
+            Kind::Mve if k > MAX_MVE_CATEGORIES => Some(format!("up to {MAX_MVE_CATEGORIES} categories")),
+            _ => None,
+        }
+    }
+
+    /// What the estimator is made for, if it cannot share out so many draws.
+    fn for_other_draws(self, draws: usize) -> Option<&'static str> {
+        match self.entry.kind {
+            Kind::Arm | Kind::DisArm if draws % 2 == 1 => Some("antithetic pairs, an even number of draws"),
+            Kind::Rloo if draws < 2 => Some("at least 2 draws"),
+            _ => None,
+        }
+    }
+
     /// Refuses a number of categories that the estimator is not made for.
     pub(crate) fn check_categories(self, k: usize) -> Result<(), String> {
-        let most = match self.entry.kind {
-            Kind::Arm | Kind::DisArm if k != 2 => "2 categories; k must be 2".to_owned(),
-            Kind::Mve if k > MAX_MVE_CATEGORIES => format!("up to {MAX_MVE_CATEGORIES} categories"),
-            _ => return Ok(()),
-        };
-        Err(format!("{} is made for {most}, and there are {k}", self.name()))
+        let refusal = |made_for| format!("{} is made for {made_for}, and there are {k}", self.name());
+        self.for_other_categories(k).map_or(Ok(()), |made_for| Err(refusal(made_for)))
     }
 
     /// Refuses a number of draws that the estimator cannot share out.
     pub(crate) fn check_draws(self, draws: usize) -> Result<(), String> {
-        let right = match self.entry.kind {
-            Kind::Arm | Kind::DisArm if draws % 2 == 1 => "antithetic pairs; give an even number",
-            Kind::Rloo if draws < 2 => "draws that are compared with each other; give at least 2",
-            _ => return Ok(()),
-        };
-        Err(format!("{} takes {right}", self.name()))
+        let refusal = |made_for| format!("{} is made for {made_for}", self.name());
+        self.for_other_draws(draws).map_or(Ok(()), |made_for| Err(refusal(made_for)))
     }
 
     pub(crate) fn kind(self) -> Kind {

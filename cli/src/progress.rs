@@ -10,3 +10,10 @@ pub(crate) fn bar(shown: bool, steps: u64, template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(steps).with_style(style)
 }
+
+/// A line, unless all is to be quiet.
+pub(crate) fn say(quiet: bool, line: &str) {
+    if !quiet {
+        eprintln!("{line}");
+    }
+}

@@ -6,7 +6,7 @@ use crate::folder::Folder;
 use crate::jobs::{self, Runs};
 use crate::polynomial::Curve;
 use crate::report::Report;
-use crate::{Failure, interrupt, machine, print};
+use crate::{Failure, interrupt, machine, print, progress};
 
 /// Runs the task as the command line says.
 pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
@@ -35,9 +35,7 @@ pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
     let go_on = format!("; go on with: reinmax-cli run polynomial --resume {path}");
     jobs::finish(std::slice::from_ref(&runs), host, args.threads, &bar, &go_on)?;
     show(args, &config, &jobs, &runs.into_curves().unwrap_or_default()).map_err(Failure::error)?;
-    if !args.quiet {
-        eprintln!("wrote {path}");
-    }
+    progress::say(args.quiet, &format!("wrote {path}"));
     Ok(())
 }
 

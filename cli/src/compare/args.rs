@@ -61,7 +61,8 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct GradientsArgs {
-    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: all]
+    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: all that
+    /// take so many categories]
     #[arg(long, value_name = "NAME")]
     pub(crate) estimator: Vec<String>,
     /// A loss that is built in
@@ -105,7 +106,8 @@ pub(crate) struct GradientsArgs {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct SweepArgs {
-    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: all]
+    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: all that
+    /// take so many categories and samples]
     #[arg(long, value_name = "NAME")]
     pub(crate) estimator: Vec<String>,
     /// Temperatures, separated by commas, for every estimator that is given without one

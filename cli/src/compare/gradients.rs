@@ -33,7 +33,7 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
             vec![problem.map_err(Failure::usage)?]
         }
     };
-    let choices = choices(&args.estimator, &problems).map_err(Failure::usage)?;
+    let choices = choices(args, &problems).map_err(Failure::usage)?;
     // Known before anything is computed.
     let folder = args.out.as_deref().map(Folder::at).transpose().map_err(Failure::error)?;
     let pool = machine::pool(args.threads, PARTS)?;
@@ -49,12 +49,14 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
 }
 
 /// The estimators, each once, with temperature 1 where none is given.
-fn choices(names: &[String], problems: &[Problem]) -> Result<Vec<Choice>, String> {
-    let given: Vec<Choice> = if names.is_empty() {
-        let most = problems.iter().map(|problem| problem.k).max().unwrap_or(2);
-        Choice::all(most).into_iter().filter(|choice| suits(choice, problems).is_ok()).collect()
+fn choices(args: &GradientsArgs, problems: &[Problem]) -> Result<Vec<Choice>, String> {
+    let given: Vec<Choice> = if args.estimator.is_empty() {
+        let categories: Vec<usize> = problems.iter().map(|problem| problem.k).collect();
+        let (all, left_out) = Choice::all(&categories, None);
+        left_out.iter().for_each(|line| progress::say(args.quiet, line));
+        all
     } else {
-        names.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
+        args.estimator.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
     };
     let mut choices = Vec::new();
     for choice in given.into_iter().map(|choice| choice.with_defaults(1.0)) {
@@ -108,14 +110,15 @@ fn finish(args: &GradientsArgs, report: &Report, folder: Option<&Folder>) -> Res
             let name = if one { "gradients.svg".to_owned() } else { format!("gradients-{at}.svg") };
             folder.write(&name, picture::bias_and_spread(section)?.as_bytes())?;
         }
-        if !args.quiet {
-            eprintln!("wrote {}", folder.path().display());
-        }
     }
     print(&match args.format {
         Format::Human => report.table(),
         Format::Json => report.json()? + "\n",
         Format::Csv => report.csv(),
         Format::Markdown => report.markdown(),
-    })
+    })?;
+    if let Some(folder) = folder {
+        progress::say(args.quiet, &format!("wrote {}", folder.path().display()));
+    }
+    Ok(())
 }

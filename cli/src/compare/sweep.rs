@@ -13,7 +13,7 @@ use crate::estimators::Choice;
 use crate::folder::Folder;
 use crate::jobs::{self, Runs};
 use crate::polynomial::Curve;
-use crate::{Failure, interrupt, machine, plot, print};
+use crate::{Failure, interrupt, machine, plot, print, progress};
 
 /// An estimator at a temperature: a folder below --out, with a run for each seed.
 pub(crate) struct Member {
@@ -50,7 +50,9 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
 /// Every estimator with every temperature; an estimator without one has one folder.
 fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
     let given: Vec<Choice> = if args.estimator.is_empty() {
-        Choice::all(args.categories as usize)
+        let (all, left_out) = Choice::all(&[args.categories as usize], Some(args.batch as usize));
+        left_out.iter().for_each(|line| progress::say(args.quiet, line));
+        all
     } else {
         args.estimator.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
     };
@@ -122,7 +124,7 @@ fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure>
     let left = all.iter().map(Runs::left).sum();
     if left == 0 {
         let jobs: usize = members.iter().map(|member| member.jobs.len()).sum();
-        say(args, &format!("nothing left to do: all {jobs} runs are done"));
+        progress::say(args.quiet, &format!("nothing left to do: all {jobs} runs are done"));
     }
     let bar = jobs::progress_bar(args.quiet, left, args.epochs);
     let go_on = format!(" in {}; the same command goes on", args.out.display());
@@ -139,7 +141,7 @@ fn finish(args: &SweepArgs, members: &[Member], out: &Folder) -> Result<(), Stri
     }
     if done.len() < members.len() {
         let (done, all) = (done.len(), members.len());
-        say(args, &format!("{done} of {all} folders are done; the results come with the last shard"));
+        progress::say(args.quiet, &format!("{done} of {all} folders are done; the results come with the last shard"));
         return Ok(());
     }
     let rows = table::rows(&done);
@@ -160,11 +162,4 @@ fn finish(args: &SweepArgs, members: &[Member], out: &Folder) -> Result<(), Stri
         Format::Csv => table::csv(&rows),
         Format::Markdown => table::markdown(&rows),
     })
-}
-
-/// A line on stderr.
-fn say(args: &SweepArgs, line: &str) {
-    if !args.quiet {
-        eprintln!("{line}");
-    }
 }

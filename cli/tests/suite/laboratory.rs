@@ -191,6 +191,18 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn estimators_that_do_not_fit_are_left_out_with_a_word() {
+    let gradients = |options: &[&str]| here(&[&["compare", "gradients", "--draws", "500"], options].concat());
+    let line = "left out, as made for 2 categories (k = 2): arm, disarm\n";
+    assert!(text(&gradients(&["--format", "csv"]).stderr).contains(line));
+    assert_eq!(text(&gradients(&["--format", "csv", "--quiet"]).stderr), "");
+    let many = text(&gradients(&["--categories", "33", "--latents", "1"]).stderr);
+    assert!(many.contains(line) && many.contains("up to 32 categories: mve"), "{many}");
+    assert!(!text(&gradients(&["--categories", "2"]).stderr).contains("left out"));
+    refused(&gradients(&["--estimator", "disarm"]), 2, &["disarm", "2 categories", "4"]);
+}
+
+#[test]
 fn quiet_is_quiet() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = ["compare", "gradients", "--estimator", "st", "--draws", "500", "--out", "lab"];

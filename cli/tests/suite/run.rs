@@ -131,7 +131,7 @@ fn wrong_usage_names_what_was_wrong() {
         (&["--estimator", "gst:gap=-1"], &["gap = '-1'", "adaptive"]),
         (&["--estimator", "gr_mck:relaxed_samples=0.5"], &["relaxed_samples = '0.5'", "65536"]),
         (&["--estimator", "darn:tau=1"], &["darn", "it has none"]),
-        (&["--estimator", "arm", "--categories", "3"], &["arm", "k must be 2", "3"]),
+        (&["--estimator", "arm", "--categories", "3"], &["arm", "2 categories (k = 2)", "3"]),
         (&["--tau", "-1"], &["tau"]),
         (&["--lr", "nan"], &["lr"]),
         (&["--categories", "1"], &["categories", "at least 2"]),

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::{SMALL, interrupt, json, list, number, of_version_zero, program, refused, started};
+use crate::{SMALL, interrupt, json, list, number, of_version_zero, program, refused, started, text};
 
 /// A sweep of `SMALL`: three folders with two seeds each.
 fn sweep(more: &[&str], folder: &Path) -> Output {
@@ -146,6 +146,23 @@ fn seeds_are_added_to_a_sweep() {
     assert!(metrics().starts_with(&two) && metrics().lines().count() == 3 * 3);
     refused(&seeds("0..2"), 1, &["s/reinmax-tau=1", "seeds = \"0..3\", not \"0..2\""]);
     refused(&seeds("1..4"), 1, &["seeds = \"0..3\", not \"1..4\""]);
+}
+
+#[test]
+fn estimators_that_do_not_fit_are_left_out_of_a_sweep() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let one_step = ["--latents", "3", "--epochs", "1", "--steps-per-epoch", "1", "--seeds", "0..1", "--tau", "1"];
+    let sweep = |more: &[&str]| {
+        program(&[&["compare", "polynomial"], &one_step[..], &["--format", "csv"], more].concat(), folder.path())
+    };
+    let odd = sweep(&["--batch", "1", "--out", "odd"]);
+    assert!(odd.status.success());
+    for line in ["an even number of draws: arm, disarm\n", "as made for at least 2 draws: rloo\n"] {
+        assert!(text(&odd.stderr).contains(line), "{}", text(&odd.stderr));
+    }
+    assert!(!text(&odd.stdout).contains("arm") && text(&odd.stdout).contains("reinforce"));
+    assert!(text(&sweep(&["--batch", "2", "--out", "even"]).stdout).contains("disarm"));
+    refused(&sweep(&["--batch", "1", "--estimator", "rloo", "--out", "s"]), 2, &["batch = 1", "rloo", "at least 2"]);
 }
 
 /// Neither gone on with nor shown: its numbers may differ from those of this version.
