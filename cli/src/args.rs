@@ -153,7 +153,7 @@ pub(crate) struct PolynomialArgs {
     #[arg(long, value_enum)]
     pub(crate) optimizer: Option<OptimizerName>,
     /// Temperature of estimators given without one [default: 1]
-    #[arg(long)]
+    #[arg(long, value_parser = one_tau)]
     pub(crate) tau: Option<f32>,
     /// The constant c [default: 0.45]
     #[arg(long)]
@@ -190,6 +190,21 @@ pub(crate) struct PolynomialArgs {
     #[arg(long)]
     pub(crate) quiet: bool,
 }
+
+/// A sweep takes several temperatures; here they stand with the estimators.
+fn one_tau(text: &str) -> Result<f32, String> {
+    let each = || text.split(',').map(|tau| format!("--estimator reinmax:tau={tau}")).collect::<Vec<_>>().join(" ");
+    text.parse().map_err(|_| {
+        if text.contains(',') {
+            format!("give one number; for several there is {}", each())
+        } else {
+            NO_NUMBER.to_owned()
+        }
+    })
+}
+
+/// Of a value that is not read.
+pub(crate) const NO_NUMBER: &str = "give a number";
 
 /// What `bench` measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::problem::Builtin;
+use crate::args::NO_NUMBER;
 use crate::estimators;
 
 #[derive(Debug, Subcommand)]
@@ -117,7 +118,7 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "A..B", default_value = "0..10")]
     pub(crate) seeds: String,
     /// Exponent p
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, value_parser = one_power)]
     pub(crate) power: f32,
     /// Number of variables
     #[arg(long, default_value_t = 128)]
@@ -155,4 +156,10 @@ pub(crate) struct SweepArgs {
     /// No progress on stderr
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// `run polynomial` takes several exponents; a sweep compares at one.
+fn one_power(text: &str) -> Result<f32, String> {
+    let several = "give one number; for several, one sweep after the other, each with its own --out";
+    text.parse().map_err(|_| if text.contains(',') { several } else { NO_NUMBER }.to_owned())
 }

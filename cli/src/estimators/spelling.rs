@@ -12,10 +12,12 @@ impl FromStr for Choice {
             Some((name, parameters)) => (name, parameters.split(',').collect()),
             None => (text, Vec::new()),
         };
-        let known = TABLE.iter().find(|entry| entry.name == name || entry.short.contains(&name));
-        let entry = known.ok_or_else(|| format!("no estimator '{name}'; available are {}", available()))?;
+        let entry = known(name).ok_or_else(|| unknown(text, name))?;
         let mut choice = Choice::of(entry);
         for (number, parameter) in (1..).zip(parameters) {
+            if known(parameter.split(':').next().unwrap_or("")).is_some() {
+                return Err(several(text));
+            }
             let set = match parameter.split_once('=') {
                 Some((key, value)) => choice.set(key, value),
                 None if parameter.is_empty() => {
@@ -71,6 +73,32 @@ impl Entry {
             short => format!("{} ({})", self.name, short.join(", ")),
         }
     }
+}
+
+/// The line of the table with this name.
+fn known(name: &str) -> Option<&'static Entry> {
+    TABLE.iter().find(|entry| entry.name == name || entry.short.contains(&name))
+}
+
+/// What is wrong with a name that there is not, and what may have been meant.
+fn unknown(text: &str, name: &str) -> String {
+    if name.split(',').any(|name| known(name).is_some()) {
+        return several(text);
+    }
+    // ReinMax, gumbel-softmax.
+    let plain = |name: &str| name.replace(['-', '_', ' '], "").to_lowercase();
+    let meant = TABLE.iter().flat_map(|entry| entry.short.iter().chain([&entry.name]));
+    match meant.into_iter().find(|meant| plain(meant) == plain(name)) {
+        Some(meant) => format!("no estimator '{name}'; did you mean {meant}?"),
+        None => format!("no estimator '{name}'; available are {}", available()),
+    }
+}
+
+fn several(text: &str) -> String {
+    format!(
+        "'{text}': that is more than one estimator; repeat the option, as in --estimator reinmax --estimator st \
+         (in a file, a list)"
+    )
 }
 
 /// All names, for messages.

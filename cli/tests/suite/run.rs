@@ -113,7 +113,7 @@ fn a_configuration_file_that_is_wrong_is_named() {
 #[test]
 fn wrong_usage_names_what_was_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
-    let wrong: [(&[&str], &[&str]); 22] = [
+    let wrong: [(&[&str], &[&str]); 28] = [
         (&["--estimator", "vimco"], &["vimco", "reinmax", "straight_through (st)", "mve", "disarm"]),
         (&["--estimator", "reinmax:tau=0"], &["tau", "positive"]),
         (&["--estimator", "reinmax:gap=1"], &["reinmax", "gap"]),
@@ -132,6 +132,12 @@ fn wrong_usage_names_what_was_wrong() {
         (&["--estimator", "gr_mck:relaxed_samples=0.5"], &["relaxed_samples = '0.5'", "65536"]),
         (&["--estimator", "darn:tau=1"], &["darn", "it has none"]),
         (&["--estimator", "arm", "--categories", "3"], &["arm", "2 categories (k = 2)", "3"]),
+        (&["--estimator", "ReinMax:tau=2"], &["no estimator 'ReinMax'", "did you mean reinmax?"]),
+        (&["--estimator", "Gumbel-Softmax"], &["did you mean gumbel_softmax?"]),
+        (&["--estimator", "reinmax,st"], &["more than one", "--estimator reinmax --estimator st"]),
+        (&["--estimator", "reinmax:tau=1,st:tau=2"], &["more than one", "--estimator reinmax --estimator st"]),
+        (&["--tau", "0.5,1"], &["--tau", "--estimator reinmax:tau=0.5 --estimator reinmax:tau=1"]),
+        (&["--tau", "x"], &["--tau", "give a number"]),
         (&["--tau", "-1"], &["tau"]),
         (&["--lr", "nan"], &["lr"]),
         (&["--categories", "1"], &["categories", "at least 2"]),

@@ -94,6 +94,7 @@ fn a_sweep_refuses_what_does_not_fit() {
     for shard in ["0/2", "3/2", "1", "a/b"] {
         refused(&sweep(&["--out", "s", "--shard", shard], folder.path()), 2, &["--shard", "I/N"]);
     }
+    refused(&sweep(&["--out", "s", "--power", "2,3"], folder.path()), 2, &["--power", "one sweep after the other"]);
     refused(&sweep(&["--out", "s", "--lr", "-1"], folder.path()), 2, &["lr"]);
     refused(&program(&["compare", "polynomial", "--out", "s", "--seeds", "3"], folder.path()), 2, &["0..3 for 3"]);
     refused(&sweep(&["--out", "s", "--threads", "0"], folder.path()), 2, &["--threads", "1.."]);
