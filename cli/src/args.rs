@@ -72,8 +72,9 @@ Examples:
   reinmax-cli gradient - < vectors.json
 
 The file: {\"estimator\": NAME, \"cases\": [{\"id\", \"rows\", \"k\", \"logits\", \"sample\", ..}]}; matrices are flat and row-major.
-NAME is spelled as for --estimator of the other commands. Temperatures and relaxed_samples that it leaves out stand in each
-case: tau, or tau_forward and tau_backward; repeats for relaxed_samples. The names of tests/golden are good too: gst_gap1 is
+A case without an id gets its number, from 0. NAME is spelled as for --estimator of the other commands. Temperatures and
+relaxed_samples that it leaves out have no default here and stand in each case: tau, or tau_forward and tau_backward;
+repeats for relaxed_samples. The names of tests/golden are good too: gst_gap1 is
 gapped_st:gap=1, gst_gapp is gapped_st:gap=adaptive, and reinmax_with_prob_grad is reinmax with upstream_prob [rows, k]
 besides.
 

@@ -155,7 +155,8 @@ impl Config {
         config.finish().map_err(Failure::usage)
     }
 
-    /// A configuration file, by hand or from a run folder. One that is no TOML fails; what it says wrongly is wrong usage.
+    /// A configuration file, by hand or from a run folder. One that is no TOML fails; what it says wrongly is wrong
+    /// usage.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let named = |error: &dyn Display| format!("{}: {error}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| Failure::error(named(&error)))?;

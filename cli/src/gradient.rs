@@ -7,6 +7,7 @@ use reinmax::categorical::softmax;
 use reinmax::estimator::draw_antithetic;
 use reinmax::kernel::softmax::AddSoftmaxVjp;
 use reinmax::{Backend, Estimator, GradientInputs, GumbelRao, GumbelSoftmax, Host, ReinMaxRao};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,9 +30,8 @@ struct Vectors {
 }
 
 /// A case; which of the optional fields it needs depends on the estimator.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Case {
-    id: String,
     rows: usize,
     k: usize,
     tau: Option<f32>,
@@ -84,11 +84,11 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
             Some(id) => format!("case '{id}'"),
             None => format!("case {at} (counted from 0)"),
         };
-        let gradient = Case::deserialize(case).map_err(|error| error.to_string()).and_then(|case| {
-            let grad = case.gradient(choice, through_probs, host)?;
-            Ok(Gradient { id: case.id, grad })
-        });
-        gradient.map_err(|error| format!("{name}: {called}: {error}"))
+        let gradient = || {
+            let id = field(&case, "id")?.unwrap_or_else(|| at.to_string());
+            Ok(Gradient { id, grad: Case::read(&case)?.gradient(choice, through_probs, host)? })
+        };
+        gradient().map_err(|error: String| format!("{name}: {called}: {error}"))
     };
     let cases = cases.into_iter().enumerate().map(one).collect::<Result<_, String>>().map_err(Failure::error)?;
     let json = serde_json::to_string(&Gradients { estimator, cases });
@@ -97,6 +97,25 @@ pub(crate) fn run(file: &Path) -> Result<(), Failure> {
 }
 
 impl Case {
+    fn read(case: &Value) -> Result<Self, String> {
+        Ok(Case {
+            rows: required(case, "rows")?,
+            k: required(case, "k")?,
+            tau: field(case, "tau")?,
+            tau_forward: field(case, "tau_forward")?,
+            tau_backward: field(case, "tau_backward")?,
+            logits: required(case, "logits")?,
+            sample: required(case, "sample")?,
+            upstream: field(case, "upstream")?,
+            upstream_prob: field(case, "upstream_prob")?,
+            gumbel: field(case, "gumbel")?,
+            repeats: field(case, "repeats")?,
+            exponential: field(case, "exponential")?,
+            loss: field(case, "loss")?,
+            uniform: field(case, "uniform")?,
+        })
+    }
+
     /// The gradient, if all of its numbers are finite: JSON has no others. `through_probs` adds that of
     /// `upstream_prob`.
     fn gradient(&self, named: Choice, through_probs: bool, host: Host) -> Result<Vec<f32>, String> {
@@ -144,7 +163,14 @@ impl Case {
         let mut choice = named;
         for (field, parameter, value) in fields.into_iter().filter(|(_, parameter, _)| named.has(parameter)) {
             match (named.parameters().get(parameter), value) {
-                (None, None) => return Err(format!("the field '{field}' is missing")),
+                // What is compared with other implementations should not rest on a default that nobody sees.
+                (None, None) => {
+                    let name = named.name();
+                    return Err(format!(
+                        "{}; give it, or {parameter}= in the name, as in {name}:{parameter}=1",
+                        missing(field)
+                    ));
+                }
                 (None, Some(value)) => choice
                     .set(parameter, &value.to_string())
                     .map_err(|error| format!("the field '{field}': {error}"))?,
@@ -257,9 +283,28 @@ impl Visitor for Addition<'_> {
     }
 }
 
+/// A field of a case, where there is one.
+fn field<T: DeserializeOwned>(case: &Value, name: &str) -> Result<Option<T>, String> {
+    match case.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(rows)) if rows.iter().any(Value::is_array) => {
+            Err(format!("{name} is nested; matrices are flat and row-major: [[1, 2], [3, 4]] is [1, 2, 3, 4]"))
+        }
+        Some(value) => T::deserialize(value).map(Some).map_err(|error| format!("{name}: {error}")),
+    }
+}
+
+fn required<T: DeserializeOwned>(case: &Value, name: &str) -> Result<T, String> {
+    field(case, name)?.ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> String {
+    format!("the field '{name}' is missing")
+}
+
 /// A field that this estimator cannot do without: `len` finite numbers.
 fn needed<'a>(field: &'a Option<Vec<f32>>, name: &str, len: usize) -> Result<&'a [f32], String> {
-    let values = field.as_deref().ok_or_else(|| format!("the field '{name}' is missing"))?;
+    let values = field.as_deref().ok_or_else(|| missing(name))?;
     if values.len() != len {
         return Err(format!("{name} has {} numbers where {len} are needed", values.len()));
     }

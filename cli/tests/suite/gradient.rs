@@ -32,11 +32,19 @@ fn gradients_of_a_file() {
     file(r#"{"estimator":"st","cases":[{"id":"a"}]}"#);
     refused(&run(), 1, &["v.json", "case 'a'", "rows"]);
     file(&format!(r#"{{"estimator":"st","cases":[{{{}}}]}}"#, case.replace("\"id\":\"a\",", "")));
-    refused(&run(), 1, &["case 0", "id"]);
+    assert_eq!(json(&run())["cases"][0], serde_json::json!({"id": "0", "grad": [0.25, -0.25]}));
+    file(&format!(r#"{{"estimator":"st","cases":[{{{}}}]}}"#, case.replace("\"a\"", "7")));
+    refused(&run(), 1, &["case 0", "id: ", "expected a string"]);
+    file(r#"{"estimator":"st","cases":[{"rows":1}]}"#);
+    refused(&run(), 1, &["v.json", "case 0 (counted from 0)", "'k' is missing"]);
     // What f32 cannot hold must not come out as null.
     for (estimator, from, to, words) in [
         ("st", "[1.0,0.0]", "[1.0,1e39]", ["upstream[1]", "finite"]),
         ("reinmax", "[1.0,0.0]", "[3e38,-3e38]", ["grad[", "f32"]),
+        ("st", "[1.0,0.0]", "[[1.0,0.0]]", ["upstream is nested", "flat and row-major"]),
+        ("st", "[0.0,0.0]", "[0.0,\"x\"]", ["logits: ", "expected f32"]),
+        ("st", "\"k\":2", "\"k\":-2", ["k: ", "usize"]),
+        ("reinmax", "\"tau\":1.0,", "", ["'tau' is missing", "reinmax:tau=1"]),
         ("st", "[1.0,0.0]", "[1.0]", ["upstream has 1", "2 are needed"]),
         ("st", "\"tau\":1.0", "\"tau\":-1.0", ["tau = '-1'", "positive"]),
         ("st", "\"sample\":[0]", "\"sample\":[2]", ["sample[0] = 2", "below k = 2"]),
