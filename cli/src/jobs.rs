@@ -4,14 +4,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
 use rayon::prelude::*;
 use reinmax::Host;
 
 use crate::config::{Config, Job};
 use crate::folder::Folder;
 use crate::polynomial::{Curve, train};
-use crate::{Failure, interrupt, machine, progress};
+use crate::progress::Progress;
+use crate::{Failure, interrupt, machine};
 
 /// How often metrics.jsonl is brought up to date while runs go on.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
@@ -68,13 +68,13 @@ impl<'a> Runs<'a> {
     }
 
     /// Trains one; a curve that is cut short is dropped.
-    fn finish_one(&self, at: usize, host: Host, bar: &ProgressBar) -> Result<(), String> {
+    fn finish_one(&self, at: usize, host: Host, progress: &Progress) -> Result<(), String> {
         if interrupt::stopped() {
             return Ok(());
         }
         let job = self.jobs[at];
         let go_on = || {
-            bar.inc(1);
+            progress.steps(1);
             !interrupt::stopped()
         };
         let curve = train(self.config, host, job, go_on).map_err(|error| format!("{job}: {error}"))?;
@@ -82,16 +82,25 @@ impl<'a> Runs<'a> {
             return Ok(());
         }
         check_finite(&curve, job)?;
-        self.keep(at, curve)
+        if self.keep(at, curve)? {
+            progress.finished(&format!("{} p = {}", job.choice.spelled(), job.power));
+        }
+        Ok(())
     }
 
-    /// Keeps a finished curve, and now and then writes what there is: also a killed program can be resumed.
-    fn keep(&self, at: usize, curve: Curve) -> Result<(), String> {
+    /// Keeps a finished curve, and now and then writes what there is: also a killed program can be resumed. Whether it
+    /// was the last seed of its estimator and power.
+    fn keep(&self, at: usize, curve: Curve) -> Result<bool, String> {
         let mut kept = self.kept();
         kept.curves[at] = Some(curve);
         kept.left -= 1;
         kept.unsaved = true;
-        if kept.left == 0 || kept.saved.elapsed() >= SAVE_EVERY { self.save(&mut kept) } else { Ok(()) }
+        if kept.left == 0 || kept.saved.elapsed() >= SAVE_EVERY {
+            self.save(&mut kept)?;
+        }
+        let Job { choice, power, .. } = self.jobs[at];
+        let mut same = self.jobs.iter().zip(&kept.curves).filter(|(job, _)| job.choice == choice && job.power == power);
+        Ok(same.all(|(_, curve)| curve.is_some()))
     }
 
     /// Writes the curves; a folder that is complete gets its results.
@@ -111,15 +120,15 @@ pub(crate) fn finish(
     all: &[Runs<'_>],
     host: Host,
     threads: Option<u32>,
-    bar: &ProgressBar,
+    progress: &Progress,
     go_on: &str,
 ) -> Result<(), Failure> {
     let left: Vec<_> = all.iter().flat_map(|runs| runs.missing().into_iter().map(move |at| (runs, at))).collect();
     let pool = machine::pool(threads, left.len())?;
-    let one = |(runs, at): &(&Runs<'_>, usize)| runs.finish_one(*at, host, bar).inspect_err(|_| interrupt::stop());
+    let one = |(runs, at): &(&Runs<'_>, usize)| runs.finish_one(*at, host, progress).inspect_err(|_| interrupt::stop());
     // One job at a time: jobs are long and of different lengths.
     let outcome = pool.install(|| left.par_iter().with_max_len(1).try_for_each(one));
-    bar.finish_and_clear();
+    progress.clear();
     for runs in all {
         let mut kept = runs.kept();
         if kept.unsaved {
@@ -144,8 +153,8 @@ fn check_finite(curve: &Curve, job: Job) -> Result<(), String> {
     }
 }
 
-/// The bar of jobs of so many epochs each.
-pub(crate) fn progress_bar(quiet: bool, jobs: usize, epochs: u32) -> ProgressBar {
+/// The progress of jobs of so many epochs each.
+pub(crate) fn progress(quiet: bool, jobs: usize, epochs: u32) -> Progress {
     let template = "{bar:40} {pos}/{len} epochs, {elapsed} (left: {eta})";
-    progress::bar(!quiet, jobs as u64 * u64::from(epochs), template)
+    Progress::new(!quiet, jobs as u64 * u64::from(epochs), template)
 }

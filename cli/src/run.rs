@@ -5,8 +5,9 @@ use crate::config::{Config, Job};
 use crate::folder::Folder;
 use crate::jobs::{self, Runs};
 use crate::polynomial::Curve;
+use crate::progress::say;
 use crate::report::Report;
-use crate::{Failure, interrupt, machine, print, progress};
+use crate::{Failure, interrupt, machine, print};
 
 /// Runs the task as the command line says.
 pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
@@ -29,13 +30,13 @@ pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
     let jobs = config.jobs().map_err(Failure::usage)?;
     let runs = Runs::read(folder, &config, &jobs).map_err(Failure::error)?;
     runs.folder.write_config(&config).map_err(Failure::error)?;
-    let bar = jobs::progress_bar(args.quiet, jobs.len(), config.epochs);
-    bar.inc((jobs.len() - runs.left()) as u64 * u64::from(config.epochs));
+    let progress = jobs::progress(args.quiet, jobs.len(), config.epochs);
+    progress.steps((jobs.len() - runs.left()) as u64 * u64::from(config.epochs));
     let path = runs.folder.path().display().to_string();
     let go_on = format!("; go on with: reinmax-cli run polynomial --resume {path}");
-    jobs::finish(std::slice::from_ref(&runs), host, args.threads, &bar, &go_on)?;
+    jobs::finish(std::slice::from_ref(&runs), host, args.threads, &progress, &go_on)?;
     show(args, &config, &jobs, &runs.into_curves().unwrap_or_default()).map_err(Failure::error)?;
-    progress::say(args.quiet, &format!("wrote {path}"));
+    say(args.quiet, &format!("wrote {path}"));
     Ok(())
 }
 

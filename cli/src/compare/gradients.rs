@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use indicatif::ProgressBar;
 use reinmax::Host;
 
 use super::args::{Format, GradientsArgs};
@@ -13,7 +12,8 @@ use super::problem::Problem;
 use super::report::{Entry, Report, Section};
 use crate::estimators::Choice;
 use crate::folder::Folder;
-use crate::{Failure, machine, print, progress};
+use crate::progress::{Progress, say};
+use crate::{Failure, machine, print};
 
 /// Fewer draws have no variance.
 const MIN_DRAWS: u64 = 2;
@@ -39,11 +39,12 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     let pool = machine::pool(args.threads, PARTS)?;
     // A step for each estimator on each problem; a machine that reads gets none.
     let steps = (problems.len() * choices.len()) as u64;
-    let bar =
-        progress::bar(args.format == Format::Human && !args.quiet, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
-    let all = || problems.iter().map(|problem| section(host, problem, &choices, args, &bar)).collect::<Result<_, _>>();
+    let progress =
+        Progress::new(args.format == Format::Human && !args.quiet, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
+    let all =
+        || problems.iter().map(|problem| section(host, problem, &choices, args, &progress)).collect::<Result<_, _>>();
     let sections = pool.install(all);
-    bar.finish_and_clear();
+    progress.clear();
     let report = Report::new(args.seed, sections.map_err(Failure::error)?);
     finish(args, &report, folder.as_ref()).map_err(Failure::error)
 }
@@ -53,7 +54,7 @@ fn choices(args: &GradientsArgs, problems: &[Problem]) -> Result<Vec<Choice>, St
     let given: Vec<Choice> = if args.estimator.is_empty() {
         let categories: Vec<usize> = problems.iter().map(|problem| problem.k).collect();
         let (all, left_out) = Choice::all(&categories, None);
-        left_out.iter().for_each(|line| progress::say(args.quiet, line));
+        left_out.iter().for_each(|line| say(args.quiet, line));
         all
     } else {
         args.estimator.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
@@ -80,7 +81,7 @@ fn section(
     problem: &Problem,
     choices: &[Choice],
     args: &GradientsArgs,
-    bar: &ProgressBar,
+    progress: &Progress,
 ) -> Result<Section, String> {
     let (exact, expected_loss) = exact(problem);
     if !exact.iter().all(|g| g.is_finite()) {
@@ -91,13 +92,14 @@ fn section(
     }
     let mut entries = Vec::new();
     for choice in choices {
-        bar.set_message(choice.label());
+        progress.now(choice.label());
         let laboratory = Laboratory { host, problem, exact: &exact, draws: args.draws, seed: args.seed };
         let measured = choice.visit(laboratory);
         let named = |error: String| format!("{}: {}: {error}", problem.name, choice.spelled());
         let measured = measured.map_err(|error| named(error.to_string()))?;
         entries.push(Entry::new(*choice, &measured, &exact, args.draws).map_err(named)?);
-        bar.inc(1);
+        progress.steps(1);
+        progress.finished(&format!("{}: {}", problem.name, choice.label()));
     }
     Ok(Section::new(problem, exact, expected_loss, entries))
 }
@@ -118,7 +120,7 @@ fn finish(args: &GradientsArgs, report: &Report, folder: Option<&Folder>) -> Res
         Format::Markdown => report.markdown(),
     })?;
     if let Some(folder) = folder {
-        progress::say(args.quiet, &format!("wrote {}", folder.path().display()));
+        say(args.quiet, &format!("wrote {}", folder.path().display()));
     }
     Ok(())
 }

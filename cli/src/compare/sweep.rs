@@ -13,7 +13,8 @@ use crate::estimators::Choice;
 use crate::folder::Folder;
 use crate::jobs::{self, Runs};
 use crate::polynomial::Curve;
-use crate::{Failure, interrupt, machine, plot, print, progress};
+use crate::progress::say;
+use crate::{Failure, interrupt, machine, plot, print};
 
 /// An estimator at a temperature: a folder below --out, with a run for each seed.
 pub(crate) struct Member {
@@ -51,7 +52,7 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
 fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
     let given: Vec<Choice> = if args.estimator.is_empty() {
         let (all, left_out) = Choice::all(&[args.categories as usize], Some(args.batch as usize));
-        left_out.iter().for_each(|line| progress::say(args.quiet, line));
+        left_out.iter().for_each(|line| say(args.quiet, line));
         all
     } else {
         args.estimator.iter().map(|name| Choice::from_str(name)).collect::<Result<_, _>>()?
@@ -124,11 +125,11 @@ fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure>
     let left = all.iter().map(Runs::left).sum();
     if left == 0 {
         let jobs: usize = members.iter().map(|member| member.jobs.len()).sum();
-        progress::say(args.quiet, &format!("nothing left to do: all {jobs} runs are done"));
+        say(args.quiet, &format!("nothing left to do: all {jobs} runs are done"));
     }
-    let bar = jobs::progress_bar(args.quiet, left, args.epochs);
+    let progress = jobs::progress(args.quiet, left, args.epochs);
     let go_on = format!(" in {}; the same command goes on", args.out.display());
-    jobs::finish(&all, host, args.threads, &bar, &go_on)
+    jobs::finish(&all, host, args.threads, &progress, &go_on)
 }
 
 /// The table and the picture, once every folder is done (by this shard or by others).
@@ -141,7 +142,7 @@ fn finish(args: &SweepArgs, members: &[Member], out: &Folder) -> Result<(), Stri
     }
     if done.len() < members.len() {
         let (done, all) = (done.len(), members.len());
-        progress::say(args.quiet, &format!("{done} of {all} folders are done; the results come with the last shard"));
+        say(args.quiet, &format!("{done} of {all} folders are done; the results come with the last shard"));
         return Ok(());
     }
     let rows = table::rows(&done);

@@ -1,6 +1,6 @@
 //! `run polynomial`: its results, its options, its errors.
 
-use crate::{SMALL, command, json, losses, program, refused, short, short_arguments};
+use crate::{SMALL, command, json, losses, program, refused, short, short_arguments, text};
 
 #[test]
 fn json_holds_every_run_in_order_whatever_the_threads() {
@@ -108,6 +108,32 @@ fn a_configuration_file_that_is_wrong_is_named() {
     refused(&config("latents 3\n"), 1, &["c.toml", "line 1"]);
     refused(&program(&["run", "polynomial", "--config", "missing.toml"], folder.path()), 1, &["missing.toml"]);
     assert!(!folder.path().join("runs").exists(), "nothing was begun");
+}
+
+/// There is no bar where stderr is no terminal.
+#[test]
+fn each_estimator_that_is_finished_has_a_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = ["--estimator", "exact", "--estimator", "reinmax", "--threads", "1", "--out", "run"];
+    let stderr = |more: &[&str]| text(&short(&[&options[..], more].concat(), folder.path()).stderr);
+    let lines = "exact p = 1.5: done, 25 % of all\nexact p = 2.7: done, 50 % of all\n\
+                 reinmax:tau=1 p = 1.5: done, 75 % of all\nreinmax:tau=1 p = 2.7: done, 100 % of all\nwrote run\n";
+    assert_eq!(stderr(&[]), lines);
+    assert_eq!(stderr(&["--overwrite", "--quiet"]), "");
+}
+
+#[test]
+fn where_results_are_is_said_after_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let laboratory = ["compare", "gradients", "--latents", "2", "--draws", "500", "--out", "here"];
+    for arguments in [short_arguments(&["--out", "here", "--overwrite"]), laboratory.to_vec()] {
+        let path = folder.path().join("both");
+        let file = std::fs::File::create(&path).expect("a file");
+        let (stdout, stderr) = (file.try_clone().expect("the same"), file);
+        assert!(command(&arguments, folder.path()).stdout(stdout).stderr(stderr).status().expect("it ran").success());
+        let both = std::fs::read_to_string(&path).expect("text");
+        assert!(both.contains("estimator") && both.ends_with("\nwrote here\n"), "{both}");
+    }
 }
 
 #[test]
