@@ -20,11 +20,12 @@ Results go to stdout, progress and errors to stderr.
 Exit codes:
   0    done
   1    failed: a file that cannot be read, understood or written, or a computation without a finite result
-  2    wrong usage: an option or a setting that is not possible
+  2    wrong usage: an option, or a setting of a configuration file, that is not possible
   130  interrupted with Ctrl-C; finished runs are kept
 
 Environment:
-  REINMAX_LEVEL  instruction set: scalar, sse2, avx2, avx512, neon, simd128 [default: the widest that this machine has];
+  REINMAX_LEVEL  instruction set, in place of the widest that this machine has; results are the same, times are not:
+                 scalar everywhere; sse2, avx2, avx512 (x86), neon (Arm), simd128 (WebAssembly) where they are;
                  `bench --level` takes precedence";
 
 /// Gradients through discrete choices: the polynomial experiment of the ReinMax paper (arXiv 2304.08612), and a
@@ -56,7 +57,7 @@ pub(crate) enum Command {
   reinmax-cli bench kernels --threads 1,2 --format json > bench.json
 
 Times are medians of interleaved rounds, in nanoseconds an element. memcpy copies the same bytes: the limit of what is
-out of cache. Levels: scalar, sse2, avx2, avx512, neon, simd128, or all that this machine has.")]
+out of cache. Levels: those of scalar, sse2, avx2, avx512, neon and simd128 that this machine has; all is each of them.")]
     Bench(BenchArgs),
     /// Compute an estimator's gradients for the forced samples of a file, as JSON on stdout
     #[command(after_help = GRADIENT, after_long_help = estimators::help(GRADIENT))]
@@ -69,7 +70,7 @@ out of cache. Levels: scalar, sse2, avx2, avx512, neon, simd128, or all that thi
 const GRADIENT: &str = "\
 Examples:
   reinmax-cli gradient tests/golden/reinmax.json > gradients.json
-  reinmax-cli gradient - < vectors.json
+  reinmax-cli gradient - < tests/golden/stgs.json
 
 The file: {\"estimator\": NAME, \"cases\": [{\"id\", \"rows\", \"k\", \"logits\", \"sample\", ..}]}; matrices are flat and row-major.
 A case without an id gets its number, from 0. NAME is spelled as for --estimator of the other commands. Temperatures and
@@ -90,7 +91,7 @@ What else a case has:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Minimise E |X - c|^p over Bernoulli variables with each estimator
+    /// Minimise E |X - c|^p over binary variables, or others with --categories, with each estimator
     #[command(after_help = POLYNOMIAL, after_long_help = estimators::help(POLYNOMIAL))]
     Polynomial(Box<PolynomialArgs>),
 }
@@ -187,7 +188,7 @@ pub(crate) struct PolynomialArgs {
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
-    /// No progress on stderr
+    /// Only errors on stderr
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -239,7 +240,7 @@ pub(crate) struct BenchArgs {
     /// What to measure [default: both; kernels where --kernel or --shape is given]
     #[arg(value_enum)]
     pub(crate) subject: Option<BenchSubject>,
-    /// Instruction set, or all; repeatable [default: the widest]
+    /// Instruction set, or all; repeatable [default: REINMAX_LEVEL, or the widest]
     #[arg(long)]
     pub(crate) level: Vec<String>,
     /// What is promised about bits; repeatable
@@ -260,7 +261,7 @@ pub(crate) struct BenchArgs {
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: BenchFormat,
-    /// No progress on stderr
+    /// Only errors on stderr
     #[arg(long)]
     pub(crate) quiet: bool,
 }

@@ -20,11 +20,11 @@ pub(crate) enum Comparison {
 
 const GRADIENTS: &str = "\
 Examples:
-  reinmax-cli compare gradients                                  every estimator on a quadratic, L = 4, k = 4
+  reinmax-cli compare gradients                                  every estimator for k = 4, on a quadratic, L = 4
   reinmax-cli compare gradients --problem quartic --latents 8 --categories 2
   reinmax-cli compare gradients --problem toy --degree 1.5 --latents 12 --categories 2
   reinmax-cli compare gradients --estimator reinmax --estimator reinmax:tau=1.3 --draws 1000000 --out lab
-  reinmax-cli compare gradients --file exact_enumeration.json --case poly9 --format json
+  reinmax-cli compare gradients --file tests/golden/exact_enumeration.json --case poly9 --format json
 
 All k^L states are enumerated in double precision. An estimator whose only noise is the drawn categories is enumerated
 too (\"enumerated\": no error of sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an
@@ -37,13 +37,13 @@ exponent], ..]}], \"affine_powers\": [{\"coef\", \"power\", \"bias\", \"weights\
 
 const POLYNOMIAL: &str = "\
 Examples:
-  reinmax-cli compare polynomial --out sweep                     every estimator, tau 0.5, 1 and 1.5, ten seeds
-  reinmax-cli compare polynomial --out sweep --estimator reinmax --estimator st --tau 1,1.1,1.3 --seeds 0..3
-  reinmax-cli compare polynomial --out sweep --shard 2/8         the second of eight jobs, in any order and on any machine
-  reinmax-cli compare polynomial --out sweep                     again: goes on, or finds nothing left and prints the table
+  reinmax-cli compare polynomial --out sweep                every estimator, tau 0.5, 1 and 1.5, ten seeds
+  reinmax-cli compare polynomial --out sweep --shard 2/8    the second of eight jobs, in any order
+  reinmax-cli compare polynomial --out sweep                again: goes on, or finds nothing left and prints the table
+  reinmax-cli compare polynomial --out near --estimator reinmax --estimator st --tau 1,1.1,1.3 --seeds 0..3
 
 Below --out there is a folder for each estimator and temperature, as `run polynomial` makes them; shards share out these
-folders. What is done is never done twice. When the last folder is done, comparison.json and comparison.svg hold every
+folders, also over machines: copied into one --out they are one sweep. What is done is never done twice. When the last folder is done, comparison.json and comparison.svg hold every
 temperature and the curves of the best one of each estimator: that of the lowest final loss, averaged over the seeds.";
 
 /// How the laboratory's results are printed on stdout.
@@ -99,7 +99,7 @@ pub(crate) struct GradientsArgs {
     /// Folder for the results and a picture of bias against standard deviation
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// No progress on stderr
+    /// Only errors on stderr
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -153,7 +153,7 @@ pub(crate) struct SweepArgs {
     /// What stdout gets when every folder is done
     #[arg(long, value_enum, default_value = "human")]
     pub(crate) format: Format,
-    /// No progress on stderr
+    /// Only errors on stderr
     #[arg(long)]
     pub(crate) quiet: bool,
 }

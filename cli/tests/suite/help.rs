@@ -22,6 +22,52 @@ fn every_command_has_help_with_examples() {
     }
 }
 
+/// The same command with less to do.
+#[cfg(unix)]
+fn smaller(example: &str) -> String {
+    let (shapes, task) = ("bench --rounds 1 --shape 8x2", "--latents 4 --batch 4 --epochs 1 --steps-per-epoch 1");
+    match example.split_once(' ').unwrap_or((example, "")) {
+        ("bench", rest) if rest.contains("--shape") || rest.contains("polynomial") => {
+            format!("bench --rounds 1 {rest}")
+        }
+        ("bench", rest) => format!("{shapes} {rest}"),
+        ("compare", rest) if rest.contains("--draws") => {
+            format!("compare {}", rest.replace("--draws 1000000", "--draws 500"))
+        }
+        ("compare", rest) if rest.contains("gradients") => format!("compare {rest} --draws 500"),
+        (_, rest) if rest.contains("polynomial") && !rest.contains("--resume") => format!("{example} {task}"),
+        _ => example.to_owned(),
+    }
+}
+
+/// One after the other in one folder, as a reader would; only smaller.
+#[cfg(unix)]
+#[test]
+fn the_examples_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let vectors = folder.path().join("tests/golden");
+    std::fs::create_dir_all(&vectors).expect("a folder");
+    for name in ["reinmax.json", "stgs.json", "exact_enumeration.json"] {
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/");
+        std::fs::copy(format!("{golden}{name}"), vectors.join(name)).expect("copied");
+    }
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_reinmax-cli"));
+    for command in COMMANDS {
+        let page = help(command, "--help");
+        let examples: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("  reinmax-cli ")).collect();
+        assert!(examples.len() >= 2, "{command:?}");
+        for example in examples {
+            // What it does stands beside it.
+            let (example, _) = example.split_once("  ").unwrap_or((example, ""));
+            let line = format!("reinmax-cli {}", smaller(example));
+            let mut shell = std::process::Command::new("/bin/sh");
+            let shell = shell.args(["-c", &line]).current_dir(folder.path());
+            let output = shell.env("PATH", program.parent().expect("its folder")).output().expect("a shell");
+            assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+        }
+    }
+}
+
 #[test]
 fn every_option_is_described() {
     for command in COMMANDS {
