@@ -75,9 +75,8 @@ Examples:
 The file: {\"estimator\": NAME, \"cases\": [{\"id\", \"rows\", \"k\", \"logits\", \"sample\", ..}]}; matrices are flat and row-major.
 A case without an id gets its number, from 0. NAME is spelled as for --estimator of the other commands. Temperatures and
 relaxed_samples that it leaves out have no default here and stand in each case: tau, or tau_forward and tau_backward;
-repeats for relaxed_samples. The names of tests/golden are good too: gst_gap1 is
-gapped_st:gap=1, gst_gapp is gapped_st:gap=adaptive, and reinmax_with_prob_grad is reinmax with upstream_prob [rows, k]
-besides.
+repeats for relaxed_samples. The names of tests/golden are good too: gst_gap1 is gapped_st:gap=1, gst_gapp is
+gapped_st:gap=adaptive, and reinmax_with_prob_grad is reinmax with upstream_prob [rows, k] besides.
 
 What else a case has:
   reinforce, rloo, arm, disarm       loss [rows, draws], and sample is [rows, draws]: 2 draws or more for rloo, antithetic

@@ -43,8 +43,9 @@ Examples:
   reinmax-cli compare polynomial --out near --estimator reinmax --estimator st --tau 1,1.1,1.3 --seeds 0..3
 
 Below --out there is a folder for each estimator and temperature, as `run polynomial` makes them; shards share out these
-folders, also over machines: copied into one --out they are one sweep. What is done is never done twice. When the last folder is done, comparison.json and comparison.svg hold every
-temperature and the curves of the best one of each estimator: that of the lowest final loss, averaged over the seeds.";
+folders, also over machines: copied into one --out they are one sweep. What is done is never done twice. When the last
+folder is done, comparison.json and comparison.svg hold every temperature and the curves of the best one of each
+estimator: that of the lowest final loss, averaged over the seeds.";
 
 /// How the laboratory's results are printed on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
