@@ -21,6 +21,8 @@ pub(crate) struct Runs<'a> {
     pub(crate) folder: Folder,
     config: &'a Config,
     jobs: &'a [Job],
+    /// For each job the number of its estimator and power; the jobs of both are neighbours.
+    groups: Vec<usize>,
     kept: Mutex<Kept>,
 }
 
@@ -30,6 +32,8 @@ struct Kept {
     curves: Vec<Option<Curve>>,
     /// How many are missing.
     left: usize,
+    /// Of each group.
+    left_of_group: Vec<usize>,
     /// Whether the folder may lack something.
     unsaved: bool,
     /// When it was last written.
@@ -41,9 +45,16 @@ impl<'a> Runs<'a> {
     pub(crate) fn read(folder: Folder, config: &'a Config, jobs: &'a [Job]) -> Result<Self, String> {
         let curves = Folder::read_metrics(folder.path(), config, jobs)?;
         let left = curves.iter().filter(|curve| curve.is_none()).count();
+        let same = |a: &Job, b: &Job| a.choice == b.choice && a.power == b.power;
+        let groups: Vec<usize> =
+            jobs.chunk_by(same).enumerate().flat_map(|(group, jobs)| jobs.iter().map(move |_| group)).collect();
+        let mut left_of_group = vec![0; groups.last().map_or(0, |last| last + 1)];
+        for (group, _) in groups.iter().zip(&curves).filter(|(_, curve)| curve.is_none()) {
+            left_of_group[*group] += 1;
+        }
         // Its results may be missing where its curves are not: a program can be killed between the two.
-        let kept = Mutex::new(Kept { curves, left, unsaved: true, saved: Instant::now() });
-        Ok(Runs { folder, config, jobs, kept })
+        let kept = Mutex::new(Kept { curves, left, left_of_group, unsaved: true, saved: Instant::now() });
+        Ok(Runs { folder, config, jobs, groups, kept })
     }
 
     /// How many are not finished.
@@ -94,13 +105,12 @@ impl<'a> Runs<'a> {
         let mut kept = self.kept();
         kept.curves[at] = Some(curve);
         kept.left -= 1;
+        kept.left_of_group[self.groups[at]] -= 1;
         kept.unsaved = true;
         if kept.left == 0 || kept.saved.elapsed() >= SAVE_EVERY {
             self.save(&mut kept)?;
         }
-        let Job { choice, power, .. } = self.jobs[at];
-        let mut same = self.jobs.iter().zip(&kept.curves).filter(|(job, _)| job.choice == choice && job.power == power);
-        Ok(same.all(|(_, curve)| curve.is_some()))
+        Ok(kept.left_of_group[self.groups[at]] == 0)
     }
 
     /// Writes the curves; a folder that is complete gets its results.
