@@ -36,7 +36,7 @@ fn uniforms(stream: u64, len: usize) -> Vec<f32> {
 fn logits(rows: usize, k: usize, seed: u64) -> Vec<f32> {
     let mut x: Vec<f32> = uniforms(seed, rows * k).iter().map(|u| u * 24.0 - 12.0).collect();
     for (i, x) in x.iter_mut().enumerate() {
-        if i % k > 0 && (i * 7919 + seed as usize) % 9 == 0 {
+        if i % k > 0 && (i * 7919 + seed as usize).is_multiple_of(9) {
             *x = f32::NEG_INFINITY;
         }
     }
