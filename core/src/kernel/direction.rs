@@ -1,6 +1,6 @@
 //! How a row lies in the lanes, and what follows from it for sums, maxima and categories.
 //!
-//! [`Across`]: each lane has a row of its own (k <= 16). [`Along`]: the lanes run along one row (k > 16). [`Serial`]:
+//! [`Across`]: each lane has a row of its own (k <= 16). [`Along`]: the lanes run along one row (k > 16). `Serial`:
 //! one lane, rows of any length.
 
 use super::SHORT;
