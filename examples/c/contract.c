@@ -111,7 +111,8 @@ static void handles_and_marks(void) {
 }
 
 /* One step of an estimator on the tape, forced to `index`, and the same on plain arrays: equal bits. Parameters are given as
- * (1.0f,). The noise of forced draws lies 2^40 numbers further on for each node; the sample is node 2. */
+ * (1.0f,). The noise of forced draws begins at SplitMix64 of the node's number; the sample is node 2. */
+#define NOISE_OF_NODE_2 UINT64_C(0x975835de1c9756ce)
 #define UNPACKED(...) __VA_ARGS__
 #define SAME_GRADIENT(name, parameters)                                                                                           \
     do {                                                                                                                     \
@@ -122,7 +123,7 @@ static void handles_and_marks(void) {
         uint32_t drawn_[2];                                                                                                  \
         const uint32_t index_[2] = {2, 0};                                                                                   \
         reinmax_draws draws_ = {NULL, index_, 2};                                                                            \
-        reinmax_noise noise_ = {NULL, index_, 2, 9, 4, (uint64_t)2 << 40};                                                                  \
+        reinmax_noise noise_ = {NULL, index_, 2, 9, 4, NOISE_OF_NODE_2};                                                                  \
         fresh_tape(2);                                                                                                       \
         IS(OK, reinmax_tape_seed(&tape, 9, 4));                                                                              \
         IS(OK, reinmax_tape_param(&tape, 2, 3, LOGITS, &logits_));                                                           \
