@@ -109,7 +109,8 @@ impl<L: Lanes> Direction<L> for Along {
     }
 }
 
-/// The elements of one row, one after the other, whatever its length.
+/// The elements of one row, one after the other, whatever its length: with one lane short and long rows differ in the
+/// order of their sums alone, which the length decides as it runs.
 #[derive(Debug)]
 pub(crate) struct Serial;
 

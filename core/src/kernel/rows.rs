@@ -3,7 +3,7 @@
 //! With k <= 16 the lanes hold sixteen *rows* ([`Across`]): a tile of rows is transposed, so that element j of all of
 //! them is one vector, and sums run in order of j. With k > 16 the lanes run *along* one row ([`Along`]). A body sees
 //! the same thing either way: slices in which step s begins at s * N. With one lane nothing is transposed and one body
-//! serves rows of all lengths (`serial`).
+//! serves rows of all lengths (`Serial`).
 
 use super::direction::{Across, Along, Direction, Serial};
 use super::lanes::Lanes;

@@ -1,7 +1,5 @@
-//! One lane: rows of any length through one body.
-//!
-//! With sixteen lanes short rows lie across them and long ones along them, and each needs its own instructions. With
-//! one lane the two differ in the order of sums alone, which a row's length decides as it runs.
+//! Sums with one lane, in the order that all lanes use: up to 16 terms one after the other, more into sixteen running
+//! sums, which one lane computes one at a time and folds as they come.
 
 use super::{LANES, SHORT};
 
