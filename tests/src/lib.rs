@@ -6,11 +6,18 @@ pub mod order;
 pub mod tolerance;
 pub mod twin;
 
-use reinmax::{Host, Level};
+use reinmax::{Host, Level, Stream};
 
 /// Every level that this machine has, for tests that hold one against the other.
 pub fn hosts() -> Vec<Host> {
     Level::available().into_iter().map(|level| Host::new(level).expect("an available level")).collect()
+}
+
+/// Numbers in (0, 1) that tests compute with, those of a stream.
+pub fn uniforms(stream: u64, len: usize) -> Vec<f32> {
+    let mut x = vec![0.0; len];
+    Stream::new(5, stream).fill_uniforms(0, &mut x);
+    x
 }
 
 /// Asserts equal bits, element by element.

@@ -17,7 +17,7 @@ use crate::kernel::SHORT;
 use crate::kernel::direction::{Across, Along, Direction, dot};
 use crate::kernel::exp::{exp_nonpositive, ln};
 use crate::kernel::gradient::{Formula, Group};
-use crate::kernel::lanes::{Lanes, Scalar};
+use crate::kernel::lanes::{Lanes, Scalar, is_positive_finite};
 use crate::kernel::rows::{rows, rows_mut};
 use crate::{Argument, Kernel, Result};
 
@@ -111,7 +111,7 @@ pub(super) fn check_given(inputs: &GradientInputs<'_>, noise: &[f32], relaxed_sa
     GradientInputs { saved: &[], ..*inputs }.check(0, grad)?;
     let per_sample = product(inputs.index.len(), inputs.k)?;
     check_len(Argument::Exponentials, noise.len(), product(per_sample, relaxed_samples as usize)?)?;
-    require_each(noise, |e| e > 0.0 && e < f32::INFINITY, Argument::Exponentials)
+    require_each(noise, is_positive_finite, Argument::Exponentials)
 }
 
 /// grad += weight * sum over r of J(y_r) g [- J(p) g / 2], y_r relaxed samples at p or, with `second_order`, at (p + e)

@@ -7,7 +7,7 @@
 //! For problems of a few variables: k^variables evaluations of the loss. Where the loss is a sum over variables there
 //! is no need: `sum(softmax(l) * table)` on a tape is exact already.
 
-use crate::check::{check_len, check_rows, require_each};
+use crate::check::{at_least_zero, check_len, check_rows, require_each};
 use crate::kernel::rows::rows;
 use crate::{Argument, Error, Result};
 
@@ -34,7 +34,7 @@ pub fn enumerate(
     for _ in 0..variables {
         states = u32::try_from(k).ok().and_then(|k| states.checked_mul(k)).ok_or(Error::TooLarge)?;
     }
-    require_each(probs, |p| (0.0..f32::INFINITY).contains(&p), Argument::Probs)?;
+    require_each(probs, at_least_zero, Argument::Probs)?;
     grad.fill(0.0);
     state.fill(0);
     let mut expected = 0.0;

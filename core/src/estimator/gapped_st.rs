@@ -11,7 +11,7 @@
 //! to 1.
 
 use super::{Estimator, GradientInputs};
-use crate::check::{check_indices, check_len, check_rows, check_tau, product, require};
+use crate::check::{at_least_zero, check_indices, check_len, check_rows, check_tau, product, require};
 use crate::kernel::SHORT;
 use crate::kernel::direction::{Across, Along, Direction};
 use crate::kernel::exp::{exp_nonpositive, ln};
@@ -51,7 +51,7 @@ impl Estimator for GappedSt {
     fn check(&self) -> Result<()> {
         check_tau(self.tau)?;
         match self.gap {
-            Gap::Constant(gap) => require((0.0..f32::INFINITY).contains(&gap), Argument::Gap, 0),
+            Gap::Constant(gap) => require(at_least_zero(gap), Argument::Gap, 0),
             Gap::Adaptive => Ok(()),
         }
     }

@@ -20,11 +20,20 @@ pub trait Direction<L: Lanes> {
     /// The sum of each lane's row.
     fn total(sum: Self::Sum) -> L;
     /// The greatest element of each lane's row, from the greatest of each lane.
-    fn reduce_max(x: L) -> L;
+    #[inline(always)]
+    fn reduce_max(x: L) -> L {
+        x
+    }
     /// 1 / x, x a total.
-    fn reciprocal(x: L) -> L;
+    #[inline(always)]
+    fn reciprocal(x: L) -> L {
+        L::splat(1.0) / x
+    }
     /// The category that each lane holds in step `step`.
-    fn category(step: usize) -> L;
+    #[inline(always)]
+    fn category(step: usize) -> L {
+        L::splat(step as f32)
+    }
     /// The element of each lane's row that `index` names, 0 in place of -0; 0 where it names none.
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {
@@ -58,18 +67,6 @@ impl<L: Lanes> Direction<L> for Across {
     #[inline(always)]
     fn total(sum: L) -> L {
         sum
-    }
-    #[inline(always)]
-    fn reduce_max(x: L) -> L {
-        x
-    }
-    #[inline(always)]
-    fn reciprocal(x: L) -> L {
-        L::splat(1.0) / x
-    }
-    #[inline(always)]
-    fn category(step: usize) -> L {
-        L::splat(step as f32)
     }
 }
 
@@ -143,18 +140,6 @@ impl<L: Lanes> Direction<L> for Serial {
             SerialSum::Short(sum) => sum,
             SerialSum::Long(sums) => L::splat(sums.fold()),
         }
-    }
-    #[inline(always)]
-    fn reduce_max(x: L) -> L {
-        x
-    }
-    #[inline(always)]
-    fn reciprocal(x: L) -> L {
-        L::splat(1.0) / x
-    }
-    #[inline(always)]
-    fn category(step: usize) -> L {
-        L::splat(step as f32)
     }
     #[inline(always)]
     fn pick(row: &[f32], index: L) -> L {

@@ -1,8 +1,8 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
 
 use super::two_floats::TwoFloats;
-use super::{Optimizer, at_least_zero, bias_correction, check, in_unit, update_moments};
-use crate::check::require;
+use super::{Optimizer, bias_correction, check, update_moments};
+use crate::check::{at_least_zero, in_unit, require};
 use crate::kernel::sqrt::sqrt;
 use crate::{Argument, Result};
 

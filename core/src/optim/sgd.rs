@@ -1,7 +1,7 @@
 //! Stochastic gradient descent with momentum: `v = momentum v + g`, `params -= lr v`.
 
-use super::{Optimizer, at_least_zero, check, in_unit};
-use crate::check::require;
+use super::{Optimizer, check};
+use crate::check::{at_least_zero, in_unit, require};
 use crate::{Argument, Result};
 
 /// Gradient descent. One float of state for each parameter, the velocity; without momentum `state` may be empty, and is

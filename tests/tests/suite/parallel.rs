@@ -7,7 +7,7 @@ use reinmax::{
     Backend, DataParallel, DrawInputs, Draws, Error, Estimator, GradientInputs, GumbelSoftmax, Host, Noise, ReinMax,
     Result, Shape, StraightThrough, Stream, Tape, measure,
 };
-use reinmax_tests::{assert_same_bits, hosts};
+use reinmax_tests::{assert_same_bits, hosts, uniforms};
 
 const SHAPE: Shape = Shape::new(9, 4);
 
@@ -129,12 +129,6 @@ fn a_step_adds_up_its_blocks_in_order() {
     let got_loss = parallel.step(&mut got, block).expect("all blocks run");
     assert_same_bits(&[got_loss], &[loss], "loss");
     assert_same_bits(&got, &grads, "gradients");
-}
-
-fn uniforms(stream: u64, len: usize) -> Vec<f32> {
-    let mut x = vec![0.0; len];
-    Stream::new(5, stream).fill_uniforms(0, &mut x);
-    x
 }
 
 /// Kernels that are large enough to be cut have the bits of one thread, however many parts there are.

@@ -2,16 +2,10 @@
 
 use reinmax::categorical::{Samples, draw, one_hot, sample, softmax};
 use reinmax::{Argument, Error, Host, Noise, Result, Stream};
-use reinmax_tests::{assert_same_bits, hosts};
+use reinmax_tests::{assert_same_bits, hosts, uniforms};
 
 /// Probabilities, indices and one-hot vectors.
 type Sampled = (Vec<f32>, Vec<u32>, Vec<f32>);
-
-fn uniforms(stream: u64, len: usize) -> Vec<f32> {
-    let mut x = vec![0.0; len];
-    Stream::new(5, stream).fill_uniforms(0, &mut x);
-    x
-}
 
 fn at_once(host: &Host, logits: &[f32], k: usize, noise: Noise<'_>) -> Result<Sampled> {
     let (mut probs, mut hot) = (vec![f32::NAN; logits.len()], vec![f32::NAN; logits.len()]);

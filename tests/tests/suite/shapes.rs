@@ -11,7 +11,7 @@ use reinmax::{
     Backend, Darn, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao, GumbelSoftmax, Host, Noise,
     OneLane, ReinMax, ReinMaxRao, ReinMaxTau1, StraightThrough, Stream,
 };
-use reinmax_tests::{assert_same_bits, hosts};
+use reinmax_tests::{assert_same_bits, hosts, uniforms};
 
 /// 1 to 2^`bits`, a size of 10 as often as one of 1000.
 fn size(bits: f64) -> impl Strategy<Value = usize> {
@@ -24,12 +24,6 @@ fn rows() -> impl Strategy<Value = (usize, usize, usize)> {
         let rows = rows.min((1 << 14) / k).max(1);
         (rows, k, draws.min((1 << 16) / (rows * k)).max(1))
     })
-}
-
-fn uniforms(stream: u64, len: usize) -> Vec<f32> {
-    let mut x = vec![0.0; len];
-    Stream::new(11, stream).fill_uniforms(0, &mut x);
-    x
 }
 
 /// Logits between -12 and 12, one in nine of them masked; the first of a row never is.
