@@ -57,7 +57,7 @@ macro_rules! optimizer {
                 let params = write(params, len, &[range(grads)])?;
                 let floats = if state.is_null() { 0 } else { optim::$core::state_len(len) };
                 let state = write(state, floats, &[range(grads), range(params)])?;
-                Ok(optim::$core { $($field),* }.step(step, params, grads, state)?)
+                Ok(optim::$core { $($field),* }.step_on(&engine(), step, params, grads, state)?)
             };
             status_of(run())
         }

@@ -17,6 +17,7 @@ mod radam;
 mod schedule;
 mod sgd;
 mod two_floats;
+mod update;
 
 pub use adam::Adam;
 pub use clip::{clip_by_value, clip_norm};
@@ -25,7 +26,7 @@ pub use schedule::{Schedule, StepDecay, Warmup};
 pub use sgd::Sgd;
 
 use crate::check::{at_least_zero, check_len, require};
-use crate::{Argument, Result};
+use crate::{Argument, Backend, Portable, Result};
 use two_floats::TwoFloats;
 
 /// One update rule.
@@ -47,7 +48,23 @@ pub trait Optimizer: Copy {
     /// # Errors
     /// [`crate::Error::Length`] where `grads` or `state` do not fit `params`, [`crate::Error::Value`] for a coefficient
     /// out of its range or step 0. Nothing has been changed then.
-    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()>;
+    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+        self.step_on(&Portable, step, params, grads, state)
+    }
+
+    /// [`Optimizer::step`] on a backend's lanes and threads; the bits are the same. It pays from thousands of
+    /// parameters on.
+    ///
+    /// # Errors
+    /// As [`Optimizer::step`].
+    fn step_on<B: Backend>(
+        &self,
+        backend: &B,
+        step: u32,
+        params: &mut [f32],
+        grads: &[f32],
+        state: &mut [f32],
+    ) -> Result<()>;
 }
 
 /// Refuses what no optimiser accepts.
@@ -63,12 +80,4 @@ fn check(lr: f32, step: u32, lengths: [(Argument, usize, usize); 2]) -> Result<(
 /// 1 - beta^step: how much of a moment is gradients, and not the zero that it began with.
 fn bias_correction(beta: f32, step: u32) -> TwoFloats {
     TwoFloats::ONE.minus(TwoFloats::new(beta).power(step))
-}
-
-/// First and second moment of the gradient, one update later. Shared by Adam and RAdam.
-#[inline(always)]
-fn update_moments(m: &mut f32, v: &mut f32, g: f32, beta1: f32, beta2: f32) {
-    // PyTorch's lerp: m + (1 - beta1) (g - m).
-    *m += (1.0 - beta1) * (g - *m);
-    *v = beta2 * *v + (1.0 - beta2) * g * g;
 }

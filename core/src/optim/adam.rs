@@ -1,10 +1,11 @@
 //! Adam (Kingma and Ba, arXiv 1412.6980), in PyTorch's arithmetic.
 
 use super::two_floats::TwoFloats;
-use super::{Optimizer, bias_correction, check, update_moments};
+use super::update::{Rule, moments, update};
+use super::{Optimizer, bias_correction, check};
 use crate::check::{at_least_zero, in_unit, require};
-use crate::kernel::sqrt::sqrt;
-use crate::{Argument, Result};
+use crate::kernel::lanes::Lanes;
+use crate::{Argument, Backend, Result};
 
 /// Adam; two floats of state for each parameter, all first moments and then all second ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,7 +44,14 @@ impl Optimizer for Adam {
         Adam { lr, ..self }
     }
 
-    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+    fn step_on<B: Backend>(
+        &self,
+        backend: &B,
+        step: u32,
+        params: &mut [f32],
+        grads: &[f32],
+        state: &mut [f32],
+    ) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
         require(in_unit(self.beta1) && in_unit(self.beta2), Argument::Beta, 0)?;
@@ -52,11 +60,28 @@ impl Optimizer for Adam {
         let step_size = TwoFloats::new(self.lr).over(bias_correction(self.beta1, step)).round();
         let root = bias_correction(self.beta2, step).sqrt().round();
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
-        for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
-            let g = g + self.weight_decay * *p;
-            update_moments(m, v, g, self.beta1, self.beta2);
-            *p -= step_size * (*m / (sqrt(*v) / root + self.eps));
-        }
+        update(backend, AdamRule { adam: *self, step_size, root }, params, grads, [first, second]);
         Ok(())
+    }
+}
+
+/// One parameter's update, with what the number of the step decides.
+#[derive(Clone, Copy)]
+struct AdamRule {
+    adam: Adam,
+    /// lr / (1 - beta1^step).
+    step_size: f32,
+    /// The root of 1 - beta2^step.
+    root: f32,
+}
+
+impl Rule for AdamRule {
+    #[inline(always)]
+    fn call<L: Lanes>(self, param: L, grad: L, state: [L; 2]) -> (L, [L; 2]) {
+        let Adam { beta1, beta2, eps, weight_decay, .. } = self.adam;
+        let grad = grad + L::splat(weight_decay) * param;
+        let [m, v] = moments(grad, state, beta1, beta2);
+        let distance = m / (v.sqrt() / L::splat(self.root) + L::splat(eps));
+        (param - L::splat(self.step_size) * distance, [m, v])
     }
 }

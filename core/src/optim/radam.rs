@@ -2,10 +2,11 @@
 //! arithmetic: plain momentum while the second moment rests on too few gradients, rectified Adam afterwards.
 
 use super::two_floats::TwoFloats;
-use super::{Optimizer, bias_correction, check, update_moments};
+use super::update::{Rule, moments, update};
+use super::{Optimizer, bias_correction, check};
 use crate::check::{at_least_zero, in_unit, require};
-use crate::kernel::sqrt::sqrt;
-use crate::{Argument, Result};
+use crate::kernel::lanes::Lanes;
+use crate::{Argument, Backend, Result};
 
 /// RAdam; two floats of state for each parameter, all first moments and then all second ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +45,14 @@ impl Optimizer for RAdam {
         RAdam { lr, ..self }
     }
 
-    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+    fn step_on<B: Backend>(
+        &self,
+        backend: &B,
+        step: u32,
+        params: &mut [f32],
+        grads: &[f32],
+        state: &mut [f32],
+    ) -> Result<()> {
         let n = params.len();
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), Self::state_len(n))])?;
         require(in_unit(self.beta1) && in_unit(self.beta2), Argument::Beta, 0)?;
@@ -65,16 +73,35 @@ impl Optimizer for RAdam {
             numerator.over(denominator).sqrt().round()
         });
         let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
-        for (((p, g), m), v) in params.iter_mut().zip(grads).zip(first).zip(second) {
-            let g = g + self.weight_decay * *p;
-            update_moments(m, v, g, self.beta1, self.beta2);
-            let corrected = *m / bias_correction1;
-            let adaptive = match rectified {
-                Some(rectification) => root / (sqrt(*v) + self.eps) * rectification,
-                None => 1.0,
-            };
-            *p -= self.lr * corrected * adaptive;
-        }
+        let rule = RAdamRule { radam: *self, bias_correction1, root, rectified };
+        update(backend, rule, params, grads, [first, second]);
         Ok(())
+    }
+}
+
+/// One parameter's update, with what the number of the step decides.
+#[derive(Clone, Copy)]
+struct RAdamRule {
+    radam: RAdam,
+    /// 1 - beta1^step.
+    bias_correction1: f32,
+    /// The root of 1 - beta2^step.
+    root: f32,
+    /// The rectification; none while the second moment rests on too few gradients.
+    rectified: Option<f32>,
+}
+
+impl Rule for RAdamRule {
+    #[inline(always)]
+    fn call<L: Lanes>(self, param: L, grad: L, state: [L; 2]) -> (L, [L; 2]) {
+        let RAdam { lr, beta1, beta2, eps, weight_decay } = self.radam;
+        let grad = grad + L::splat(weight_decay) * param;
+        let [m, v] = moments(grad, state, beta1, beta2);
+        let momentum = L::splat(lr) * (m / L::splat(self.bias_correction1));
+        let distance = match self.rectified {
+            Some(rectified) => momentum * (L::splat(self.root) / (v.sqrt() + L::splat(eps)) * L::splat(rectified)),
+            None => momentum,
+        };
+        (param - distance, [m, v])
     }
 }

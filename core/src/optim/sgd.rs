@@ -1,8 +1,10 @@
 //! Stochastic gradient descent with momentum: `v = momentum v + g`, `params -= lr v`.
 
+use super::update::{Rule, update};
 use super::{Optimizer, check};
 use crate::check::{at_least_zero, in_unit, require};
-use crate::{Argument, Result};
+use crate::kernel::lanes::Lanes;
+use crate::{Argument, Backend, Result};
 
 /// Gradient descent. One float of state for each parameter, the velocity; without momentum `state` may be empty, and is
 /// neither read nor written.
@@ -38,24 +40,40 @@ impl Optimizer for Sgd {
         Sgd { lr, ..self }
     }
 
-    fn step(&self, step: u32, params: &mut [f32], grads: &[f32], state: &mut [f32]) -> Result<()> {
+    fn step_on<B: Backend>(
+        &self,
+        backend: &B,
+        step: u32,
+        params: &mut [f32],
+        grads: &[f32],
+        state: &mut [f32],
+    ) -> Result<()> {
         let n = params.len();
         let plain = self.momentum == 0.0;
         let floats = if plain && state.is_empty() { 0 } else { n };
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), floats)])?;
         require(in_unit(self.momentum), Argument::Momentum, 0)?;
         require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
-        if plain {
-            for (p, g) in params.iter_mut().zip(grads) {
-                *p -= self.lr * (g + self.weight_decay * *p);
-            }
-            return Ok(());
-        }
-        for ((p, g), v) in params.iter_mut().zip(grads).zip(state) {
-            let g = g + self.weight_decay * *p;
-            *v = self.momentum * *v + g;
-            *p -= self.lr * *v;
-        }
+        let rule = SgdRule { sgd: *self, plain };
+        update(backend, rule, params, grads, [if plain { &mut [] } else { state }, &mut []]);
         Ok(())
+    }
+}
+
+/// One parameter's update.
+#[derive(Clone, Copy)]
+struct SgdRule {
+    sgd: Sgd,
+    /// Without momentum.
+    plain: bool,
+}
+
+impl Rule for SgdRule {
+    #[inline(always)]
+    fn call<L: Lanes>(self, param: L, grad: L, [velocity, none]: [L; 2]) -> (L, [L; 2]) {
+        let Sgd { lr, momentum, weight_decay } = self.sgd;
+        let grad = grad + L::splat(weight_decay) * param;
+        let velocity = if self.plain { grad } else { L::splat(momentum) * velocity + grad };
+        (param - L::splat(lr) * velocity, [velocity, none])
     }
 }

@@ -2,7 +2,7 @@
 //! each of them refuses; clipping on every level.
 
 use reinmax::optim::{Adam, Optimizer, RAdam, Sgd, clip_norm};
-use reinmax::{Argument, Backend, Error};
+use reinmax::{Argument, Backend, Error, OneLane};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, tolerance, twin};
 
 const N: usize = 37;
@@ -34,6 +34,34 @@ fn check<O: Optimizer>(optimizer: O, steps: u32, twin: Twin<'_>) {
         let tolerance = tolerance::TRACE * f64::from(optimizer.lr());
         assert_close(&params, &exact, tolerance, &format!("{} after step {step}", O::NAME));
     }
+}
+
+/// The bits of one lane on every level, with lengths that leave a rest, and with threads.
+#[test]
+fn every_level_updates_alike() {
+    fn check<O: Optimizer>(optimizer: O) {
+        for n in (1..=40).chain([100_003]) {
+            let start: Vec<f32> = start().into_iter().cycle().take(n).collect();
+            let on = |update: &dyn Fn(u32, &mut [f32], &[f32], &mut [f32]) -> reinmax::Result<()>| {
+                let (mut params, mut state) = (start.clone(), vec![0.0; O::state_len(n)]);
+                for step in 1..=7 {
+                    let grads: Vec<f32> = gradient(step).into_iter().cycle().take(n).collect();
+                    update(step, &mut params, &grads, &mut state).expect("valid");
+                }
+                [params, state].concat()
+            };
+            let one_lane = on(&|step, p, g, s| optimizer.step_on(&OneLane, step, p, g, s));
+            assert_same_bits(&on(&|step, p, g, s| optimizer.step(step, p, g, s)), &one_lane, O::NAME);
+            for host in hosts().into_iter().flat_map(|host| [host, host.with_threads(3)]) {
+                let got = on(&|step, p, g, s| optimizer.step_on(&host, step, p, g, s));
+                assert_same_bits(&got, &one_lane, &format!("{} of {n} on {host:?}", O::NAME));
+            }
+        }
+    }
+    check(Adam { weight_decay: 0.1, ..Adam::new(0.01) });
+    check(RAdam { weight_decay: 0.1, ..RAdam::new(0.01) });
+    check(Sgd::new(0.01));
+    check(Sgd { momentum: 0.9, weight_decay: 0.1, ..Sgd::new(0.01) });
 }
 
 #[test]
