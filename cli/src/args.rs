@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::compare::args::Comparison;
-use crate::config::OptimizerName;
 use crate::estimators;
+use crate::polynomial::args::{self as polynomial, PolynomialArgs};
+use crate::vae::args::{self as vae, VaeArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +41,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the polynomial experiment of the paper
+    /// Run an experiment of the paper
     Run {
         #[command(subcommand)]
         task: Task,
@@ -91,25 +93,12 @@ What else a case has:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     /// Minimise E |X - c|^p over binary variables, or others with --categories, with each estimator
-    #[command(after_help = POLYNOMIAL, after_long_help = estimators::help(POLYNOMIAL))]
+    #[command(after_help = polynomial::HELP, after_long_help = estimators::help(polynomial::HELP))]
     Polynomial(Box<PolynomialArgs>),
+    /// Train an autoencoder of images whose code is categorical, with each estimator
+    #[command(after_help = vae::HELP, after_long_help = estimators::help(vae::HELP))]
+    Vae(Box<VaeArgs>),
 }
-
-const POLYNOMIAL: &str = "\
-Examples:
-  reinmax-cli run polynomial                                    four estimators, ten seeds, a table and a picture
-  reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --seeds 0..3
-  reinmax-cli run polynomial --power 1.5,2,3 --out runs/powers
-  reinmax-cli run polynomial --threads 1 --format json --quiet  for figures to quote
-  reinmax-cli run polynomial --resume runs/polynomial-1         go on after an interruption
-
-A file for --config:
-  estimator = [\"reinmax:tau=1.1\", \"st\"]
-  power = 2
-  steps_per_epoch = 100
-  seeds = \"0..3\"
-
-Results are in the order of estimators, powers, seeds, whatever the threads.";
 
 /// How results are printed on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -118,48 +107,14 @@ pub(crate) enum Format {
     Human,
     /// One object
     Json,
-    /// A line a run: estimator,parameters,power,seed,final_loss,microseconds_per_step
+    /// A line a run
     Csv,
 }
 
+/// How a task is run.
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
-pub(crate) struct PolynomialArgs {
-    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: exact, reinmax,
-    /// straight_through, gumbel_softmax]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) estimator: Vec<String>,
-    /// Exponent p; several separated by commas [default: 2]
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) power: Vec<f32>,
-    /// Number of variables [default: 128]
-    #[arg(long)]
-    pub(crate) latents: Option<u32>,
-    /// Categories of each variable [default: 2]
-    #[arg(long)]
-    pub(crate) categories: Option<u32>,
-    /// Samples a step [default: 64]
-    #[arg(long)]
-    pub(crate) batch: Option<u32>,
-    /// Number of epochs: a curve has a point for each [default: 40]
-    #[arg(long)]
-    pub(crate) epochs: Option<u32>,
-    /// Steps in an epoch [default: 200]
-    #[arg(long)]
-    pub(crate) steps_per_epoch: Option<u32>,
-    /// Learning rate [default: 0.001]
-    #[arg(long)]
-    pub(crate) lr: Option<f32>,
-    /// Update rule [default: adam]
-    #[arg(long, value_enum)]
-    pub(crate) optimizer: Option<OptimizerName>,
-    /// Temperature of estimators given without one [default: 1]
-    #[arg(long, value_parser = one_tau)]
-    pub(crate) tau: Option<f32>,
-    /// The constant c [default: 0.45]
-    #[arg(long)]
-    pub(crate) target: Option<f32>,
-    /// Seeds, the end not included: 0..3 are three [default: 0..10]
+pub(crate) struct RunArgs {
+    /// Seeds, the end not included: 0..3 are three [default: 0..10; vae: 0..3]
     #[arg(long, value_name = "A..B")]
     pub(crate) seeds: Option<String>,
     /// One seed
@@ -171,7 +126,7 @@ pub(crate) struct PolynomialArgs {
     /// How many runs go side by side [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) threads: Option<u32>,
-    /// Folder for the run [default: runs/polynomial-N]
+    /// Folder for the run [default: runs/TASK-N]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Replace the run that --out names
@@ -179,10 +134,7 @@ pub(crate) struct PolynomialArgs {
     pub(crate) overwrite: bool,
     /// Finish the run of a folder with the settings it was begun with, and by the version that began it; --seeds may
     /// add seeds
-    #[arg(long, value_name = "DIR", conflicts_with_all = [
-        "out", "overwrite", "config", "estimator", "power", "seed", "latents", "categories", "batch",
-        "epochs", "steps_per_epoch", "lr", "optimizer", "tau", "target",
-    ])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "overwrite", "config", "seed", "settings"])]
     pub(crate) resume: Option<PathBuf>,
     /// What stdout gets
     #[arg(long, value_enum, default_value = "human")]
@@ -190,18 +142,6 @@ pub(crate) struct PolynomialArgs {
     /// Only errors on stderr
     #[arg(long)]
     pub(crate) quiet: bool,
-}
-
-/// A sweep takes several temperatures; here they stand with the estimators.
-fn one_tau(text: &str) -> Result<f32, String> {
-    let each = || text.split(',').map(|tau| format!("--estimator reinmax:tau={tau}")).collect::<Vec<_>>().join(" ");
-    text.parse().map_err(|_| {
-        if text.contains(',') {
-            format!("give one number; for several there is {}", each())
-        } else {
-            NO_NUMBER.to_owned()
-        }
-    })
 }
 
 /// Of a value that is not read.
@@ -226,7 +166,8 @@ pub(crate) enum BenchFormat {
 }
 
 /// What a kernel promises about bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum NumericsName {
     /// The same bits on every level
     Portable,

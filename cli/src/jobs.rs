@@ -7,29 +7,29 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use reinmax::Host;
 
-use crate::config::{Config, Job};
 use crate::folder::Folder;
-use crate::polynomial::{Curve, train};
 use crate::progress::Progress;
+use crate::task::{Done, Run, Task};
 use crate::{Failure, interrupt, machine};
 
 /// How often metrics.jsonl is brought up to date while runs go on.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// The runs of one folder.
-pub(crate) struct Runs<'a> {
+pub(crate) struct Runs<'a, T: Task> {
     pub(crate) folder: Folder,
-    config: &'a Config,
-    jobs: &'a [Job],
-    /// For each job the number of its estimator and power; the jobs of both are neighbours.
+    config: &'a T,
+    data: &'a T::Data,
+    jobs: &'a [T::Job],
+    /// For each job the number of its group, which differs in seeds only.
     groups: Vec<usize>,
-    kept: Mutex<Kept>,
+    kept: Mutex<Kept<T>>,
 }
 
 /// What is known of them.
-struct Kept {
+struct Kept<T: Task> {
     /// In the order of the jobs.
-    curves: Vec<Option<Curve>>,
+    curves: Vec<Option<Vec<T::Epoch>>>,
     /// How many are missing.
     left: usize,
     /// Of each group.
@@ -40,12 +40,12 @@ struct Kept {
     saved: Instant,
 }
 
-impl<'a> Runs<'a> {
+impl<'a, T: Task> Runs<'a, T> {
     /// With the curves that the folder holds already.
-    pub(crate) fn read(folder: Folder, config: &'a Config, jobs: &'a [Job]) -> Result<Self, String> {
+    pub(crate) fn read(folder: Folder, config: &'a T, data: &'a T::Data, jobs: &'a [T::Job]) -> Result<Self, String> {
         let curves = Folder::read_metrics(folder.path(), config, jobs)?;
         let left = curves.iter().filter(|curve| curve.is_none()).count();
-        let same = |a: &Job, b: &Job| a.choice == b.choice && a.power == b.power;
+        let same = |a: &T::Job, b: &T::Job| T::group(a) == T::group(b);
         let groups: Vec<usize> =
             jobs.chunk_by(same).enumerate().flat_map(|(group, jobs)| jobs.iter().map(move |_| group)).collect();
         let mut left_of_group = vec![0; groups.last().map_or(0, |last| last + 1)];
@@ -54,7 +54,7 @@ impl<'a> Runs<'a> {
         }
         // Its results may be missing where its curves are not: a program can be killed between the two.
         let kept = Mutex::new(Kept { curves, left, left_of_group, unsaved: true, saved: Instant::now() });
-        Ok(Runs { folder, config, jobs, groups, kept })
+        Ok(Runs { folder, config, data, jobs, groups, kept })
     }
 
     /// How many are not finished.
@@ -62,10 +62,10 @@ impl<'a> Runs<'a> {
         self.kept().left
     }
 
-    /// All curves, once every run is finished.
-    pub(crate) fn into_curves(self) -> Option<Vec<Curve>> {
+    /// All runs that are finished.
+    pub(crate) fn into_done(self) -> Vec<Done<T>> {
         let curves = std::mem::take(&mut self.kept().curves);
-        curves.into_iter().collect()
+        self.jobs.iter().zip(curves).filter_map(|(job, epochs)| Some((*job, epochs?))).collect()
     }
 
     /// Which jobs have no curve yet.
@@ -74,7 +74,7 @@ impl<'a> Runs<'a> {
         (0..curves.len()).filter(|at| curves[*at].is_none()).collect()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Kept<T>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,22 +88,22 @@ impl<'a> Runs<'a> {
             progress.steps(1);
             !interrupt::stopped()
         };
-        let curve = train(self.config, host, job, go_on).map_err(|error| format!("{job}: {error}"))?;
-        if curve.loss.len() < self.config.epochs as usize {
+        let run = Run { job, data: self.data, host, folder: &self.folder };
+        let epochs = self.config.train(run, go_on).map_err(|error| format!("{job}: {error}"))?;
+        if epochs.len() < self.config.epochs() as usize {
             return Ok(());
         }
-        check_finite(&curve, job)?;
-        if self.keep(at, curve)? {
-            progress.finished(&format!("{} p = {}", job.choice.spelled(), job.power));
+        if self.keep(at, epochs)? {
+            progress.finished(&T::group(&job));
         }
         Ok(())
     }
 
     /// Keeps a finished curve, and now and then writes what there is: also a killed program can be resumed. Whether it
-    /// was the last seed of its estimator and power.
-    fn keep(&self, at: usize, curve: Curve) -> Result<bool, String> {
+    /// was the last of its group.
+    fn keep(&self, at: usize, epochs: Vec<T::Epoch>) -> Result<bool, String> {
         let mut kept = self.kept();
-        kept.curves[at] = Some(curve);
+        kept.curves[at] = Some(epochs);
         kept.left -= 1;
         kept.left_of_group[self.groups[at]] -= 1;
         kept.unsaved = true;
@@ -114,11 +114,11 @@ impl<'a> Runs<'a> {
     }
 
     /// Writes the curves; a folder that is complete gets its results.
-    fn save(&self, kept: &mut Kept) -> Result<(), String> {
-        self.folder.write_metrics(self.jobs, &kept.curves)?;
+    fn save(&self, kept: &mut Kept<T>) -> Result<(), String> {
+        self.folder.write_metrics::<T>(self.jobs, &kept.curves)?;
         if kept.left == 0 {
-            let curves: Vec<Curve> = kept.curves.iter().flatten().cloned().collect();
-            self.folder.write_results(self.config, self.jobs, &curves)?;
+            let done: Vec<Done<T>> = self.jobs.iter().copied().zip(kept.curves.iter().flatten().cloned()).collect();
+            self.config.write_results(self.data, &self.folder, &done)?;
         }
         (kept.unsaved, kept.saved) = (false, Instant::now());
         Ok(())
@@ -126,8 +126,8 @@ impl<'a> Runs<'a> {
 }
 
 /// Finishes all runs, over the cores. `go_on` says after an interruption how to go on.
-pub(crate) fn finish(
-    all: &[Runs<'_>],
+pub(crate) fn finish<T: Task>(
+    all: &[Runs<'_, T>],
     host: Host,
     threads: Option<u32>,
     progress: &Progress,
@@ -135,7 +135,8 @@ pub(crate) fn finish(
 ) -> Result<(), Failure> {
     let left: Vec<_> = all.iter().flat_map(|runs| runs.missing().into_iter().map(move |at| (runs, at))).collect();
     let pool = machine::pool(threads, left.len())?;
-    let one = |(runs, at): &(&Runs<'_>, usize)| runs.finish_one(*at, host, progress).inspect_err(|_| interrupt::stop());
+    let one =
+        |(runs, at): &(&Runs<'_, T>, usize)| runs.finish_one(*at, host, progress).inspect_err(|_| interrupt::stop());
     // One job at a time: jobs are long and of different lengths.
     let outcome = pool.install(|| left.par_iter().with_max_len(1).try_for_each(one));
     progress.clear();
@@ -150,16 +151,6 @@ pub(crate) fn finish(
     match jobs - all.iter().map(Runs::left).sum::<usize>() {
         finished if finished == jobs => Ok(()),
         finished => Err(Failure::interrupted(format!("interrupted with {finished} of {jobs} runs finished{go_on}"))),
-    }
-}
-
-/// Refuses a curve with a number that neither JSON nor a picture holds.
-fn check_finite(curve: &Curve, job: Job) -> Result<(), String> {
-    match curve.loss.iter().position(|loss| !loss.is_finite()) {
-        Some(epoch) => {
-            Err(format!("{job}: the loss of epoch {} is not finite; try a smaller lr, power or target", epoch + 1))
-        }
-        None => Ok(()),
     }
 }
 

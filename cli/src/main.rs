@@ -6,7 +6,6 @@
 mod args;
 mod bench;
 mod compare;
-mod config;
 mod estimators;
 mod folder;
 mod gradient;
@@ -16,10 +15,12 @@ mod machine;
 mod plot;
 mod polynomial;
 mod progress;
-mod report;
 mod run;
 mod scores;
+mod settings;
 mod statistics;
+mod task;
+mod vae;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -61,7 +62,12 @@ fn print(text: &str) -> Result<(), String> {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run { task: Task::Polynomial(args) } => run::polynomial(&args),
+        Command::Run { task: Task::Polynomial(args) } => {
+            run::run(&args.run, |config| args.settings.apply(config), polynomial::report::text)
+        }
+        Command::Run { task: Task::Vae(args) } => {
+            run::run(&args.run, |config| args.settings.apply(config), vae::report::text)
+        }
         Command::Compare { what: Comparison::Gradients(args) } => compare::gradients(&args),
         Command::Compare { what: Comparison::Polynomial(args) } => compare::polynomial(&args),
         Command::Bench(args) => bench::run(&args),

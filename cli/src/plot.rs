@@ -3,9 +3,6 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::config::{Config, Job};
-use crate::polynomial::Curve;
-use crate::report::optimum;
 use crate::statistics::mean_sd;
 
 /// Colours that stay apart for colour-blind readers and in print: seven of Okabe and Ito, then of Tol's muted scheme.
@@ -39,17 +36,50 @@ const AFTER_NAMES: u32 = 8;
 /// Room for names without parameters: pixels.
 const SHORT_NAMES: u32 = 210;
 
-/// One estimator: mean and standard deviation of each epoch.
-struct Series {
-    name: String,
-    mean: Vec<f64>,
-    sd: Vec<f64>,
+/// Curves over epochs, one for each estimator.
+pub(crate) struct Curves {
+    /// What neither axis says.
+    pub(crate) caption: String,
+    /// Below the horizontal axis.
+    pub(crate) epoch: String,
+    /// Beside the vertical axis, and the decimals of its numbers.
+    pub(crate) loss: (String, usize),
+    /// How many there are.
+    pub(crate) epochs: u32,
+    /// The least that is possible, where it is known.
+    pub(crate) optimum: Option<f64>,
+    /// The first epoch for whose losses there is room; what earlier ones lie above is left out.
+    pub(crate) room_from: usize,
+    pub(crate) series: Vec<Series>,
 }
 
-/// Draws all runs of one power.
-pub(crate) fn curves(config: &Config, power: f32, jobs: &[Job], curves: &[Curve]) -> Result<String, String> {
-    let series = series(power, jobs, curves);
-    picture(|area| draw(config, power, &series, area))
+/// One estimator.
+pub(crate) struct Series {
+    name: String,
+    /// Mean and standard deviation over seeds, of each epoch.
+    mean: Vec<f64>,
+    sd: Vec<f64>,
+    /// Another mean of each epoch, drawn in dashes.
+    dashes: Vec<f64>,
+}
+
+impl Series {
+    /// Of the curves of several seeds.
+    pub(crate) fn new(name: String, curves: &[Vec<f64>]) -> Self {
+        let (mean, sd) = over_seeds(curves).unzip();
+        Series { name, mean, sd, dashes: Vec::new() }
+    }
+
+    /// With the mean of other curves.
+    pub(crate) fn and_dashes(self, curves: &[Vec<f64>]) -> Self {
+        Series { dashes: over_seeds(curves).map(|(mean, _)| mean).collect(), ..self }
+    }
+}
+
+/// Mean and standard deviation of each epoch.
+fn over_seeds(curves: &[Vec<f64>]) -> impl Iterator<Item = (f64, f64)> {
+    let epoch = |e: usize| -> Vec<f64> { curves.iter().filter_map(|curve| curve.get(e)).copied().collect() };
+    (0..curves.first().map_or(0, Vec::len)).map(move |e| mean_sd(&epoch(e)))
 }
 
 /// The room that names take right of the axes, in pixels: the same for all that are short, so that pictures of them
@@ -64,63 +94,105 @@ pub(crate) fn room_for<'n>(area: &Area<'_>, names: impl Iterator<Item = &'n str>
 /// What is drawn on: a picture of `SIZE`, in units.
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-/// An SVG of what `draw` draws on a white area.
+/// An SVG of this size, in pixels, of what `draw` draws on a white area.
 pub(crate) fn picture(
+    size: (u32, u32),
     draw: impl FnOnce(&Area<'_>) -> Result<(), Box<dyn std::error::Error>>,
 ) -> Result<String, String> {
     let mut svg = String::new();
-    let area = SVGBackend::with_string(&mut svg, (SIZE.0 * UNITS, SIZE.1 * UNITS)).into_drawing_area();
+    let area = SVGBackend::with_string(&mut svg, (size.0 * UNITS, size.1 * UNITS)).into_drawing_area();
     let drawn = area.fill(&WHITE).map_err(Into::into).and_then(|()| draw(&area));
     drawn.and_then(|()| Ok(area.present()?)).map_err(|error| format!("the picture cannot be drawn: {error}"))?;
     drop(area);
-    let size = |unit| format!(r#"width="{}" height="{}""#, SIZE.0 * unit, SIZE.1 * unit);
-    Ok(svg.replacen(&size(UNITS), &size(1), 1))
+    let size_in = |unit| format!(r#"width="{}" height="{}""#, size.0 * unit, size.1 * unit);
+    Ok(svg.replacen(&size_in(UNITS), &size_in(1), 1))
 }
 
-fn series(power: f32, jobs: &[Job], curves: &[Curve]) -> Vec<Series> {
-    let mine: Vec<_> = jobs.iter().zip(curves).filter(|(job, _)| job.power == power).collect();
-    mine.chunk_by(|a, b| a.0.choice == b.0.choice)
-        .filter_map(|group| {
-            let (job, first) = group.first()?;
-            let epoch = |e: usize| -> Vec<f64> { group.iter().filter_map(|(_, c)| c.loss.get(e)).copied().collect() };
-            let (mean, sd) = (0..first.loss.len()).map(|e| mean_sd(&epoch(e))).unzip();
-            Some(Series { name: job.choice.label(), mean, sd })
-        })
-        .collect()
-}
-
-fn draw(config: &Config, power: f32, series: &[Series], area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
-    let best = optimum(config, power);
-    let values = || series.iter().flat_map(|s| &s.mean).copied().filter(|x| x.is_finite());
-    let (low, high) = (values().fold(best, f64::min), values().fold(best, f64::max));
-    let margin = (high - low).max(1e-6) * 0.06;
-    let epochs = f64::from(config.epochs);
-    let first = if config.epochs > 1 { 1.0 } else { 0.0 };
-    let mut chart = ChartBuilder::on(area)
-        .margin(18 * UNITS)
-        .margin_right(room_for(area, series.iter().map(|series| series.name.as_str())) * UNITS)
-        .x_label_area_size(48 * UNITS)
-        .y_label_area_size(72 * UNITS)
-        .caption(caption(config), ("sans-serif", 15 * UNITS, &GREY))
-        .build_cartesian_2d(first..epochs, low - margin..high + margin)?;
-    axes(&mut chart, config, power)?;
-    let dashes = DashedLineSeries::new([(first, best), (epochs, best)], 6 * UNITS, 5 * UNITS, GREY.stroke_width(UNITS));
-    chart.draw_series(dashes)?;
-    for (series, colour) in series.iter().zip(PALETTE.iter().cycle()) {
-        let points = || series.mean.iter().enumerate().map(|(e, x)| ((e + 1) as f64, *x));
-        let upper = points().zip(&series.sd).map(|((e, x), sd)| (e, x + sd));
-        let lower = points().zip(&series.sd).map(|((e, x), sd)| (e, x - sd));
-        let band: Vec<_> = upper.chain(lower.collect::<Vec<_>>().into_iter().rev()).collect();
-        chart.draw_series([Polygon::new(band, colour.mix(0.18))])?;
-        chart.draw_series(LineSeries::new(points(), colour.stroke_width(2 * UNITS)))?;
+impl Curves {
+    /// As an SVG.
+    pub(crate) fn picture(&self) -> Result<String, String> {
+        picture(SIZE, |area| self.draw(area))
     }
-    labels(area, &chart, series, epochs, best)
+
+    fn draw(&self, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
+        let last_ones = |curve| <[f64]>::iter(curve).skip(self.room_from - 1);
+        let curves = || self.series.iter().flat_map(|s| last_ones(&s.mean).chain(last_ones(&s.dashes)));
+        let finite = || curves().chain(&self.optimum).copied().filter(|x| x.is_finite());
+        let (low, high) = (finite().fold(f64::MAX, f64::min), finite().fold(f64::MIN, f64::max));
+        let margin = (high - low).max(1e-6) * 0.06;
+        let epochs = f64::from(self.epochs);
+        let first = if self.epochs > 1 { 1.0 } else { 0.0 };
+        let mut chart = ChartBuilder::on(area)
+            .margin(18 * UNITS)
+            .margin_right(room_for(area, self.series.iter().map(|series| series.name.as_str())) * UNITS)
+            .x_label_area_size(48 * UNITS)
+            .y_label_area_size(72 * UNITS)
+            .caption(&self.caption, ("sans-serif", 15 * UNITS, &GREY))
+            .build_cartesian_2d(first..epochs, low - margin..high + margin)?;
+        self.axes(&mut chart)?;
+        if let Some(best) = self.optimum {
+            chart.draw_series(dashed([(first, best), (epochs, best)], GREY, UNITS))?;
+        }
+        for (series, colour) in self.series.iter().zip(PALETTE.iter().cycle()) {
+            let in_room = |(_, x): &(f64, f64)| *x <= high + margin;
+            let seen: Vec<_> = numbered(&series.mean).zip(&series.sd).filter(|(point, _)| in_room(point)).collect();
+            let upper = seen.iter().map(|((e, x), sd)| (*e, (x + *sd).min(high + margin)));
+            let lower = seen.iter().rev().map(|((e, x), sd)| (*e, x - *sd));
+            chart.draw_series([Polygon::new(upper.chain(lower).collect::<Vec<_>>(), colour.mix(0.18))])?;
+            let line = seen.iter().map(|(point, _)| *point);
+            chart.draw_series(LineSeries::new(line, colour.stroke_width(2 * UNITS)))?;
+            chart.draw_series(dashed(numbered(&series.dashes).filter(in_room), *colour, UNITS))?;
+        }
+        self.labels(area, &chart)
+    }
+
+    fn axes(&self, chart: &mut Chart<'_, '_>) -> Result<(), Box<dyn std::error::Error>> {
+        let (loss, decimals) = &self.loss;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GREY.mix(0.22).stroke_width(UNITS))
+            .axis_style(GREY.stroke_width(UNITS))
+            .set_all_tick_mark_size(5 * UNITS)
+            .x_labels(10)
+            .y_labels(6)
+            .x_label_formatter(&|x| if x.fract() == 0.0 { format!("{x:.0}") } else { String::new() })
+            .y_label_formatter(&|y| format!("{y:.decimals$}"))
+            .x_desc(&self.epoch)
+            .y_desc(loss)
+            .label_style(("sans-serif", 15 * UNITS))
+            .axis_desc_style(("sans-serif", 16 * UNITS))
+            .draw()?;
+        Ok(())
+    }
+
+    /// Writes each name at the end of its line, moved apart where lines end close together.
+    fn labels(&self, area: &Area<'_>, chart: &Chart<'_, '_>) -> Result<(), Box<dyn std::error::Error>> {
+        let end = |value: f64| chart.backend_coord(&(f64::from(self.epochs), value));
+        let named = self.series.iter().zip(PALETTE.iter().cycle());
+        let mut names: Vec<_> =
+            named.filter_map(|(s, colour)| Some((end(*s.mean.last()?), s.name.as_str(), *colour))).collect();
+        names.extend(self.optimum.map(|best| (end(best), "optimum", GREY)));
+        named_points(area, names, None)
+    }
 }
 
-/// What neither axis says.
-fn caption(config: &Config) -> String {
-    let Config { latents, categories, lr, optimizer, seeds, .. } = config;
-    format!("{latents} variables of {categories} categories, {optimizer:?} at {lr}, seeds {seeds}")
+/// Epochs, from 1, with their values.
+fn numbered(values: &[f64]) -> impl Iterator<Item = (f64, f64)> + Clone + '_ {
+    values.iter().enumerate().map(|(e, x)| ((e + 1) as f64, *x))
+}
+
+/// A dashed line.
+fn dashed<I: IntoIterator<Item = (f64, f64)>>(
+    points: I,
+    colour: RGBColor,
+    width: u32,
+) -> DashedLineSeries<I::IntoIter, u32>
+where
+    I::IntoIter: Clone,
+{
+    DashedLineSeries::new(points, 6 * UNITS, 5 * UNITS, colour.stroke_width(width))
 }
 
 type Chart<'a, 'b> = ChartContext<
@@ -128,42 +200,6 @@ type Chart<'a, 'b> = ChartContext<
     SVGBackend<'b>,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
-
-fn axes(chart: &mut Chart<'_, '_>, config: &Config, power: f32) -> Result<(), Box<dyn std::error::Error>> {
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(GREY.mix(0.22).stroke_width(UNITS))
-        .axis_style(GREY.stroke_width(UNITS))
-        .set_all_tick_mark_size(5 * UNITS)
-        .x_labels(10)
-        .y_labels(6)
-        .x_label_formatter(&|x| if x.fract() == 0.0 { format!("{x:.0}") } else { String::new() })
-        .y_label_formatter(&|y| format!("{y:.3}"))
-        .x_desc(format!("epoch ({} steps of {} samples)", config.steps_per_epoch, config.batch))
-        .y_desc(format!("mean of |X - {}|^{power}", config.target))
-        .label_style(("sans-serif", 15 * UNITS))
-        .axis_desc_style(("sans-serif", 16 * UNITS))
-        .draw()?;
-    Ok(())
-}
-
-/// Writes each name at the end of its line, moved apart where lines end close together.
-fn labels(
-    area: &Area<'_>,
-    chart: &Chart<'_, '_>,
-    series: &[Series],
-    epochs: f64,
-    best: f64,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let end = |value: f64| chart.backend_coord(&(epochs, value));
-    let named = series.iter().zip(PALETTE.iter().cycle());
-    let mut names: Vec<_> =
-        named.map(|(s, colour)| (end(s.mean.last().copied().unwrap_or(best)), s.name.as_str(), *colour)).collect();
-    names.push((end(best), "optimum", GREY));
-    named_points(area, names, None)
-}
 
 /// Writes a name to the right of each point, or in a column that begins at `column` (all in units), moved apart where
 /// points lie at much the same height.

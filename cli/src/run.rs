@@ -1,51 +1,64 @@
-//! `run polynomial`: its folder, and results at the end.
+//! `run`: a task's folder, its runs, and results at the end.
 
-use crate::args::{Format, PolynomialArgs};
-use crate::config::{Config, Job};
+use crate::args::{Format, RunArgs};
 use crate::folder::Folder;
 use crate::jobs::{self, Runs};
-use crate::polynomial::Curve;
 use crate::progress::say;
-use crate::report::Report;
-use crate::{Failure, interrupt, machine, print};
+use crate::task::{Done, Task};
+use crate::{Failure, interrupt, machine, print, settings};
 
-/// Runs the task as the command line says.
-pub(crate) fn polynomial(args: &PolynomialArgs) -> Result<(), Failure> {
+/// Runs a task: `apply` replaces settings by those of the command line, `show` makes the text for stdout.
+pub(crate) fn run<T: Task>(
+    args: &RunArgs,
+    apply: impl FnOnce(&mut T),
+    show: impl FnOnce(&T, &[Done<T>], Format) -> Result<String, String>,
+) -> Result<(), Failure> {
     let host = machine::host()?;
     interrupt::listen();
-    let (folder, config) = match &args.resume {
+    let (folder, config, data) = match &args.resume {
         Some(path) => {
             let anew = format!("--out {} --overwrite, or another --out", path.display());
-            let (folder, config) = Folder::open(path, &anew).map_err(Failure::error)?;
-            match &args.seeds {
-                Some(seeds) => (folder, config.with_more_seeds(seeds).map_err(Failure::usage)?),
-                None => (folder, config),
-            }
+            let (folder, config) = Folder::open::<T>(path, &anew).map_err(Failure::error)?;
+            let config = match &args.seeds {
+                Some(seeds) => settings::with_more_seeds(&config, seeds).map_err(Failure::usage)?,
+                None => config,
+            };
+            let data = config.load().map_err(Failure::error)?;
+            (folder, config, data)
         }
         None => {
-            let config = Config::resolve(args)?;
-            (Folder::create(args.out.as_deref(), args.overwrite).map_err(Failure::error)?, config)
+            let config = resolve(args, apply)?;
+            // Before a folder is made.
+            let data = config.load().map_err(Failure::error)?;
+            let folder = Folder::create::<T>(args.out.as_deref(), args.overwrite).map_err(Failure::error)?;
+            (folder, config, data)
         }
     };
     let jobs = config.jobs().map_err(Failure::usage)?;
-    let runs = Runs::read(folder, &config, &jobs).map_err(Failure::error)?;
+    let runs = Runs::read(folder, &config, &data, &jobs).map_err(Failure::error)?;
     runs.folder.write_config(&config).map_err(Failure::error)?;
-    let progress = jobs::progress(args.quiet, jobs.len(), config.epochs);
-    progress.steps((jobs.len() - runs.left()) as u64 * u64::from(config.epochs));
+    let progress = jobs::progress(args.quiet, jobs.len(), config.epochs());
+    progress.steps((jobs.len() - runs.left()) as u64 * u64::from(config.epochs()));
     let path = runs.folder.path().display().to_string();
-    let go_on = format!("; go on with: reinmax-cli run polynomial --resume {path}");
+    let go_on = format!("; go on with: reinmax-cli run {} --resume {path}", T::NAME);
     jobs::finish(std::slice::from_ref(&runs), host, args.threads, &progress, &go_on)?;
-    show(args, &config, &jobs, &runs.into_curves().unwrap_or_default()).map_err(Failure::error)?;
+    let results = show(&config, &runs.into_done(), args.format).map_err(Failure::error)?;
+    print(&results).map_err(Failure::error)?;
     say(args.quiet, &format!("wrote {path}"));
     Ok(())
 }
 
-/// Results onto stdout.
-fn show(args: &PolynomialArgs, config: &Config, jobs: &[Job], curves: &[Curve]) -> Result<(), String> {
-    let report = Report::new(config, jobs, curves);
-    print(&match args.format {
-        Format::Human => report.table(),
-        Format::Json => report.json()? + "\n",
-        Format::Csv => report.csv(),
-    })
+/// Defaults, the file of `--config`, then what the command line says.
+fn resolve<T: Task>(args: &RunArgs, apply: impl FnOnce(&mut T)) -> Result<T, Failure> {
+    let mut config: T = match &args.config {
+        Some(path) => settings::read(path)?,
+        None => T::default(),
+    };
+    apply(&mut config);
+    let common = config.common();
+    env!("CARGO_PKG_VERSION").clone_into(common.version);
+    if let Some(seeds) = args.seeds.clone().or(args.seed.map(settings::one_seed)) {
+        *common.seeds = seeds;
+    }
+    config.finish().map_err(Failure::usage)
 }

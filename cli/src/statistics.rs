@@ -1,4 +1,4 @@
-//! What is said of several numbers.
+//! What is said of several numbers, and how tables have it.
 
 /// Mean and sample standard deviation (0 for a single number).
 pub(crate) fn mean_sd(x: &[f64]) -> (f64, f64) {
@@ -15,6 +15,20 @@ pub(crate) fn median(x: &[f64]) -> f64 {
     let at = |i: usize| sorted.get(i).copied().unwrap_or(f64::NAN);
     let half = sorted.len() / 2;
     if sorted.len() % 2 == 1 { at(half) } else { (at(half.wrapping_sub(1)) + at(half)) / 2.0 }
+}
+
+/// A standard deviation as tables have it: that of a single number is none.
+pub(crate) fn deviation(sd: f64, numbers: usize) -> String {
+    if numbers > 1 { format!("{sd:.1e}") } else { "-".to_owned() }
+}
+
+/// A number with so many decimals, without the sign of a zero.
+pub(crate) fn fixed(x: f64, decimals: usize) -> String {
+    let text = format!("{x:.decimals$}");
+    match text.strip_prefix('-') {
+        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
+        _ => text,
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use super::Measurement;
 use super::timing::Timing;
 use crate::Failure;
 use crate::args::BenchArgs;
-use crate::config::Config;
+use crate::polynomial::config::Config;
 use crate::polynomial::train;
+use crate::task::Task;
 
 const POWERS: [f32; 3] = [1.5, 2.0, 3.0];
 /// Epochs of a sample, 200 steps each.
@@ -29,7 +30,7 @@ pub(super) fn measure(args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measuremen
     for _ in 0..args.rounds {
         for ((job, host), samples) in things.iter().zip(&mut samples) {
             let curve = train(&config, *host, **job, || true).map_err(|error| Failure::error(error.to_string()))?;
-            samples.extend(curve.microseconds.iter().map(|microseconds| microseconds * 1e3));
+            samples.extend(curve.iter().map(|epoch| epoch.microseconds_per_step * 1e3));
             progress.inc(1);
         }
     }

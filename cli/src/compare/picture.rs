@@ -10,7 +10,7 @@ const MIN_BIAS: f64 = 1e-3;
 
 /// An SVG of one problem. Full marks are enumerated, hollow ones Monte Carlo. What has no variance is not in it.
 pub(crate) fn bias_and_spread(section: &Section) -> Result<String, String> {
-    picture(|area| draw(section, area))
+    picture(SIZE, |area| draw(section, area))
 }
 
 fn at(entry: &Entry) -> (f64, f64) {

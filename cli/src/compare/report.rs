@@ -9,7 +9,7 @@ use super::measure::Measured;
 use super::moments::{cosine, dot};
 use super::problem::Problem;
 use crate::estimators::{Choice, Value, spelled, spelled_parameters};
-use crate::report::fixed;
+use crate::statistics::fixed;
 
 /// Numbers of draws whose mean is looked at.
 const MEANS: [u64; 5] = [1, 10, 100, 1_000, 10_000];

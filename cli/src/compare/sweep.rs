@@ -8,13 +8,14 @@ use reinmax::Host;
 
 use super::args::{Format, SweepArgs};
 use super::table;
-use crate::config::{Config, Job};
 use crate::estimators::Choice;
 use crate::folder::Folder;
 use crate::jobs::{self, Runs};
-use crate::polynomial::Curve;
+use crate::polynomial::config::Config;
+use crate::polynomial::{Job, picture};
 use crate::progress::say;
-use crate::{Failure, interrupt, machine, plot, print};
+use crate::task::{Done, Task};
+use crate::{Failure, interrupt, machine, print, settings};
 
 /// An estimator at a temperature: a folder below --out, with a run for each seed.
 pub(crate) struct Member {
@@ -95,9 +96,9 @@ fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
 impl Member {
     /// Refuses a folder with runs of other settings; seeds may be added. Makes and writes nothing.
     fn check(&self) -> Result<(), String> {
-        let Some(begun) = Folder::settings(&self.path, "another --out")? else { return Ok(()) };
-        let begun = begun.with_more_seeds(&self.config.seeds).unwrap_or(begun);
-        match begun.differences(&self.config)? {
+        let Some(begun) = Folder::settings::<Config>(&self.path, "another --out")? else { return Ok(()) };
+        let begun = settings::with_more_seeds(&begun, &self.config.seeds).unwrap_or(begun);
+        match settings::differences(&begun, &self.config)? {
             none if none.is_empty() => Ok(()),
             differences => {
                 Err(format!("{} was begun with {differences}; give the same, or another --out", self.path.display()))
@@ -106,16 +107,17 @@ impl Member {
     }
 
     /// Opens the folder, or begins it.
-    fn runs(&self) -> Result<Runs<'_>, String> {
+    fn runs(&self) -> Result<Runs<'_, Config>, String> {
         let folder = Folder::at(&self.path)?;
         folder.write_config(&self.config)?;
-        Runs::read(folder, &self.config, &self.jobs)
+        Runs::read(folder, &self.config, &(), &self.jobs)
     }
 
-    /// The curves of a folder that is done.
-    fn done(&self) -> Result<Option<Vec<Curve>>, String> {
+    /// The runs of a folder that is done.
+    fn done(&self) -> Result<Option<Vec<Done<Config>>>, String> {
         self.check()?;
-        Ok(Folder::read_metrics(&self.path, &self.config, &self.jobs)?.into_iter().collect())
+        let curves = Folder::read_metrics(&self.path, &self.config, &self.jobs)?;
+        Ok(self.jobs.iter().zip(curves).map(|(job, epochs)| Some((*job, epochs?))).collect())
     }
 }
 
@@ -136,8 +138,8 @@ fn run(args: &SweepArgs, host: Host, members: &[&Member]) -> Result<(), Failure>
 fn finish(args: &SweepArgs, members: &[Member], out: &Folder) -> Result<(), String> {
     let mut done = Vec::new();
     for member in members {
-        if let Some(curves) = member.done()? {
-            done.push((member, curves));
+        if let Some(runs) = member.done()? {
+            done.push((member, runs));
         }
     }
     if done.len() < members.len() {
@@ -146,13 +148,10 @@ fn finish(args: &SweepArgs, members: &[Member], out: &Folder) -> Result<(), Stri
         return Ok(());
     }
     let rows = table::rows(&done);
-    let (mut jobs, mut curves) = (Vec::new(), Vec::new());
-    for (_, (member, of_member)) in rows.iter().zip(&done).filter(|(row, _)| row.chosen) {
-        jobs.extend_from_slice(&member.jobs);
-        curves.extend_from_slice(of_member);
-    }
+    let chosen = rows.iter().zip(&done).filter(|(row, _)| row.chosen);
+    let chosen: Vec<_> = chosen.flat_map(|(_, (_, runs))| runs.iter().cloned()).collect();
     if let Some(member) = members.first() {
-        let picture = plot::curves(&member.config, args.power, &jobs, &curves)?;
+        let picture = picture::curves(&member.config, args.power, &chosen)?;
         out.write("comparison.svg", picture.as_bytes())?;
     }
     let json = table::json(&rows)? + "\n";

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::sweep::Member;
-use crate::polynomial::Curve;
-use crate::report::{deviation, fixed, optimum};
-use crate::statistics::mean_sd;
+use crate::polynomial::config::Config;
+use crate::polynomial::report::optimum;
+use crate::statistics::{deviation, fixed, mean_sd};
+use crate::task::Done;
 
 /// One estimator at one temperature.
 #[derive(Debug, Serialize)]
@@ -27,9 +28,9 @@ pub(crate) struct Row {
 }
 
 /// A row for each folder, in their order. Of equal losses the first is chosen.
-pub(crate) fn rows(done: &[(&Member, Vec<Curve>)]) -> Vec<Row> {
-    let row = |(member, curves): &(&Member, Vec<Curve>)| {
-        let losses: Vec<f64> = curves.iter().filter_map(|curve| curve.loss.last()).copied().collect();
+pub(crate) fn rows(done: &[(&Member, Vec<Done<Config>>)]) -> Vec<Row> {
+    let row = |(member, runs): &(&Member, Vec<Done<Config>>)| {
+        let losses: Vec<f64> = runs.iter().filter_map(|(_, epochs)| Some(epochs.last()?.loss)).collect();
         let (final_loss, standard_deviation) = mean_sd(&losses);
         let power = member.config.power.first().copied().unwrap_or(f32::NAN);
         Row {

@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{ADAPTIVE, Choice, Entry, Rule, TABLE, Value, spelled_parameters};
 
 impl FromStr for Choice {
@@ -28,6 +31,19 @@ impl FromStr for Choice {
             set.map_err(|error| format!("'{text}': {error}"))?;
         }
         Ok(choice)
+    }
+}
+
+/// As the command line spells it.
+impl Serialize for Choice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.spelled())
+    }
+}
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

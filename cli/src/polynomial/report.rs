@@ -5,10 +5,21 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::config::{Config, Job};
+use super::config::Config;
+use crate::args::Format;
 use crate::estimators::{Value, spelled, spelled_parameters};
-use crate::polynomial::Curve;
-use crate::statistics::{mean_sd, median};
+use crate::statistics::{deviation, fixed, mean_sd, median};
+use crate::task::Done;
+
+/// The text for stdout.
+pub(crate) fn text(config: &Config, runs: &[Done<Config>], format: Format) -> Result<String, String> {
+    let report = Report::new(config, runs);
+    Ok(match format {
+        Format::Human => report.table(),
+        Format::Json => report.json()? + "\n",
+        Format::Csv => report.csv(),
+    })
+}
 
 /// The one object of `--format json`, and of summary.json.
 #[derive(Debug, Serialize)]
@@ -37,17 +48,21 @@ impl Entry {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(config: &'a Config, jobs: &[Job], curves: &[Curve]) -> Self {
-        let entry = |(job, curve): (&Job, &Curve)| Entry {
-            estimator: job.choice.name(),
-            parameters: job.choice.parameters(),
-            power: job.power,
-            seed: job.seed,
-            final_loss: curve.loss.last().copied().unwrap_or(f64::NAN),
-            loss_per_epoch: curve.loss.clone(),
-            microseconds_per_step: median(&curve.microseconds),
+    pub(crate) fn new(config: &'a Config, runs: &[Done<Config>]) -> Self {
+        let entry = |(job, epochs): &Done<Config>| {
+            let (losses, times): (Vec<_>, Vec<_>) =
+                epochs.iter().map(|epoch| (epoch.loss, epoch.microseconds_per_step)).unzip();
+            Entry {
+                estimator: job.choice.name(),
+                parameters: job.choice.parameters(),
+                power: job.power,
+                seed: job.seed,
+                final_loss: losses.last().copied().unwrap_or(f64::NAN),
+                loss_per_epoch: losses,
+                microseconds_per_step: median(&times),
+            }
         };
-        let results = jobs.iter().zip(curves).map(entry).collect();
+        let results = runs.iter().map(entry).collect();
         Report { task: "polynomial", version: env!("CARGO_PKG_VERSION"), config, results }
     }
 
@@ -91,20 +106,6 @@ impl<'a> Report<'a> {
         let same =
             |a: &Entry, b: &Entry| a.estimator == b.estimator && a.parameters == b.parameters && a.power == b.power;
         self.results.chunk_by(same).collect()
-    }
-}
-
-/// A standard deviation as tables have it: that of a single number is none.
-pub(crate) fn deviation(sd: f64, numbers: usize) -> String {
-    if numbers > 1 { format!("{sd:.1e}") } else { "-".to_owned() }
-}
-
-/// A number with so many decimals, without the sign of a zero.
-pub(crate) fn fixed(x: f64, decimals: usize) -> String {
-    let text = format!("{x:.decimals$}");
-    match text.strip_prefix('-') {
-        Some(digits) if digits.chars().all(|c| matches!(c, '0' | '.')) => digits.to_owned(),
-        _ => text,
     }
 }
 

@@ -1,24 +1,14 @@
-//! The polynomial task: L categorical variables, loss mean over l of |X_l - c|^p, X_l the first component of variable
-//! l's one-hot vector (section 4.1 of arXiv 2304.08612).
+//! Training: on a tape, or on plain slices for estimators that know only losses.
 
 use std::time::Instant;
 
 use reinmax::categorical::softmax;
-use reinmax::optim::{Adam, Optimizer, RAdam, Sgd};
 use reinmax::{Backend, Draws, Estimator, Host, Mark, Memory, ReinMax, Result, Shape, Stream, Tape, Var, measure};
 
-use crate::config::{Config, Job, OptimizerName};
+use super::config::Config;
+use super::{Epoch, Job};
 use crate::estimators::Visitor;
 use crate::scores::{Drawn, Scores};
-
-/// What one run (estimator, power, seed) gives.
-#[derive(Clone, Debug)]
-pub(crate) struct Curve {
-    /// Mean loss of each epoch.
-    pub(crate) loss: Vec<f64>,
-    /// Mean time of a step in each epoch, microseconds.
-    pub(crate) microseconds: Vec<f64>,
-}
 
 /// One step: fills the gradient of theta and returns the loss.
 trait Objective {
@@ -32,7 +22,7 @@ pub(crate) fn train(
     host: Host,
     Job { choice, power, seed }: Job,
     after_epoch: impl FnMut() -> bool,
-) -> Result<Curve> {
+) -> Result<Vec<Epoch>> {
     choice.with_defaults(config.tau).visit(Training { config, host, power, seed, after_epoch })
 }
 
@@ -46,7 +36,7 @@ struct Training<'a, F> {
 }
 
 impl<F: FnMut() -> bool> Training<'_, F> {
-    fn on_tape<E: Estimator>(self, estimator: Option<E>) -> Result<Curve> {
+    fn on_tape<E: Estimator>(self, estimator: Option<E>) -> Result<Vec<Epoch>> {
         let Training { config, host, power, seed, after_epoch } = self;
         let theta = initial_theta(config, seed);
         let footprint = measure(host, |tape| record(tape, config, power, &theta, estimator).map(drop))?;
@@ -56,24 +46,24 @@ impl<F: FnMut() -> bool> Training<'_, F> {
         let (mark, loss) = record(&mut tape, config, power, &theta, estimator)?;
         // Recording has drawn once; training starts from the first number again.
         tape.set_cursor(0);
-        epochs(config, &mut TapeObjective { tape, mark, loss }, after_epoch)
+        epochs(config, &host, &mut TapeObjective { tape, mark, loss }, after_epoch)
     }
 }
 
 impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
-    type Out = Result<Curve>;
+    type Out = Result<Vec<Epoch>>;
 
-    fn exact(self) -> Result<Curve> {
+    fn exact(self) -> Result<Vec<Epoch>> {
         self.on_tape(None::<ReinMax>)
     }
 
-    fn upstream<E: Estimator + Sync>(self, estimator: E) -> Result<Curve> {
+    fn upstream<E: Estimator + Sync>(self, estimator: E) -> Result<Vec<Epoch>> {
         self.on_tape(Some(estimator))
     }
 
-    fn scores(self, scores: Scores) -> Result<Curve> {
+    fn scores(self, scores: Scores) -> Result<Vec<Epoch>> {
         let mut objective = ScoreObjective::new(self.config, self.host, self.power, self.seed, scores);
-        epochs(self.config, &mut objective, self.after_epoch)
+        epochs(self.config, &self.host, &mut objective, self.after_epoch)
     }
 }
 
@@ -199,22 +189,14 @@ impl Objective for ScoreObjective {
 }
 
 /// All epochs, with the optimiser of the configuration.
-fn epochs(config: &Config, objective: &mut impl Objective, after_epoch: impl FnMut() -> bool) -> Result<Curve> {
-    match config.optimizer {
-        OptimizerName::Adam => epochs_with(config, Adam::new(config.lr), objective, after_epoch),
-        OptimizerName::Radam => epochs_with(config, RAdam::new(config.lr), objective, after_epoch),
-        OptimizerName::Sgd => epochs_with(config, Sgd::new(config.lr), objective, after_epoch),
-    }
-}
-
-fn epochs_with<O: Optimizer>(
+fn epochs(
     config: &Config,
-    optimizer: O,
+    host: &Host,
     objective: &mut impl Objective,
     mut after_epoch: impl FnMut() -> bool,
-) -> Result<Curve> {
-    let mut state = vec![0.0; O::state_len(objective.params_and_grads().0.len())];
-    let mut curve = Curve { loss: Vec::new(), microseconds: Vec::new() };
+) -> Result<Vec<Epoch>> {
+    let mut state = vec![0.0; config.optimizer.state_len(objective.params_and_grads().0.len())];
+    let mut curve = Vec::new();
     let mut step = 0;
     for _ in 0..config.epochs {
         let start = Instant::now();
@@ -222,12 +204,11 @@ fn epochs_with<O: Optimizer>(
         for _ in 0..config.steps_per_epoch {
             total += f64::from(objective.step()?);
             step += 1;
-            let (params, grads) = objective.params_and_grads();
-            optimizer.step(step, params, grads, &mut state)?;
+            config.optimizer.step(host, (config.lr, step), objective.params_and_grads(), &mut state)?;
         }
         let steps = f64::from(config.steps_per_epoch);
-        curve.microseconds.push(start.elapsed().as_secs_f64() * 1e6 / steps);
-        curve.loss.push(total / steps);
+        let microseconds_per_step = start.elapsed().as_secs_f64() * 1e6 / steps;
+        curve.push(Epoch { loss: total / steps, microseconds_per_step });
         if !after_epoch() {
             break;
         }

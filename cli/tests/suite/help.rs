@@ -4,8 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::{command, here, json, list, program, refused, text};
 
-const COMMANDS: [&[&str]; 6] =
-    [&[], &["run", "polynomial"], &["compare", "gradients"], &["compare", "polynomial"], &["bench"], &["gradient"]];
+const COMMANDS: [&[&str]; 7] = [
+    &[],
+    &["run", "polynomial"],
+    &["run", "vae"],
+    &["compare", "gradients"],
+    &["compare", "polynomial"],
+    &["bench"],
+    &["gradient"],
+];
 
 fn help(command: &[&str], option: &str) -> String {
     let output = here(&[command, &[option]].concat());
@@ -35,6 +42,9 @@ fn smaller(example: &str) -> String {
             format!("compare {}", rest.replace("--draws 1000000", "--draws 500"))
         }
         ("compare", rest) if rest.contains("gradients") => format!("compare {rest} --draws 500"),
+        ("run", rest) if rest.contains("vae") && !rest.contains("--resume") => {
+            format!("run {} --hidden 8 --batch 20 --epochs 1", rest.replace("--epochs 40 ", ""))
+        }
         (_, rest) if rest.contains("polynomial") && !rest.contains("--resume") => format!("{example} {task}"),
         _ => example.to_owned(),
     }
@@ -51,6 +61,7 @@ fn the_examples_run() {
         let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/");
         std::fs::copy(format!("{golden}{name}"), vectors.join(name)).expect("copied");
     }
+    crate::vae::images(folder.path(), "mnist");
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_reinmax-cli"));
     for command in COMMANDS {
         let page = help(command, "--help");
@@ -93,7 +104,13 @@ fn every_estimator_stands_in_each_help() {
     let (_, names) = message.split_once("available are ").expect("all names");
     let names = words(names);
     assert!(names.len() > 20 && names.contains("disarm"), "{names:?}");
-    for command in [&["run", "polynomial"][..], &["compare", "gradients"], &["compare", "polynomial"], &["gradient"]] {
+    for command in [
+        &["run", "polynomial"][..],
+        &["run", "vae"],
+        &["compare", "gradients"],
+        &["compare", "polynomial"],
+        &["gradient"],
+    ] {
         let page = help(command, "--help");
         let (_, list) = page.split_once("Estimators (short names)").expect("a list");
         let missing: Vec<_> = names.difference(&words(list)).copied().collect();
@@ -108,14 +125,17 @@ fn every_estimator_stands_in_each_help() {
 
 #[test]
 fn the_configuration_file_of_the_help_is_read() {
-    let page = help(&["run", "polynomial"], "--help");
-    let (_, example) = page.split_once("A file for --config:\n").expect("an example");
-    let (example, _) = example.split_once("\n\n").expect("its end");
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("c.toml"), example).expect("written");
-    let options = ["run", "polynomial", "--config", "c.toml", "--epochs", "1", "--format", "json"];
-    let report = json(&program(&options, folder.path()));
-    assert_eq!((list(&report["results"]).len(), &report["config"]["steps_per_epoch"]), (6, &100.into()));
+    for (task, runs, setting) in [("polynomial", 6, ("steps_per_epoch", 100)), ("vae", 2, ("epochs", 1))] {
+        let page = help(&["run", task], "--help");
+        let (_, example) = page.split_once("A file for --config:\n").expect("an example");
+        let (example, _) = example.split_once("\n\n").expect("its end");
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("c.toml"), example).expect("written");
+        let options = ["run", task, "--config", "c.toml", "--epochs", "1", "--format", "json"];
+        let report = json(&program(&options, folder.path()));
+        let (setting, value) = setting;
+        assert_eq!((list(&report["results"]).len(), &report["config"][setting]), (runs, &value.into()));
+    }
 }
 
 #[test]
@@ -131,7 +151,9 @@ fn the_first_page_says_what_holds_for_all_commands() {
 fn a_level_that_there_is_not_is_refused_by_every_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let sweep = ["compare", "polynomial", "--out", "s"];
-    for arguments in [&["run", "polynomial"][..], &["compare", "gradients"], &sweep, &["bench"], &["gradient", "-"]] {
+    let commands: [&[&str]; 6] =
+        [&["run", "polynomial"], &["run", "vae"], &["compare", "gradients"], &sweep, &["bench"], &["gradient", "-"]];
+    for arguments in commands {
         let output =
             command(arguments, folder.path()).env("REINMAX_LEVEL", "sse9").output().expect("the program starts");
         refused(&output, 2, &["REINMAX_LEVEL", "sse9", "scalar"]);

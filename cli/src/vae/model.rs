@@ -1,0 +1,155 @@
+//! The network: its layers, their first values, and how it is recorded.
+
+use reinmax::{Backend, Draws, Estimator, Mark, Result, Shape, Stream, Tape, Var};
+
+use super::config::Config;
+
+/// A layer: a weight [outputs, inputs] and a bias, as PyTorch has them.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    /// `encoder.0`, ..
+    pub(super) name: String,
+    pub(super) inputs: u32,
+    pub(super) outputs: u32,
+}
+
+/// What is recorded.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    layers: Vec<Layer>,
+    encoder_layers: usize,
+    pixels: u32,
+    batch: u32,
+    latents: u32,
+    categories: u32,
+}
+
+/// A recording of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recorded {
+    /// Where a replay begins.
+    pub(super) start: Mark,
+    /// The images, batch x pixels.
+    pub(super) images: Var,
+    /// Logits of the decoder's pixels, batch x pixels.
+    pub(super) pixels: Var,
+    /// Binary cross-entropy of each image, batch x 1.
+    pub(super) reconstruction: Var,
+    /// Divergence of each variable from the uniform distribution, (batch latents) x 1.
+    pub(super) divergence: Var,
+    /// Negative evidence lower bound, nats an image: the mean over the batch.
+    pub(super) loss: Var,
+}
+
+impl Layer {
+    /// Numbers of its weight and its bias.
+    fn lengths(&self) -> (usize, usize) {
+        (self.inputs as usize * self.outputs as usize, self.outputs as usize)
+    }
+}
+
+impl Network {
+    /// For images of so many pixels.
+    pub(super) fn new(config: &Config, pixels: usize) -> Self {
+        let Config { latents, categories, batch, ref hidden, .. } = *config;
+        // Files of images have 32 bits for each side, and their bytes are in memory.
+        let pixels = u32::try_from(pixels).unwrap_or(u32::MAX);
+        let code = latents * categories;
+        let encoder: Vec<u32> = [pixels].into_iter().chain(hidden.iter().copied()).chain([code]).collect();
+        let decoder: Vec<u32> = encoder.iter().rev().copied().collect();
+        let layers = |part: &str, widths: &[u32]| -> Vec<Layer> {
+            let layer = |(at, pair): (usize, &[u32])| {
+                let (inputs, outputs) = (*pair.first()?, *pair.last()?);
+                Some(Layer { name: format!("{part}.{at}"), inputs, outputs })
+            };
+            widths.windows(2).enumerate().filter_map(layer).collect()
+        };
+        let (encoder, decoder) = (layers("encoder", &encoder), layers("decoder", &decoder));
+        let encoder_layers = encoder.len();
+        Network { layers: [encoder, decoder].concat(), encoder_layers, pixels, batch, latents, categories }
+    }
+
+    /// How many parameters.
+    pub(super) fn params(&self) -> usize {
+        self.layers.iter().map(|layer| layer.inputs as usize * layer.outputs as usize + layer.outputs as usize).sum()
+    }
+
+    /// Names, shapes and places of all parameters: weight and bias of each layer.
+    pub(super) fn tensors(&self) -> Vec<(String, Vec<usize>, std::ops::Range<usize>)> {
+        let mut at = 0;
+        let mut tensors = Vec::new();
+        for layer in &self.layers {
+            let (weight, bias) = layer.lengths();
+            let shape = vec![layer.outputs as usize, layer.inputs as usize];
+            tensors.push((format!("{}.weight", layer.name), shape, at..at + weight));
+            tensors.push((format!("{}.bias", layer.name), vec![bias], at + weight..at + weight + bias));
+            at += weight + bias;
+        }
+        tensors
+    }
+
+    /// First values as PyTorch draws them: uniform in +-1/sqrt(inputs), weights and biases.
+    pub(super) fn initial(&self, stream: &Stream) -> Vec<f32> {
+        let mut params = vec![0.0; self.params()];
+        stream.fill_uniforms(0, &mut params);
+        let mut rest = params.as_mut_slice();
+        for layer in &self.layers {
+            let (weight, bias) = layer.lengths();
+            let (mine, others) = rest.split_at_mut(weight + bias);
+            let bound = 1.0 / (layer.inputs as f32).sqrt();
+            mine.iter_mut().for_each(|x| *x = (*x * 2.0 - 1.0) * bound);
+            rest = others;
+        }
+        params
+    }
+
+    /// Records a batch: parameters first, in the order of `tensors`.
+    pub(super) fn record<B: Backend, E: Estimator>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        params: &[f32],
+        estimator: E,
+    ) -> Result<Recorded> {
+        let Network { pixels, batch, latents, categories, .. } = *self;
+        let mut layers = Vec::new();
+        let mut rest = params;
+        for Layer { inputs, outputs, .. } in &self.layers {
+            let (weight, others) = rest.split_at(*inputs as usize * *outputs as usize);
+            let (bias, others) = others.split_at(*outputs as usize);
+            let weight = tape.param(Shape::new(*outputs, *inputs), weight)?;
+            layers.push((weight, tape.param(Shape::new(1, *outputs), bias)?));
+            rest = others;
+        }
+        let (encoder, decoder) = layers.split_at(self.encoder_layers);
+        let image_shape = Shape::new(batch, pixels);
+        let images = tape.input(image_shape, &vec![0.0; image_shape.len()])?;
+
+        let start = tape.mark();
+        let logits = chain(tape, images, encoder)?;
+        let logits = tape.view(logits, Shape::new(batch * latents, categories))?;
+        let probs = tape.softmax(logits)?;
+        let one_hot = tape.sample(estimator, logits, probs, Draws::Stream)?;
+        let code = tape.view(one_hot, Shape::new(batch, latents * categories))?;
+        let pixels = chain(tape, code, decoder)?;
+        let reconstruction = tape.bce_with_logits(pixels, images)?;
+        let divergence = tape.kl_to_uniform(probs)?;
+        let mean_reconstruction = tape.mean(reconstruction)?;
+        let mean_divergence = tape.mean(divergence)?;
+        // The mean over images of the sum over variables.
+        let mean_divergence = tape.affine(mean_divergence, latents as f32, 0.0)?;
+        let loss = tape.add(mean_reconstruction, mean_divergence)?;
+        Ok(Recorded { start, images, pixels, reconstruction, divergence, loss })
+    }
+}
+
+/// Layers one after the other, rectified in between.
+fn chain<B: Backend>(tape: &mut Tape<'_, B>, input: Var, layers: &[(Var, Var)]) -> Result<Var> {
+    let mut x = input;
+    for (at, (weight, bias)) in layers.iter().enumerate() {
+        x = tape.linear(x, *weight, *bias)?;
+        if at + 1 < layers.len() {
+            x = tape.relu(x)?;
+        }
+    }
+    Ok(x)
+}

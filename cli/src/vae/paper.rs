@@ -1,0 +1,48 @@
+//! Learning rates, temperatures and update rules of the paper's table of hyperparameters, by estimator and shape.
+
+use crate::estimators::Kind;
+use crate::settings::OptimizerName::{self, Adam, Radam};
+
+/// What the paper trained with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Hyperparameters {
+    pub(super) lr: f32,
+    pub(super) tau: f32,
+    pub(super) optimizer: OptimizerName,
+}
+
+/// (Categories, latents) of the columns below.
+const SHAPES: [(u32, u32); 6] = [(8, 4), (4, 24), (8, 16), (16, 12), (64, 8), (10, 30)];
+
+type Row = [(f32, f32, OptimizerName); 6];
+
+#[rustfmt::skip]
+const REINMAX: Row =
+    [(5e-4, 1.3, Adam), (5e-4, 1.5, Radam), (7e-4, 1.5, Radam), (7e-4, 1.5, Radam), (5e-4, 1.5, Radam), (5e-4, 1.3, Radam)];
+// 7e-3 stands in the paper.
+#[rustfmt::skip]
+const STRAIGHT_THROUGH: Row =
+    [(1e-3, 1.3, Adam), (1e-3, 1.5, Radam), (1e-3, 1.5, Radam), (5e-4, 1.5, Adam), (5e-4, 1.5, Adam), (7e-3, 1.4, Radam)];
+#[rustfmt::skip]
+const GUMBEL_SOFTMAX: Row =
+    [(3e-4, 0.5, Adam), (5e-4, 0.3, Radam), (5e-4, 0.5, Radam), (7e-4, 0.7, Radam), (7e-4, 0.7, Radam), (5e-4, 0.5, Radam)];
+#[rustfmt::skip]
+const GAPPED_ST: Row =
+    [(5e-4, 1.0, Adam), (5e-4, 0.5, Radam), (7e-4, 0.5, Radam), (7e-4, 0.5, Radam), (7e-4, 0.7, Radam), (5e-4, 0.5, Radam)];
+#[rustfmt::skip]
+const GUMBEL_RAO: Row =
+    [(5e-4, 0.5, Adam), (5e-4, 0.3, Radam), (7e-4, 0.7, Radam), (5e-4, 1.0, Adam), (7e-4, 2.0, Adam), (5e-4, 1.0, Radam)];
+
+/// Those of the paper; of a shape that it did not try those of 8 x 4, of an estimator those of its nearest relative.
+pub(super) fn hyperparameters(kind: Kind, categories: u32, latents: u32) -> Hyperparameters {
+    let row = match kind {
+        Kind::StraightThrough | Kind::DecoupledSt => STRAIGHT_THROUGH,
+        Kind::GumbelSoftmax | Kind::DecoupledGumbel => GUMBEL_SOFTMAX,
+        Kind::GappedSt => GAPPED_ST,
+        Kind::GumbelRao => GUMBEL_RAO,
+        _ => REINMAX,
+    };
+    let at = SHAPES.iter().position(|shape| *shape == (categories, latents)).unwrap_or(0);
+    let (lr, tau, optimizer) = row[at];
+    Hyperparameters { lr, tau, optimizer }
+}

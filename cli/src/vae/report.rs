@@ -1,0 +1,114 @@
+//! Results on stdout: a table, one JSON object, or CSV.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::config::Config;
+use crate::args::Format;
+use crate::estimators::{Value, spelled, spelled_parameters};
+use crate::settings::OptimizerName;
+use crate::statistics::{deviation, mean_sd, median};
+use crate::task::Done;
+
+/// The one object of `--format json`, and of summary.json.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    task: &'static str,
+    version: &'static str,
+    config: &'a Config,
+    results: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    estimator: &'static str,
+    parameters: BTreeMap<&'static str, Value>,
+    seed: u64,
+    lr: f32,
+    optimizer: OptimizerName,
+    /// Negative evidence lower bound of the last epoch, nats an image.
+    final_loss: f64,
+    final_test_loss: f64,
+    loss_per_epoch: Vec<f64>,
+    test_loss_per_epoch: Vec<f64>,
+    microseconds_per_step: f64,
+}
+
+impl Entry {
+    fn spelled(&self) -> String {
+        spelled(self.estimator, &self.parameters)
+    }
+}
+
+/// The text for stdout.
+pub(crate) fn text(config: &Config, runs: &[Done<Config>], format: Format) -> Result<String, String> {
+    Ok(match format {
+        Format::Human => table(&entries(config, runs)),
+        Format::Json => json(config, runs)? + "\n",
+        Format::Csv => csv(&entries(config, runs)),
+    })
+}
+
+pub(super) fn json(config: &Config, runs: &[Done<Config>]) -> Result<String, String> {
+    let results = entries(config, runs);
+    let report = Report { task: "vae", version: env!("CARGO_PKG_VERSION"), config, results };
+    serde_json::to_string(&report).map_err(|error| error.to_string())
+}
+
+fn entries(config: &Config, runs: &[Done<Config>]) -> Vec<Entry> {
+    let entry = |(job, epochs): &Done<Config>| {
+        let hyperparameters = config.hyperparameters(job.choice);
+        let (losses, tests): (Vec<_>, Vec<_>) = epochs.iter().map(|epoch| (epoch.loss, epoch.test_loss)).unzip();
+        let times: Vec<_> = epochs.iter().map(|epoch| epoch.microseconds_per_step).collect();
+        Entry {
+            estimator: job.choice.name(),
+            parameters: job.choice.parameters(),
+            seed: job.seed,
+            lr: hyperparameters.lr,
+            optimizer: hyperparameters.optimizer,
+            final_loss: losses.last().copied().unwrap_or(f64::NAN),
+            final_test_loss: tests.last().copied().unwrap_or(f64::NAN),
+            loss_per_epoch: losses,
+            test_loss_per_epoch: tests,
+            microseconds_per_step: median(&times),
+        }
+    };
+    runs.iter().map(entry).collect()
+}
+
+fn csv(entries: &[Entry]) -> String {
+    let mut text = "estimator,parameters,seed,final_loss,final_test_loss,microseconds_per_step\n".to_owned();
+    for entry in entries {
+        let Entry { estimator, seed, final_loss, final_test_loss, microseconds_per_step, .. } = entry;
+        let parameters = spelled_parameters(&entry.parameters, ";");
+        let _ =
+            writeln!(text, "{estimator},{parameters},{seed},{final_loss},{final_test_loss},{microseconds_per_step}");
+    }
+    text
+}
+
+/// A line for each estimator: mean and standard deviation over seeds.
+fn table(entries: &[Entry]) -> String {
+    let mut text = String::new();
+    let width = entries.iter().map(|entry| entry.spelled().len()).max().unwrap_or(0).max("estimator".len());
+    let header = ["estimator", "lr", "train -ELBO", "± sd", "test -ELBO", "± sd", "us/step", "seeds"];
+    let [name, lr, train, train_sd, test, test_sd, time, seeds] = header;
+    let _ =
+        writeln!(text, "{name:<width$} {lr:>7} {train:>11} {train_sd:>8} {test:>10} {test_sd:>8} {time:>8} {seeds:>5}");
+    for group in entries.chunk_by(|a, b| a.estimator == b.estimator && a.parameters == b.parameters) {
+        let Some(first) = group.first() else { continue };
+        let over = |value: fn(&Entry) -> f64| -> Vec<f64> { group.iter().map(value).collect() };
+        let (train, train_sd) = mean_sd(&over(|entry| entry.final_loss));
+        let (test, test_sd) = mean_sd(&over(|entry| entry.final_test_loss));
+        let time = median(&over(|entry| entry.microseconds_per_step));
+        let (name, lr, seeds) = (first.spelled(), first.lr, group.len());
+        let (train_sd, test_sd) = (deviation(train_sd, seeds), deviation(test_sd, seeds));
+        let _ = writeln!(
+            text,
+            "{name:<width$} {lr:>7} {train:>11.3} {train_sd:>8} {test:>10.3} {test_sd:>8} {time:>8.0} {seeds:>5}"
+        );
+    }
+    text
+}
