@@ -113,13 +113,16 @@ optimizer! {
 
 /// Scales len gradients so that their Euclidean norm is at most max_norm; the norm before goes to norm (NULL: nowhere).
 ///
-/// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, NULL, MISALIGNED.
+/// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
+/// Nothing has been changed then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_clip_norm(grads: *mut f32, len: usize, max_norm: f32, norm: *mut f32) -> Status {
     // SAFETY: the caller's promise.
     let run = || unsafe {
-        let before = optim::clip_norm(&engine(), write(grads, len, &[])?, max_norm)?;
-        if norm.is_null() { Ok(()) } else { put(norm, before) }
+        let norm = write(norm, usize::from(!norm.is_null()), &[])?;
+        let before = optim::clip_norm(&engine(), write(grads, len, &[range(norm)])?, max_norm)?;
+        norm.fill(before);
+        Ok(())
     };
     status_of(run())
 }

@@ -77,7 +77,7 @@ pub struct CFootprint {
     pub saved: usize,
 }
 
-/// Where draws come from. NULL in place of a pointer to this: the tape's stream. Forced categories do not move its
+/// Where draws come from. NULL in place of a pointer to this, or two NULLs and no length: the tape's stream. Forced categories do not move its
 /// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same
 /// noise each time, unless reinmax_tape_set_cursor moves on.
 #[repr(C)]
@@ -171,6 +171,7 @@ impl Open<'_> {
             (false, false) => Err(CError::of(Status::BothNoises)),
             // SAFETY: the caller's promise.
             (true, false) => Ok(Draws::Forced(unsafe { self.array(forced, len)? })),
+            (true, true) if len == 0 => Ok(Draws::Stream),
             // SAFETY: the caller's promise.
             _ => Ok(Draws::Uniforms(unsafe { self.array(uniforms, len)? })),
         }

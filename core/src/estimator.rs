@@ -120,6 +120,9 @@ pub trait Estimator: Copy + 'static {
     /// Its name in tables and on the command line.
     const NAME: &'static str;
 
+    /// The most categories that it takes.
+    const MAX_CATEGORIES: usize = MAX_CATEGORIES;
+
     /// Checks the configuration.
     ///
     /// # Errors
@@ -143,7 +146,7 @@ pub trait Estimator: Copy + 'static {
     }
 
     /// Draws an index for each of `inputs.draws` draws of each row, and writes what backward needs to `saved`. The
-    /// default inverts the cumulative sum of `probs`.
+    /// default inverts the cumulative sum of `probs`. Forced draws do not look for rows without a distribution.
     ///
     /// # Errors
     /// As [`categorical::draw`].

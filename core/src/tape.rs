@@ -197,7 +197,8 @@ impl<'m, B: Backend> Tape<'m, B> {
 
     /// Refuses what would not fit besides all that is recorded: for operations of several nodes, before the first.
     pub(crate) fn check_room(&self, more: Footprint) -> Result<()> {
-        let sum = |x: usize, y: usize| x.checked_add(y).ok_or(Error::TooLarge);
+        // Every node begins below `u32::MAX`: refused here, the first of them would be recorded already.
+        let sum = |x: usize, y: usize| x.checked_add(y).filter(|sum| *sum < u32::MAX as usize).ok_or(Error::TooLarge);
         let need = Footprint {
             nodes: sum(self.at.nodes, more.nodes)?,
             values: sum(self.at.values, more.values)?,

@@ -239,6 +239,11 @@ static void optimisers(void) {
     IS(VALUE, reinmax_sgd_step(&sgd, 0, x, g, 2, state));
     IS(OVERLAP, reinmax_sgd_step(&sgd, 1, x, x, 2, state));
     IS(OK, reinmax_clip_norm(clipped, 2, 1.0f, &norm));
+    /* Refused before anything is clipped. */
+    float unclipped[2] = {3, 4};
+    IS(OVERLAP, reinmax_clip_norm(unclipped, 2, 1.0f, unclipped));
+    IS(MISALIGNED, reinmax_clip_norm(unclipped, 2, 1.0f, (float *)((char *)&norm + 1)));
+    EXPECT(unclipped[0] == 3 && unclipped[1] == 4);
     EXPECT(norm == 5.0f && fabsf(clipped[0] - 0.6f) < 1e-6f);
     IS(OK, reinmax_clip_by_value(clipped, 2, 0.5f));
     EXPECT(clipped[1] == 0.5f);

@@ -1,8 +1,8 @@
 //! Relaxed samples given their argmax, averaged: what Gumbel-Rao and Rao-Blackwellised ReinMax share.
 //!
 //! Their noise comes from [`noise`]. With k > 16 each number is made three times (for the winner, the normaliser and
-//! the sum), so memory does not grow with k or R. A category whose probability is below 2^-126 (about 87 below the
-//! greatest logit) counts as masked, which shows at temperatures far above 2 alone.
+//! the sum), so memory does not grow with k or R. A category whose probability is below 2^-122 (about 84 below the
+//! greatest logit) may count as masked, which shows at temperatures far above 2 alone.
 
 mod noise;
 
@@ -266,7 +266,7 @@ impl Kernel for AddGiven<'_> {
     fn run<L: Lanes>(self) {
         let AddGiven { formula, inputs, noise, grad } = self;
         let Conditional { relaxed_samples, inverse_tau, weight, second_order, .. } = formula;
-        let mut noise = rows(noise, inputs.k * relaxed_samples as usize);
+        let mut noise = rows(noise, inputs.k.saturating_mul(relaxed_samples as usize));
         for (row, grad) in rows_mut(grad, inputs.k).enumerate() {
             for draw in row * inputs.draws..(row + 1) * inputs.draws {
                 let source = Given { noise: noise.next().unwrap_or(&[]), relaxed_samples: relaxed_samples as usize };

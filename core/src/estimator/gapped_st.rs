@@ -10,8 +10,10 @@
 //! draw. Cost: O(k), two exponentials an element, one where there is scratch memory (SIMD, k <= 1024). Useful tau: 0.5
 //! to 1.
 
-use super::{Estimator, GradientInputs};
-use crate::check::{at_least_zero, check_indices, check_len, check_rows, check_tau, product, require};
+use super::{Estimator, GradientInputs, MAX_CATEGORIES};
+use crate::check::{
+    at_least_zero, check_categories, check_draws, check_indices, check_len, check_rows, check_tau, product, require,
+};
 use crate::kernel::SHORT;
 use crate::kernel::direction::{Across, Along, Direction};
 use crate::kernel::exp::{exp_nonpositive, ln};
@@ -91,6 +93,8 @@ impl GappedSt {
         self.check()?;
         let GradientInputs { logits, probs, index, k, draws, .. } = inputs;
         let rows = check_rows(Argument::Logits, logits.len(), k)?;
+        check_categories(k, MAX_CATEGORIES)?;
+        check_draws(draws)?;
         check_len(Argument::Probs, probs.len(), logits.len())?;
         check_len(Argument::Index, index.len(), product(rows, draws)?)?;
         check_len(Argument::Output, out.len(), product(index.len(), k)?)?;

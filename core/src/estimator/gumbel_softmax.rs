@@ -10,8 +10,8 @@
 //!
 //! A forced index D has noise of its own: Gumbel noise given that D wins. With E exponential, `v_D = -ln E_D` and `v_i
 //! = -ln(E_i / p_i + E_D)` up to a common shift (Paulus, Maddison and Krause, arXiv 2010.04838). A category whose
-//! probability is below 2^-126 (about 87 below the greatest logit) counts as masked there, which shows at temperatures
-//! far above 2 alone.
+//! probability is below 2^-122 (about 84 below the greatest logit) may count as masked there, which shows at
+//! temperatures far above 2 alone.
 
 use super::straight_through::add_tempered;
 use super::{DrawInputs, Estimator, GradientInputs, MAX_CATEGORIES};

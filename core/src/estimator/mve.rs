@@ -42,6 +42,7 @@ pub struct Mve;
 
 impl Estimator for Mve {
     const NAME: &'static str = "mve";
+    const MAX_CATEGORIES: usize = MAX_MVE_CATEGORIES;
 
     fn check(&self) -> Result<()> {
         Ok(())

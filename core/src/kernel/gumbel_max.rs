@@ -104,7 +104,7 @@ fn draws_across<L: Lanes>(
     index: &mut [u32],
 ) -> Result<(), usize> {
     let mut shifted = [[0.0; LANES]; SHORT];
-    let of_rows = rows_mut(perturbed, k * draws).zip(index.chunks_mut(draws.max(1)));
+    let of_rows = rows_mut(perturbed, k.saturating_mul(draws)).zip(index.chunks_mut(draws.max(1)));
     for (row, ((perturbed, index), logits)) in of_rows.zip(rows(logits, k)).enumerate() {
         broadcast(logits, &mut shifted);
         if !shift::<L>(&mut shifted, k) {

@@ -9,7 +9,7 @@ use wide::bytemuck;
 
 use super::{Draws, Forward, Op, Operation, Spec, Vjp};
 use crate::check::{check_categories, check_draws, product, require};
-use crate::estimator::{DrawInputs, GradientInputs, MAX_CATEGORIES};
+use crate::estimator::{DrawInputs, GradientInputs};
 use crate::kernel::SHORT;
 use crate::kernel::sample::{Indicator, OneHot};
 use crate::{Argument, Backend, Error, Estimator, Footprint, Result, Shape, Tape, Var};
@@ -21,7 +21,7 @@ impl<B: Backend> Tape<'_, B> {
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Value`] for the estimator's configuration, the draws, the probabilities or more
-    /// categories than [`crate::estimator::MAX_CATEGORIES`], [`Error::NoCategories`], [`Error::Length`] where `draws`
+    /// categories than [`Estimator::MAX_CATEGORIES`], [`Error::NoCategories`], [`Error::Length`] where `draws`
     /// holds more or less than needed, [`Error::Logits`] from estimators that draw from logits, and those of
     /// [`Tape::record`].
     pub fn sample<E: Estimator>(&mut self, estimator: E, logits: Var, probs: Var, draws: Draws<'_>) -> Result<Var> {
@@ -107,7 +107,7 @@ impl<B: Backend> Tape<'_, B> {
         if shape.cols == 0 {
             return Err(Error::NoCategories);
         }
-        check_categories(shape.cols as usize, MAX_CATEGORIES)?;
+        check_categories(shape.cols as usize, E::MAX_CATEGORIES)?;
         check_draws(repeats as usize)?;
         let draws = shape.rows.checked_mul(repeats).ok_or(Error::TooLarge)?;
         // An index and the estimator's own floats for each draw.

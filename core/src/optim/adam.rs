@@ -33,7 +33,7 @@ impl Optimizer for Adam {
     const NAME: &'static str = "adam";
 
     fn state_len(params: usize) -> usize {
-        params * 2
+        params.saturating_mul(2)
     }
 
     fn lr(&self) -> f32 {

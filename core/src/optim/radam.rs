@@ -34,7 +34,7 @@ impl Optimizer for RAdam {
     const NAME: &'static str = "radam";
 
     fn state_len(params: usize) -> usize {
-        params * 2
+        params.saturating_mul(2)
     }
 
     fn lr(&self) -> f32 {

@@ -15,6 +15,7 @@ mod gumbel;
 mod handles;
 mod identities;
 mod kernels;
+mod limits;
 mod numerics;
 mod optim;
 mod optim_twins;

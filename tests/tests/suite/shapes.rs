@@ -3,13 +3,16 @@
 //! Kernels change their ways with sizes: at 16 categories, at 64, where prefix sums or scratch memory are kept no more,
 //! where factors are copied. Other tests know these sizes; this one draws them, small and large ones alike.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use proptest::prelude::*;
 use reinmax::categorical::{draw, log_softmax, softmax};
+use reinmax::kernel::lanes::Lanes;
 use reinmax::kernel::linear::{Contraction, Operand};
 use reinmax::kernel::softmax::{AddLogSoftmaxVjp, AddSoftmaxVjp};
 use reinmax::{
-    Backend, Darn, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao, GumbelSoftmax, Host, Noise,
-    OneLane, ReinMax, ReinMaxRao, ReinMaxTau1, StraightThrough, Stream,
+    Backend, Darn, DrawInputs, Estimator, Gap, GappedSt, GradientInputs, GumbelRao, GumbelSoftmax, Host, Kernel, Noise,
+    OneLane, ReinMax, ReinMaxRao, ReinMaxTau1, Split, StraightThrough, Stream,
 };
 use reinmax_tests::{assert_same_bits, hosts, uniforms};
 
@@ -24,6 +27,53 @@ fn rows() -> impl Strategy<Value = (usize, usize, usize)> {
         let rows = rows.min((1 << 14) / k).max(1);
         (rows, k, draws.min((1 << 16) / (rows * k)).max(1))
     })
+}
+
+/// Computations of so many numbers wake threads.
+const WAKES_THREADS: usize = 1 << 17;
+
+/// Rows of k categories, k up to 4096, with one to three draws for each: for threads.
+fn many_rows() -> impl Strategy<Value = (usize, usize, usize)> {
+    (size(12.0), 1_usize..4, 0.0..2.0).prop_map(|(k, draws, more)| {
+        let numbers = (WAKES_THREADS as f64 * f64::exp2(more)) as usize;
+        (numbers.div_ceil(k), k, draws)
+    })
+}
+
+/// Counts how often it is cut.
+struct Counted<'a> {
+    rows: usize,
+    cuts: &'a AtomicUsize,
+}
+
+impl Kernel for Counted<'_> {
+    type Out = ();
+    fn run<L: Lanes>(self) {}
+}
+
+impl Split for Counted<'_> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+    fn work(&self) -> usize {
+        self.rows
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        self.cuts.fetch_add(1, Ordering::Relaxed);
+        (Counted { rows: row, ..self }, Counted { rows: self.rows - row, ..self })
+    }
+}
+
+/// Without this the properties of many rows would say nothing of threads.
+#[test]
+fn many_rows_wake_threads() {
+    let cuts = AtomicUsize::new(0);
+    let run = |threads| {
+        Host::detect().with_threads(threads).run_rows(Counted { rows: WAKES_THREADS, cuts: &cuts });
+        cuts.load(Ordering::Relaxed)
+    };
+    assert_eq!(run(1), 0);
+    assert!(run(3) > 0);
 }
 
 /// Logits between -12 and 12, one in nine of them masked; the first of a row never is.
@@ -94,6 +144,45 @@ macro_rules! same_everywhere {
     }};
 }
 
+/// An estimator by its number.
+fn estimator_everywhere(which: usize, shape: (usize, usize, usize), seed: u64) {
+    let what = (shape, which);
+    match which {
+        0 => same_everywhere!(what, |backend| estimated(backend, ReinMax { tau: 1.3 }, shape, seed)),
+        1 => same_everywhere!(what, |backend| estimated(backend, ReinMaxTau1, shape, seed)),
+        2 => same_everywhere!(what, |backend| estimated(backend, StraightThrough { tau: 0.7 }, shape, seed)),
+        3 => same_everywhere!(what, |backend| estimated(backend, StraightThrough { tau: 1.0 }, shape, seed)),
+        4 => same_everywhere!(what, |backend| estimated(backend, GumbelSoftmax { tau: 0.5 }, shape, seed)),
+        5 => {
+            let estimator = GappedSt { tau: 0.8, gap: Gap::Constant(1.0) };
+            same_everywhere!(what, |backend| estimated(backend, estimator, shape, seed));
+        }
+        6 => same_everywhere!(what, |backend| estimated(backend, Darn, shape, seed)),
+        7 => {
+            let estimator = GumbelRao { tau: 0.5, relaxed_samples: 2 };
+            same_everywhere!(what, |backend| estimated(backend, estimator, shape, seed));
+        }
+        _ => {
+            let estimator = ReinMaxRao { tau: 1.0, relaxed_samples: 2 };
+            same_everywhere!(what, |backend| estimated(backend, estimator, shape, seed));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 9, ..ProptestConfig::default() })]
+
+    #[test]
+    fn many_rows_of_any_length(shape in many_rows(), seed in 0_u64..1 << 40) {
+        same_everywhere!(shape, |backend| sampled(backend, shape, seed));
+    }
+
+    #[test]
+    fn estimators_on_many_rows_of_any_length(shape in many_rows(), seed in 0_u64..1 << 40, which in 0_usize..9) {
+        estimator_everywhere(which, shape, seed);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
@@ -103,28 +192,8 @@ proptest! {
     }
 
     #[test]
-    fn estimators_on_rows_of_any_length(shape in rows(), seed in 0_u64..1 << 40, which in 0..9) {
-        let what = (shape, which);
-        match which {
-            0 => same_everywhere!(what, |backend| estimated(backend, ReinMax { tau: 1.3 }, shape, seed)),
-            1 => same_everywhere!(what, |backend| estimated(backend, ReinMaxTau1, shape, seed)),
-            2 => same_everywhere!(what, |backend| estimated(backend, StraightThrough { tau: 0.7 }, shape, seed)),
-            3 => same_everywhere!(what, |backend| estimated(backend, StraightThrough { tau: 1.0 }, shape, seed)),
-            4 => same_everywhere!(what, |backend| estimated(backend, GumbelSoftmax { tau: 0.5 }, shape, seed)),
-            5 => {
-                let estimator = GappedSt { tau: 0.8, gap: Gap::Constant(1.0) };
-                same_everywhere!(what, |backend| estimated(backend, estimator, shape, seed));
-            }
-            6 => same_everywhere!(what, |backend| estimated(backend, Darn, shape, seed)),
-            7 => {
-                let estimator = GumbelRao { tau: 0.5, relaxed_samples: 2 };
-                same_everywhere!(what, |backend| estimated(backend, estimator, shape, seed));
-            }
-            _ => {
-                let estimator = ReinMaxRao { tau: 1.0, relaxed_samples: 2 };
-                same_everywhere!(what, |backend| estimated(backend, estimator, shape, seed));
-            }
-        }
+    fn estimators_on_rows_of_any_length(shape in rows(), seed in 0_u64..1 << 40, which in 0_usize..9) {
+        estimator_everywhere(which, shape, seed);
     }
 
     #[test]
