@@ -198,8 +198,9 @@ verb_fuzz() { # slow, nightly: random tape programs for FUZZ_SECONDS (300)
     cargo +nightly fuzz run tape fuzz/target/found fuzz/corpus/tape -- -max_total_time="${FUZZ_SECONDS:-300}"
 }
 
-verb_exhaustive() { # slow: exp, ln and square roots over every float of their ranges, and every handle of a tape
+verb_exhaustive() { # slow: exp, ln and square roots over every float, every handle of a tape, what README says of the autoencoder
     cargo test -p reinmax-tests --release --locked -- --ignored --nocapture
+    cargo test -p reinmax-cli --release --locked -- --ignored
 }
 
 for verb in "${@:-help}"; do

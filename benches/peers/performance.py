@@ -25,6 +25,7 @@ PASSES = 5
 SHORT = [(8192, 2), (2048, 8), (1638, 10), (512, 32), (128, 128), (16, 1000), (4, 4096)]
 LARGE = [(131_072, 8), (131_072, 128), (16_384, 1000), (256, 4096)]
 LAYERS = [(256, 256, 256), (512, 512, 512), (100, 784, 512), (100, 512, 256), (100, 256, 32), (100, 32, 256), (100, 512, 784)]
+VAES = [(8, 4), (10, 30), (64, 8)]
 LEVELS = [(8192, 2), (1638, 10), (128, 128), (16, 1000)]
 
 
@@ -148,6 +149,52 @@ def torch_polynomial(gradient, power):
     return measure
 
 
+def random_images(folder):
+    """A folder in the format of MNIST: 2000 images of random pixels to train on, one to test on."""
+    for name, images in (("train-images-idx3-ubyte", 2000), ("t10k-images-idx3-ubyte", 1)):
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(b"".join(n.to_bytes(4, "big") for n in (0x0803, images, 28, 28)) + os.urandom(images * 784))
+
+
+def torch_vae(k, latents):
+    """The paper's autoencoder with Adam in one fused kernel, warmed up: a function that measures its microseconds a step."""
+    relu, width, x = torch.nn.functional.relu, k * latents, torch.rand(100, 784)
+    layers = lambda *sizes: [torch.nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]
+    encoder, decoder = layers(784, 512, 256, width), layers(width, 256, 512, 784)
+    adam = torch.optim.Adam([p for layer in encoder + decoder for p in layer.parameters()], lr=5e-4, fused=True)
+
+    def step():
+        h = encoder[2](relu(encoder[1](relu(encoder[0](x)))))
+        z, q = reinmax(h.view(-1, latents, k), 1.3)
+        h = decoder[2](relu(decoder[1](relu(decoder[0](z.reshape(100, width))))))
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(h, x, reduction="sum") + (q * torch.log(q + 1e-10)).sum()
+        adam.zero_grad()
+        (loss / 100).backward()
+        adam.step()
+
+    def measure(steps=10):
+        times = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - start)
+        return statistics.median(times) * 1e6
+
+    measure()
+    return measure
+
+
+def autoencoders(results, rivals, folder):
+    """One pass: {(who, k, latents): [microseconds a step]}."""
+    out, images = os.path.join(folder, "vae"), os.path.join(folder, "images")
+    for (k, latents), measure in rivals.items():
+        for numerics in ("fast", "portable"):
+            report = cli("run", "vae", "--data", images, "--estimator", "reinmax", "--optimizer", "adam", "--categories", str(k), "--latents",
+                         str(latents), "--numerics", numerics, "--epochs", "2", "--seed", "0", "--threads", "1", "--out", out, "--overwrite")
+            results.setdefault((numerics, k, latents), []).append(report["results"][0]["microseconds_per_step"])
+        results.setdefault(("PyTorch", k, latents), []).append(measure())
+
+
 def rust_peers(results):
     """This project, rten-vecmath and candle-nn in turn in one program: {(library, rows, k): [ns per element]}."""
     command = ["cargo", "bench", "--quiet", "--features", "peers", "--bench", "softmax_peers", "--", "in-turn"]
@@ -165,10 +212,13 @@ def table(header, rows):
 
 
 def main(folder):
-    kernels, pairs, peers, rust, steps = {}, {}, {}, {}, {}
+    kernels, pairs, peers, rust, steps, vaes = {}, {}, {}, {}, {}, {}
     log("compiling")
     rivals = {(name, power): torch_polynomial(gradient, power) for power in (1.5, 2.0, 3.0)
               for name, gradient in (("k = 2", binary_gradient), ("any k", general_gradient))}
+    vae_rivals = {shape: torch_vae(*shape) for shape in VAES}
+    os.mkdir(os.path.join(folder, "images"))
+    random_images(os.path.join(folder, "images"))
     for number in range(PASSES):
         log(f"pass {number + 1} of {PASSES}")
         for rows, k in SHORT + LARGE:
@@ -180,6 +230,7 @@ def main(folder):
         ours(kernels, "--level", "all", *shape_options(LEVELS))
         ours(pairs, "--threads", "1,2", *shape_options(LARGE))
         ours(kernels, "--kernel", "tape")
+        autoencoders(vaes, vae_rivals, folder)
         for power in (1.5, 2.0, 3.0):
             for name in ("k = 2", "any k"):
                 steps.setdefault((name, power), []).append(rivals[name, power]())
@@ -206,6 +257,13 @@ def main(folder):
           [[f"{p}", f"{step['reinmax', p]:.1f}", f"{step['straight_through', p]:.1f}",
             f"{step['k = 2', p]:.1f}", f"{step['k = 2', p] / step['reinmax', p]:.1f}",
             f"{step['any k', p]:.1f}", f"{step['any k', p] / step['reinmax', p]:.1f}"] for p in (1.5, 2.0, 3.0)])
+
+    print("## A training step of the autoencoder\n\nMilliseconds: images of 784 pixels, hidden layers of 512 and 256, batch 100, ReinMax, Adam "
+          "(PyTorch's in one fused kernel).\n")
+    vae = {key: statistics.median(values) / 1e3 for key, values in vaes.items()}
+    table(["categories x latents", "fast", "portable", "PyTorch", "PyTorch / fast"],
+          [[f"{k} x {latents}", f"{vae['fast', k, latents]:.1f}", f"{vae['portable', k, latents]:.1f}", f"{vae['PyTorch', k, latents]:.1f}",
+            f"{vae['PyTorch', k, latents] / vae['fast', k, latents]:.1f}"] for k, latents in VAES])
 
     print("## The tape\n\nNanoseconds an operation on four numbers, the operation's own work included.\n")
     tape = {key[0]: value for key, value in middle.items() if key[0].startswith("tape_")}

@@ -241,3 +241,26 @@ fn only_models_of_runs_are_replaced() {
     let polynomial = program(&["run", "polynomial", "--resume", "run"], folder.path());
     refused(&polynomial, 1, &["run/config.toml", "data"]);
 }
+
+/// The table of README.md: another seed, and other numerics, lie within its spread.
+#[test]
+#[ignore = "half a minute: ./ci.sh exhaustive runs it"]
+fn the_readme_says_what_it_finds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = json(&vae(&[&["--seed", "3", "--numerics", "portable"]], folder.path()));
+    let readme = include_str!("../../../README.md");
+    let table = readme.split("| estimator | negative ELBO | of test images |\n").nth(1).expect("the table");
+    let rows: Vec<&str> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
+    let results = list(&report["results"]);
+    assert_eq!(rows.len(), results.len());
+    for (row, result) in rows.iter().zip(results) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert_eq!(result["estimator"], cells[1]);
+        for (cell, loss) in [(cells[2], "final_loss"), (cells[3], "final_test_loss")] {
+            let (mean, _) = cell.split_once(" ± ").expect("mean ± standard deviation");
+            let (mean, loss): (f64, f64) = (mean.parse().expect("a number"), number(&result[loss]));
+            // Deviations of three seeds say little; the means of estimators lie 0.3 apart and more.
+            assert!((loss - mean).abs() < 0.5, "{row}: {loss}");
+        }
+    }
+}
