@@ -59,8 +59,7 @@ impl Optimizer for Adam {
         require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
         let step_size = TwoFloats::new(self.lr).over(bias_correction(self.beta1, step)).round();
         let root = bias_correction(self.beta2, step).sqrt().round();
-        let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
-        update(backend, AdamRule { adam: *self, step_size, root }, params, grads, [first, second]);
+        update(backend, AdamRule { adam: *self, step_size, root }, params, grads, state);
         Ok(())
     }
 }

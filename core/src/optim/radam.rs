@@ -72,9 +72,8 @@ impl Optimizer for RAdam {
             let denominator = rho_inf.minus(four).times(rho_inf.minus(two)).times(rho_t);
             numerator.over(denominator).sqrt().round()
         });
-        let (first, second) = state.split_at_mut_checked(n).unwrap_or_default();
         let rule = RAdamRule { radam: *self, bias_correction1, root, rectified };
-        update(backend, rule, params, grads, [first, second]);
+        update(backend, rule, params, grads, state);
         Ok(())
     }
 }

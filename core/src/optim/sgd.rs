@@ -1,9 +1,7 @@
 //! Stochastic gradient descent with momentum: `v = momentum v + g`, `params -= lr v`.
 
-use super::update::{Rule, update};
 use super::{Optimizer, check};
 use crate::check::{at_least_zero, in_unit, require};
-use crate::kernel::lanes::Lanes;
 use crate::{Argument, Backend, Result};
 
 /// Gradient descent. One float of state for each parameter, the velocity; without momentum `state` may be empty, and is
@@ -40,9 +38,10 @@ impl Optimizer for Sgd {
         Sgd { lr, ..self }
     }
 
+    /// A plain loop whatever the backend: compilers make vectors of it.
     fn step_on<B: Backend>(
         &self,
-        backend: &B,
+        _backend: &B,
         step: u32,
         params: &mut [f32],
         grads: &[f32],
@@ -54,26 +53,17 @@ impl Optimizer for Sgd {
         check(self.lr, step, [(Argument::Grad, grads.len(), n), (Argument::State, state.len(), floats)])?;
         require(in_unit(self.momentum), Argument::Momentum, 0)?;
         require(at_least_zero(self.weight_decay), Argument::WeightDecay, 0)?;
-        let rule = SgdRule { sgd: *self, plain };
-        update(backend, rule, params, grads, [if plain { &mut [] } else { state }, &mut []]);
+        if plain {
+            for (p, g) in params.iter_mut().zip(grads) {
+                *p -= self.lr * (g + self.weight_decay * *p);
+            }
+            return Ok(());
+        }
+        for ((p, g), v) in params.iter_mut().zip(grads).zip(state) {
+            let g = g + self.weight_decay * *p;
+            *v = self.momentum * *v + g;
+            *p -= self.lr * *v;
+        }
         Ok(())
-    }
-}
-
-/// One parameter's update.
-#[derive(Clone, Copy)]
-struct SgdRule {
-    sgd: Sgd,
-    /// Without momentum.
-    plain: bool,
-}
-
-impl Rule for SgdRule {
-    #[inline(always)]
-    fn call<L: Lanes>(self, param: L, grad: L, [velocity, none]: [L; 2]) -> (L, [L; 2]) {
-        let Sgd { lr, momentum, weight_decay } = self.sgd;
-        let grad = grad + L::splat(weight_decay) * param;
-        let velocity = if self.plain { grad } else { L::splat(momentum) * velocity + grad };
-        (param - L::splat(lr) * velocity, [velocity, none])
     }
 }
