@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use reinmax::Numerics;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::args::Comparison;
@@ -14,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   reinmax-cli run polynomial
   reinmax-cli run polynomial --estimator reinmax:tau=1.1 --estimator st --power 1.5,3 --seeds 0..3
+  reinmax-cli run vae
   reinmax-cli compare gradients --problem cubic
   reinmax-cli gradient tests/golden/reinmax.json
 
@@ -23,15 +25,15 @@ Exit codes:
   0    done
   1    failed: a file that cannot be read, understood or written, or a computation without a finite result
   2    wrong usage: an option, or a setting of a configuration file, that is not possible
-  130  interrupted with Ctrl-C; finished runs are kept
+  130  interrupted with Ctrl-C; what is done is kept
 
 Environment:
-  REINMAX_LEVEL  instruction set, in place of the widest that this machine has; results are the same, times are not:
+  REINMAX_LEVEL  instruction set, in place of the widest that this machine has; results of portable numerics are the same, times are not:
                  scalar everywhere; sse2, avx2, avx512 (x86), neon (Arm), simd128 (WebAssembly) where they are;
                  `bench --level` takes precedence";
 
-/// Gradients through discrete choices: the polynomial experiment of the ReinMax paper (arXiv 2304.08612), and a
-/// laboratory that compares estimators.
+/// Gradients through discrete choices: experiments of the ReinMax paper (arXiv 2304.08612), and a laboratory that
+/// compares estimators.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -44,7 +46,7 @@ pub(crate) enum Command {
     /// Run an experiment of the paper
     Run {
         #[command(subcommand)]
-        task: Task,
+        experiment: Experiment,
     },
     /// Compare estimators with each other and with exact gradients
     Compare {
@@ -91,12 +93,12 @@ What else a case has:
   exact                              is refused: it needs the losses of all states";
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Task {
+pub(crate) enum Experiment {
     /// Minimise E |X - c|^p over binary variables, or others with --categories, with each estimator
     #[command(after_help = polynomial::HELP, after_long_help = estimators::help(polynomial::HELP))]
     Polynomial(Box<PolynomialArgs>),
     /// Train an autoencoder of images whose code is categorical, with each estimator
-    #[command(after_help = vae::HELP, after_long_help = estimators::help(vae::HELP))]
+    #[command(after_help = vae::HELP, after_long_help = vae::long_help())]
     Vae(Box<VaeArgs>),
 }
 
@@ -173,6 +175,15 @@ pub(crate) enum NumericsName {
     Portable,
     /// Fused multiply-adds, library products
     Fast,
+}
+
+impl From<NumericsName> for Numerics {
+    fn from(name: NumericsName) -> Self {
+        match name {
+            NumericsName::Portable => Numerics::Portable,
+            NumericsName::Fast => Numerics::Fast,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

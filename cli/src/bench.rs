@@ -11,7 +11,7 @@ mod timing;
 use reinmax::{Host, Level, Numerics};
 use serde::Serialize;
 
-use crate::args::{BenchArgs, BenchFormat, BenchSubject, NumericsName};
+use crate::args::{BenchArgs, BenchFormat, BenchSubject};
 use crate::{Failure, machine, print};
 
 use timing::Timing;
@@ -80,10 +80,7 @@ impl Measurement {
 /// Measures as the command line says.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let levels = hosts(&args.level)?;
-    let numerics = args.numerics.iter().map(|name| match name {
-        NumericsName::Portable => Numerics::Portable,
-        NumericsName::Fast => Numerics::Fast,
-    });
+    let numerics = args.numerics.iter().map(|name| Numerics::from(*name));
     let hosts: Vec<Host> = numerics
         .flat_map(|n| levels.iter().map(move |host| host.with_numerics(n)))
         .flat_map(|host| args.threads.iter().map(move |threads| host.with_threads(usize::from(*threads))))

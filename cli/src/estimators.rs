@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::scores::Scores;
 
-pub(crate) use spelling::help;
+pub(crate) use spelling::{help, help_on};
 
 /// What a command does with the estimator that stands behind a choice.
 pub(crate) trait Visitor {
@@ -271,6 +271,21 @@ impl Choice {
         }
         let unusual: Vec<String> = unusual.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if unusual.is_empty() { self.name().to_owned() } else { format!("{}:{}", self.name(), unusual.join(",")) }
+    }
+
+    /// Its name in names of files.
+    pub(crate) fn file_stem(self) -> String {
+        self.spelled().replace(':', "-")
+    }
+
+    /// Whether it works from losses of whole samples, not from the upstream gradient.
+    pub(crate) fn takes_losses(self) -> bool {
+        matches!(self.entry.kind, Kind::Exact | Kind::Reinforce | Kind::Rloo | Kind::Arm | Kind::DisArm)
+    }
+
+    /// The temperature of the distribution that is drawn from.
+    pub(crate) fn tau_of_draws(self) -> f32 {
+        if self.entry.kind == Kind::DecoupledSt { self.number("tau_forward") } else { 1.0 }
     }
 
     /// The temperature of the backward pass.

@@ -1,7 +1,9 @@
-//! A run's folder: its configuration, the metrics of every finished run, a summary, the curves. Every file is written
-//! under a temporary name, synced and renamed, so none is ever half there.
+//! A run's folder: its configuration, the metrics of every finished run, a summary, pictures, models. Every file is
+//! written under a temporary name, synced and renamed, so none is ever half there. While a process writes there the
+//! folder is locked, where the system can lock one.
 
 use std::collections::HashMap;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -15,10 +17,15 @@ const CONFIG: &str = "config.toml";
 /// The file of the finished runs.
 const METRICS: &str = "metrics.jsonl";
 
+/// What the names of temporary files begin with.
+const TEMPORARY: &str = ".reinmax-";
+
 /// Where a run writes.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// The lock, for as long as this lives.
+    _lock: Option<File>,
 }
 
 /// A line of metrics.jsonl: one epoch of one run.
@@ -60,13 +67,17 @@ impl Folder {
                 )
             })?;
         }
+        let folder = path.is_dir().then(|| Folder { path: path.to_owned(), _lock: None }.locked()).transpose()?;
         // The configuration last: until then this is a run's folder.
         ours.sort_by_key(|file| file.ends_with(CONFIG));
         for file in ours {
             std::fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         }
         std::fs::create_dir_all(path).map_err(|error| format!("cannot make the folder {}: {error}", path.display()))?;
-        Self::writable(path.to_owned())
+        match folder {
+            Some(folder) => Self::writable(path.to_owned()).map(|_| folder),
+            None => Self::writable(path.to_owned())?.locked(),
+        }
     }
 
     fn first_free(parent: &Path, task: &str) -> Result<Self, String> {
@@ -76,7 +87,7 @@ impl Folder {
         for n in 1_u32.. {
             let path = parent.join(format!("{task}-{n}"));
             match std::fs::create_dir(&path) {
-                Ok(()) => return Self::writable(path),
+                Ok(()) => return Self::writable(path)?.locked(),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(failed(&path, error)),
             }
@@ -87,7 +98,7 @@ impl Folder {
     /// The folder of a run that was begun, with its configuration. `anew` are the options that begin another.
     pub(crate) fn open<T: Task>(path: &Path, anew: &str) -> Result<(Self, T), String> {
         let config = begun_by_this_version(path, anew)?;
-        Ok((Self::writable(path.to_owned())?, config))
+        Ok((Self::writable(path.to_owned())?.locked()?, config))
     }
 
     /// The settings of the finished runs of a folder, if there are any; nothing is made or written. What was begun and
@@ -112,7 +123,26 @@ impl Folder {
         temporary(&path).map_err(|error| {
             format!("cannot write into the folder {}: {error}; --out names another", path.display())
         })?;
-        Ok(Folder { path })
+        Ok(Folder { path, _lock: None })
+    }
+
+    /// The folder for this process alone; what killed ones left half-written is removed.
+    pub(crate) fn locked(self) -> Result<Self, String> {
+        // A folder can be opened and locked on Unix; where it cannot, two processes are the user's to keep apart.
+        let lock = File::open(&self.path).ok();
+        if let Some(Err(TryLockError::WouldBlock)) = lock.as_ref().map(File::try_lock) {
+            return Err(format!(
+                "{}: another process is running there; wait for it, or give another --out",
+                self.path.display()
+            ));
+        }
+        for entry in std::fs::read_dir(&self.path).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                // One that cannot be removed is in nobody's way.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(Folder { _lock: lock, ..self })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -186,6 +216,7 @@ impl Folder {
 /// A file under a name of its own, with the permissions that the user's files have.
 fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
@@ -203,9 +234,8 @@ fn begun<T: Task>(folder: &Path) -> Result<T, String> {
 
 /// The same, where this version goes on with it. `anew` are the options that begin another.
 fn begun_by_this_version<T: Task>(path: &Path, anew: &str) -> Result<T, String> {
-    let config = begun(path)
-        .and_then(T::finish)
-        .map_err(|error| format!("{error}; give the folder of a run that was begun, or another --out"))?;
+    let config =
+        begun(path).and_then(T::finish).map_err(|error| format!("{error}; give the folder of a run that was begun"))?;
     let (theirs, ours) = (config.version(), env!("CARGO_PKG_VERSION"));
     if theirs == ours {
         return Ok(config);

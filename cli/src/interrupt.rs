@@ -32,7 +32,7 @@ pub(crate) fn listen() {
         // reads.
         let _ = writeln!(
             std::io::stderr(),
-            "\nreinmax-cli: stopping after this epoch, finished runs are kept; press Ctrl-C again to stop now"
+            "\nreinmax-cli: stopping after this epoch, what is done is kept; press Ctrl-C again to stop now"
         );
     };
     // Where there is a handler already, Ctrl-C simply ends the program.

@@ -1,5 +1,5 @@
 //! The runs of a folder or of many, side by side: finished curves are kept and written now and then, Ctrl-C ends the
-//! others after their epoch, and so does the first failure.
+//! others after their epoch. A run that fails leaves the others alone; what cannot be written ends all.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ struct Kept<T: Task> {
     left: usize,
     /// Of each group.
     left_of_group: Vec<usize>,
+    /// Why runs failed.
+    failed: Vec<String>,
     /// Whether the folder may lack something.
     unsaved: bool,
     /// When it was last written.
@@ -53,7 +55,8 @@ impl<'a, T: Task> Runs<'a, T> {
             left_of_group[*group] += 1;
         }
         // Its results may be missing where its curves are not: a program can be killed between the two.
-        let kept = Mutex::new(Kept { curves, left, left_of_group, unsaved: true, saved: Instant::now() });
+        let kept =
+            Mutex::new(Kept { curves, left, left_of_group, failed: Vec::new(), unsaved: true, saved: Instant::now() });
         Ok(Runs { folder, config, data, jobs, groups, kept })
     }
 
@@ -78,7 +81,7 @@ impl<'a, T: Task> Runs<'a, T> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Trains one; a curve that is cut short is dropped.
+    /// Trains one; a curve that is cut short is dropped, and a run that fails is noted.
     fn finish_one(&self, at: usize, host: Host, progress: &Progress) -> Result<(), String> {
         if interrupt::stopped() {
             return Ok(());
@@ -89,7 +92,13 @@ impl<'a, T: Task> Runs<'a, T> {
             !interrupt::stopped()
         };
         let run = Run { job, data: self.data, host, folder: &self.folder };
-        let epochs = self.config.train(run, go_on).map_err(|error| format!("{job}: {error}"))?;
+        let epochs = match self.config.train(run, go_on) {
+            Ok(epochs) => epochs,
+            Err(error) => {
+                self.kept().failed.push(format!("{job}: {error}"));
+                return Ok(());
+            }
+        };
         if epochs.len() < self.config.epochs() as usize {
             return Ok(());
         }
@@ -140,18 +149,24 @@ pub(crate) fn finish<T: Task>(
     // One job at a time: jobs are long and of different lengths.
     let outcome = pool.install(|| left.par_iter().with_max_len(1).try_for_each(one));
     progress.clear();
-    for runs in all {
+    let saved = all.iter().try_for_each(|runs| {
         let mut kept = runs.kept();
-        if kept.unsaved {
-            runs.save(&mut kept).map_err(Failure::error)?;
-        }
-    }
-    outcome.map_err(Failure::error)?;
+        if kept.unsaved { runs.save(&mut kept) } else { Ok(()) }
+    });
+    // The first error is the one to tell.
+    outcome.and(saved).map_err(Failure::error)?;
     let jobs: usize = all.iter().map(|runs| runs.jobs.len()).sum();
-    match jobs - all.iter().map(Runs::left).sum::<usize>() {
-        finished if finished == jobs => Ok(()),
-        finished => Err(Failure::interrupted(format!("interrupted with {finished} of {jobs} runs finished{go_on}"))),
+    let finished = jobs - all.iter().map(Runs::left).sum::<usize>();
+    let failed: Vec<String> = all.iter().flat_map(|runs| std::mem::take(&mut runs.kept().failed)).collect();
+    if let [first, others @ ..] = &failed[..] {
+        let others =
+            if others.is_empty() { String::new() } else { format!("; and {} other runs failed", others.len()) };
+        return Err(Failure::error(format!("{first}{others}; {finished} of {jobs} runs are finished{go_on}")));
     }
+    if finished == jobs {
+        return Ok(());
+    }
+    Err(Failure::interrupted(format!("interrupted with {finished} of {jobs} runs finished{go_on}")))
 }
 
 /// The progress of jobs of so many epochs each.

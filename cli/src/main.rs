@@ -1,4 +1,4 @@
-//! The command line: the polynomial experiment of the ReinMax paper, a laboratory of estimators, benchmarks, and
+//! The command line: experiments of the ReinMax paper, a laboratory of estimators, benchmarks, and
 //! reference gradients. Results go to stdout, progress and errors to stderr; the help says what the exit codes mean.
 
 #![forbid(unsafe_code)]
@@ -27,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, Task};
+use args::{Cli, Command, Experiment};
 use compare::args::Comparison;
 
 /// Why a command ended early.
@@ -62,10 +62,10 @@ fn print(text: &str) -> Result<(), String> {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run { task: Task::Polynomial(args) } => {
+        Command::Run { experiment: Experiment::Polynomial(args) } => {
             run::run(&args.run, |config| args.settings.apply(config), polynomial::report::text)
         }
-        Command::Run { task: Task::Vae(args) } => {
+        Command::Run { experiment: Experiment::Vae(args) } => {
             run::run(&args.run, |config| args.settings.apply(config), vae::report::text)
         }
         Command::Compare { what: Comparison::Gradients(args) } => compare::gradients(&args),

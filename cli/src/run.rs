@@ -23,7 +23,8 @@ pub(crate) fn run<T: Task>(
                 Some(seeds) => settings::with_more_seeds(&config, seeds).map_err(Failure::usage)?,
                 None => config,
             };
-            let data = config.load().map_err(Failure::error)?;
+            let of_folder = |error| Failure::error(format!("{}/config.toml: {error}", path.display()));
+            let data = config.load().map_err(of_folder)?;
             (folder, config, data)
         }
         None => {

@@ -27,7 +27,8 @@ impl OptimizerName {
         match self {
             OptimizerName::Adam => Adam::state_len(params),
             OptimizerName::Radam => RAdam::state_len(params),
-            OptimizerName::Sgd => Sgd::state_len(params),
+            // Without momentum.
+            OptimizerName::Sgd => 0,
         }
     }
 
@@ -89,6 +90,9 @@ pub(crate) fn read<T: Task>(path: &Path) -> Result<T, Failure> {
     if let Some(option) = NOT_SETTINGS.iter().find(|option| table.contains_key(**option)) {
         return Err(Failure::usage(named(&format!("{option} is no setting; give --{option} on the command line"))));
     }
+    if let Some(task) = table.get("task").filter(|task| task.as_str() != Some(T::NAME)) {
+        return Err(Failure::usage(named(&format!("it is of the task {task}, and this is run {}", T::NAME))));
+    }
     if table.contains_key("seed") && table.contains_key("seeds") {
         return Err(Failure::usage(named(&"seed and seeds stand there both; give one of them")));
     }
@@ -108,10 +112,18 @@ pub(crate) fn text<T: Task>(config: &T) -> Result<String, String> {
 
 /// What would have to change for `wanted`, as in `lr = 0.001, not 0.5`; empty where nothing would.
 pub(crate) fn differences<T: Task>(config: &T, wanted: &T) -> Result<String, String> {
-    let (ours, theirs) = (text(config)?, text(wanted)?);
-    let differ = ours.lines().zip(theirs.lines()).filter(|(ours, theirs)| ours != theirs);
-    let value = |line| str::split_once(line, " = ").map_or(line, |(_, value)| value);
-    Ok(differ.map(|(ours, theirs)| format!("{ours}, not {}", value(theirs))).collect::<Vec<_>>().join("; "))
+    differences_of(&text(config)?, &text(wanted)?)
+}
+
+/// The same of two configuration files.
+pub(crate) fn differences_of(ours: &str, theirs: &str) -> Result<String, String> {
+    let read = |text: &str| text.parse::<toml::Table>().map_err(|error| error.to_string());
+    let (ours, theirs) = (read(ours)?, read(theirs)?);
+    let value = |table: &toml::Table, key| table.get(key).map_or_else(|| "the default".to_owned(), ToString::to_string);
+    let keys = ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key)));
+    let differ = keys.filter(|key| ours.get(*key) != theirs.get(*key));
+    let differ = differ.map(|key| format!("{key} = {}, not {}", value(&ours, key), value(&theirs, key)));
+    Ok(differ.collect::<Vec<_>>().join("; "))
 }
 
 /// The same runs and those of further seeds.
@@ -176,12 +188,17 @@ pub(crate) fn check_product((name, value, other, factor): (&str, u32, &str, u32)
     }
 }
 
-/// Refuses numbers that are not positive and finite.
+/// Refuses numbers that are not positive and finite, and so small ones that their reciprocal is not.
 pub(crate) fn check_positive<'a>(mut values: impl Iterator<Item = (&'a str, f32)>) -> Result<(), String> {
-    match values.find(|(_, value)| !(*value > 0.0 && value.is_finite())) {
+    match values.find(|(_, value)| !is_positive(*value)) {
         Some((name, value)) => Err(format!("{name} = {value}: it must be positive and finite")),
         None => Ok(()),
     }
+}
+
+/// Whether a number and its reciprocal are positive and finite: what a temperature is.
+pub(crate) fn is_positive(x: f32) -> bool {
+    x > 0.0 && x.is_finite() && x.recip().is_finite()
 }
 
 /// The first element that equals an earlier one.

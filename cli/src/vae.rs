@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::estimators::Choice;
 use crate::folder::Folder;
-use crate::settings::{check_product, seed_range};
+use crate::settings::seed_range;
 use crate::task::{Common, Done, Run, Task};
 
 use config::Config;
@@ -88,10 +88,8 @@ impl Task for Config {
     }
 
     fn load(&self) -> Result<Data, String> {
-        let data = Data::load(&self.data, self.batch as usize)?;
-        // Optimisers count steps in 32 bits.
-        let steps = u32::try_from(data.train.len()).unwrap_or(u32::MAX) / self.batch;
-        check_product(("epochs", self.epochs, "steps an epoch", steps))?;
+        let data = Data::load(&self.data)?;
+        self.check_images(&data.train)?;
         Ok(data)
     }
 

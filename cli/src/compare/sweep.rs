@@ -82,7 +82,7 @@ fn members(args: &SweepArgs) -> Result<Vec<Member>, String> {
             // The temperature stands in the estimator's own parameters; this one would only tell equal runs apart.
             config.tau = 1.0;
             if !members.iter().any(|member| member.choice == choice) {
-                let path = args.out.join(choice.spelled().replace(':', "-"));
+                let path = args.out.join(choice.file_stem());
                 members.push(Member { choice, config, jobs, path });
             }
         }
@@ -108,7 +108,7 @@ impl Member {
 
     /// Opens the folder, or begins it.
     fn runs(&self) -> Result<Runs<'_, Config>, String> {
-        let folder = Folder::at(&self.path)?;
+        let folder = Folder::at(&self.path)?.locked()?;
         folder.write_config(&self.config)?;
         Runs::read(folder, &self.config, &(), &self.jobs)
     }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::settings::is_positive;
+
 use super::{ADAPTIVE, Choice, Entry, Rule, TABLE, Value, spelled_parameters};
 
 impl FromStr for Choice {
@@ -69,7 +71,7 @@ impl Rule {
     fn read(self, text: &str) -> Result<Value, &'static str> {
         let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
         let (allowed, right) = match self {
-            Rule::Temperature => (number.is_some_and(|x| x > 0.0), "a temperature is positive and finite"),
+            Rule::Temperature => (number.is_some_and(is_positive), "a temperature is positive and finite"),
             Rule::Finite(_) => (number.is_some(), "give a finite number"),
             Rule::Count(_) => {
                 (number.is_some_and(|x| x.fract() == 0.0 && (1.0..=65_536.0).contains(&x)), "give 1 to 65536")
@@ -122,15 +124,21 @@ fn available() -> String {
     TABLE.iter().map(Entry::names).collect::<Vec<_>>().join(", ")
 }
 
-/// `text` and below it the table of estimators: the end of a help page.
+/// `text` and below it the table of all estimators: the end of a help page.
 pub(crate) fn help(text: &str) -> String {
+    help_on(text, |_| Some(1.0))
+}
+
+/// The same, of those for which there is a default temperature.
+pub(crate) fn help_on(text: &str, tau: impl Fn(Choice) -> Option<f32>) -> String {
     let mut help = format!(
         "{text}\n\nEstimators (short names) with their parameters and defaults; parameters follow a colon, as in \
          gst:gap=adaptive,tau=0.5:"
     );
-    for entry in &TABLE {
-        let parameters = spelled_parameters(&Choice::of(entry).with_defaults(1.0).parameters(), ", ");
-        help += format!("\n  {:<34} {parameters}", entry.names()).trim_end();
+    for choice in TABLE.iter().map(Choice::of) {
+        let Some(tau) = tau(choice) else { continue };
+        let parameters = spelled_parameters(&choice.with_defaults(tau).parameters(), ", ");
+        help += format!("\n  {:<34} {parameters}", choice.entry.names()).trim_end();
     }
     help
 }

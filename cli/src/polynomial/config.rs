@@ -9,11 +9,14 @@ use crate::estimators::Choice;
 use crate::settings::{
     OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, repeated, text_or_number,
 };
+use crate::task::Task;
 
 /// Every setting of the polynomial task, resolved. Paper's defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
+    /// Which task this is; it may be missing in a file written by hand.
+    pub(crate) task: String,
     /// The version that began the run; empty in a file written by hand.
     pub(crate) version: String,
     #[serde(deserialize_with = "one_or_many")]
@@ -41,6 +44,7 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
+            task: Config::NAME.to_owned(),
             version: String::new(),
             estimator: Choice::defaults(),
             power: vec![2.0],

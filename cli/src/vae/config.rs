@@ -4,18 +4,22 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::data::DIGITS;
+use super::data::{DIGITS, Images};
+use super::model::Network;
 use super::paper::{Hyperparameters, hyperparameters};
 use crate::args::NumericsName;
-use crate::estimators::{Choice, Kind};
+use crate::estimators::Choice;
 use crate::settings::{
     OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, repeated, text_or_number,
 };
+use crate::task::Task;
 
 /// Every setting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
+    /// Which task this is; it may be missing in a file written by hand.
+    pub(crate) task: String,
     /// The version that began the run; empty in a file written by hand.
     pub(crate) version: String,
     #[serde(deserialize_with = "one_or_many")]
@@ -48,6 +52,7 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config {
+            task: Config::NAME.to_owned(),
             version: String::new(),
             estimator: ["reinmax", "straight_through", "gumbel_softmax"].map(str::to_owned).to_vec(),
             data: DIGITS.to_owned(),
@@ -65,6 +70,14 @@ impl Default for Config {
         }
     }
 }
+
+/// Why some estimators are refused.
+pub(super) const TAKES_UPSTREAM: &str = "this task takes estimators that work from the upstream gradient";
+
+/// More epochs than this are a slip of the pen; the numbers of all stand in the head of a model's file.
+const MAX_EPOCHS: u32 = 100_000;
+/// More parameters than this are one, too: with gradients and the optimiser's state they would take gigabytes.
+const MAX_PARAMS: usize = 1 << 28;
 
 impl Config {
     /// What an estimator trains with: what is given, or else the paper's.
@@ -89,7 +102,10 @@ impl Config {
             return Err(format!("hidden = {width}: a layer is at least 1 wide"));
         }
         check_product(("latents", self.latents, "categories", self.categories))?;
-        check_product(("latents", self.latents, "batch", self.batch))?;
+        check_product(("batch", self.batch, "latents", self.latents))?;
+        if self.epochs > MAX_EPOCHS {
+            return Err(format!("epochs = {}: give at most {MAX_EPOCHS}", self.epochs));
+        }
         check_positive([("tau", self.tau), ("lr", self.lr)].into_iter().filter_map(|(name, x)| Some((name, x?))))?;
         if self.estimator.is_empty() {
             return Err("there must be at least one estimator".to_owned());
@@ -99,6 +115,9 @@ impl Config {
         if let Some(twice) = repeated(&self.estimator) {
             return Err(format!("estimator {twice} is given twice; give each once"));
         }
+        if self.data.is_empty() {
+            return Err(format!("data = '': give {DIGITS}, or a folder of images"));
+        }
         if self.data != DIGITS {
             let path = std::path::absolute(&self.data).map_err(|error| format!("data = '{}': {error}", self.data))?;
             self.data = path.into_os_string().into_string().map_err(|_| "data: give a path in UTF-8".to_owned())?;
@@ -107,15 +126,32 @@ impl Config {
         Ok(self)
     }
 
+    /// Refuses what the images make impossible.
+    pub(super) fn check_images(&self, images: &Images) -> Result<(), String> {
+        let (name, batch) = (&self.data, self.batch as usize);
+        if images.len() < batch {
+            return Err(format!("{name}: {} images to train on, fewer than a batch of {batch}", images.len()));
+        }
+        // Optimisers count steps in 32 bits.
+        let steps = u32::try_from(images.len() / batch).unwrap_or(u32::MAX);
+        check_product(("epochs", self.epochs, "steps an epoch", steps))?;
+        let Config { hidden, latents, categories, .. } = self;
+        match Network::new(self, images.pixels()).params() {
+            Some(params) if params <= MAX_PARAMS => Ok(()),
+            params => Err(format!(
+                "hidden = {hidden:?}, latents = {latents} and categories = {categories} make {} parameters; at most \
+                 {MAX_PARAMS} are possible",
+                params.map_or_else(|| "too many".to_owned(), |params| params.to_string())
+            )),
+        }
+    }
+
     fn spelled(&self, text: &str) -> Result<String, String> {
         let choice = Choice::from_str(text)?;
         choice.check_categories(self.categories as usize)?;
-        match choice.kind() {
-            Kind::Exact | Kind::Reinforce | Kind::Rloo | Kind::Arm | Kind::DisArm => Err(format!(
-                "{} works from losses of whole samples; this task takes estimators that work from the upstream gradient",
-                choice.name()
-            )),
-            _ => Ok(choice.with_defaults(self.hyperparameters(choice).tau).spelled()),
+        if choice.takes_losses() {
+            return Err(format!("{} works from losses of whole samples; {TAKES_UPSTREAM}", choice.name()));
         }
+        Ok(choice.with_defaults(self.hyperparameters(choice).tau).spelled())
     }
 }

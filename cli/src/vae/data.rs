@@ -3,16 +3,18 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
+use flate2::read::{GzDecoder, MultiGzDecoder};
 
 /// What `--data` calls the images that are built in.
 pub(super) const DIGITS: &str = "digits";
 /// 8 x 8 pixels of 0 to 16 and the digit, a line each; its source stands beside it.
 static DIGITS_CSV_GZ: &[u8] = include_bytes!("../../data/digits.csv.gz");
-/// So many of the digits are for training, the others (by other hands) for testing.
+/// So many of the digits are for training, the others for testing.
 const TRAIN_DIGITS: usize = 1500;
 /// The first word of a file of images: bytes, in three dimensions.
 const IDX_IMAGES: u32 = 0x0803;
+/// What a packed file begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Bytes before the first pixel.
 const IDX_HEADER: usize = 16;
 
@@ -58,21 +60,14 @@ impl Images {
 }
 
 impl Data {
-    /// The digits, or the two files of images of a folder; at least a batch to train on.
-    pub(super) fn load(source: &str, batch: usize) -> Result<Data, String> {
+    /// The digits, or the two files of images of a folder.
+    pub(super) fn load(source: &str) -> Result<Data, String> {
         let data = if source == DIGITS { digits()? } else { folder(Path::new(source))? };
         let (train, test) = (&data.train, &data.test);
         if (train.width, train.height) != (test.width, test.height) {
             return Err(format!(
                 "{source}: images to train on are {} x {}, those to test on {} x {}; give files of one size",
                 train.width, train.height, test.width, test.height
-            ));
-        }
-        if train.len() < batch || test.len() == 0 {
-            let (train, test) = (train.len(), test.len());
-            return Err(format!(
-                "{source}: {train} images to train on and {test} to test on; a batch of {batch} takes as many, and a \
-                 test one"
             ));
         }
         Ok(data)
@@ -102,25 +97,28 @@ fn folder(folder: &Path) -> Result<Data, String> {
 /// A file by one of the names that it is distributed under.
 fn find(folder: &Path, name: &str) -> Result<PathBuf, String> {
     let names = ["-idx3-ubyte", ".idx3-ubyte", "-idx3-ubyte.gz", ".idx3-ubyte.gz"].map(|end| format!("{name}{end}"));
+    if let Err(error) = std::fs::read_dir(folder) {
+        let right = format!("give the folder of MNIST's files, or {DIGITS} for the images that are built in");
+        return Err(format!("{}: {error}; {right}", folder.display()));
+    }
     names.iter().map(|name| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| {
-        let [plain, .., packed, _] = &names;
-        format!(
-            "{}: neither {plain} nor {packed} is there; give the folder of MNIST's files, or {DIGITS} for the images \
-             that are built in",
-            folder.display()
-        )
+        let [plain, _, packed, _] = &names;
+        format!("{}: neither {plain} nor {packed} is there, as a folder of MNIST's files has them", folder.display())
     })
 }
 
-/// A file of images: four words of 32 bits (what it is, images, rows, columns), most significant byte first, and pixels.
+/// A file of images: four words of 32 bits (what it is, images, rows, columns), most significant byte first, and
+/// pixels; all of it may be packed, whatever the name says.
 fn idx(path: &Path) -> Result<Images, String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        GzDecoder::new(file).read_to_end(&mut bytes).map_err(failed)?;
-    } else {
-        (&file).read_to_end(&mut bytes).map_err(failed)?;
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let mut bytes = std::fs::read(path).map_err(|error| named(&error))?;
+    if bytes.starts_with(&GZIP) {
+        let mut unpacked = Vec::new();
+        MultiGzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).map_err(|error| named(&error))?;
+        bytes = unpacked;
+    }
+    if bytes.len() < IDX_HEADER {
+        return Err(named(&format!("it has {} bytes, and the head alone {IDX_HEADER}", bytes.len())));
     }
     let word = |at: usize| {
         let four = bytes.get(at * 4..).and_then(<[u8]>::first_chunk).copied();
@@ -128,18 +126,15 @@ fn idx(path: &Path) -> Result<Images, String> {
     };
     let [kind, images, height, width] = [0, 1, 2, 3].map(word);
     if kind != IDX_IMAGES {
-        return Err(format!(
-            "{}: it begins with {kind:#010x}, and a file of images with {IDX_IMAGES:#010x}",
-            path.display()
-        ));
+        return Err(named(&format!("it begins with {kind:#010x}, and a file of images with {IDX_IMAGES:#010x}")));
     }
     let promised = [images, height, width].iter().try_fold(1_usize, |product, n| product.checked_mul(*n as usize));
-    let pixels = bytes.len().saturating_sub(IDX_HEADER);
+    let pixels = bytes.len() - IDX_HEADER;
     if promised != Some(pixels) || pixels == 0 {
-        return Err(format!(
-            "{}: {images} images of {width} x {height} pixels stand in its head, and {pixels} bytes follow",
-            path.display()
-        ));
+        let promised = promised.map_or_else(|| "too many".to_owned(), |promised| promised.to_string());
+        return Err(named(&format!(
+            "its head says {images} images of {width} x {height}, {promised} bytes, and {pixels} follow"
+        )));
     }
     Ok(Images { width: width as usize, height: height as usize, white: u8::MAX, bytes: bytes.split_off(IDX_HEADER) })
 }

@@ -7,7 +7,7 @@ use super::config::Config;
 /// A layer: a weight [outputs, inputs] and a bias, as PyTorch has them.
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
-    /// `encoder.0`, ..
+    /// `encoder.0`, `encoder.2`, ..: the odd numbers of PyTorch's `Sequential` are rectifications.
     pub(super) name: String,
     pub(super) inputs: u32,
     pub(super) outputs: u32,
@@ -60,7 +60,7 @@ impl Network {
         let layers = |part: &str, widths: &[u32]| -> Vec<Layer> {
             let layer = |(at, pair): (usize, &[u32])| {
                 let (inputs, outputs) = (*pair.first()?, *pair.last()?);
-                Some(Layer { name: format!("{part}.{at}"), inputs, outputs })
+                Some(Layer { name: format!("{part}.{}", 2 * at), inputs, outputs })
             };
             widths.windows(2).enumerate().filter_map(layer).collect()
         };
@@ -69,9 +69,12 @@ impl Network {
         Network { layers: [encoder, decoder].concat(), encoder_layers, pixels, batch, latents, categories }
     }
 
-    /// How many parameters.
-    pub(super) fn params(&self) -> usize {
-        self.layers.iter().map(|layer| layer.inputs as usize * layer.outputs as usize + layer.outputs as usize).sum()
+    /// How many parameters, if `usize` can tell.
+    pub(super) fn params(&self) -> Option<usize> {
+        self.layers.iter().try_fold(0_usize, |sum, layer| {
+            let weight = (layer.inputs as usize).checked_mul(layer.outputs as usize)?;
+            sum.checked_add(weight)?.checked_add(layer.outputs as usize)
+        })
     }
 
     /// Names, shapes and places of all parameters: weight and bias of each layer.
@@ -90,7 +93,7 @@ impl Network {
 
     /// First values as PyTorch draws them: uniform in +-1/sqrt(inputs), weights and biases.
     pub(super) fn initial(&self, stream: &Stream) -> Vec<f32> {
-        let mut params = vec![0.0; self.params()];
+        let mut params = vec![0.0; self.params().unwrap_or(0)];
         stream.fill_uniforms(0, &mut params);
         let mut rest = params.as_mut_slice();
         for layer in &self.layers {
@@ -103,21 +106,23 @@ impl Network {
         params
     }
 
-    /// Records a batch: parameters first, in the order of `tensors`.
+    /// Records a batch: parameters first, in the order of `tensors`. Codes are drawn from the logits at the temperature
+    /// `tau_of_draws`, and it is that distribution whose divergence counts.
     pub(super) fn record<B: Backend, E: Estimator>(
         &self,
         tape: &mut Tape<'_, B>,
         params: &[f32],
-        estimator: E,
+        (estimator, tau_of_draws): (E, f32),
     ) -> Result<Recorded> {
         let Network { pixels, batch, latents, categories, .. } = *self;
         let mut layers = Vec::new();
         let mut rest = params;
-        for Layer { inputs, outputs, .. } in &self.layers {
-            let (weight, others) = rest.split_at(*inputs as usize * *outputs as usize);
-            let (bias, others) = others.split_at(*outputs as usize);
-            let weight = tape.param(Shape::new(*outputs, *inputs), weight)?;
-            layers.push((weight, tape.param(Shape::new(1, *outputs), bias)?));
+        for layer in &self.layers {
+            let (weight, bias) = layer.lengths();
+            let (weight, others) = rest.split_at(weight);
+            let (bias, others) = others.split_at(bias);
+            let weight = tape.param(Shape::new(layer.outputs, layer.inputs), weight)?;
+            layers.push((weight, tape.param(Shape::new(1, layer.outputs), bias)?));
             rest = others;
         }
         let (encoder, decoder) = layers.split_at(self.encoder_layers);
@@ -132,7 +137,13 @@ impl Network {
         let code = tape.view(one_hot, Shape::new(batch, latents * categories))?;
         let pixels = chain(tape, code, decoder)?;
         let reconstruction = tape.bce_with_logits(pixels, images)?;
-        let divergence = tape.kl_to_uniform(probs)?;
+        let drawn = if tau_of_draws == 1.0 {
+            probs
+        } else {
+            let tempered = tape.affine(logits, 1.0 / tau_of_draws, 0.0)?;
+            tape.softmax(tempered)?
+        };
+        let divergence = tape.kl_to_uniform(drawn)?;
         let mean_reconstruction = tape.mean(reconstruction)?;
         let mean_divergence = tape.mean(divergence)?;
         // The mean over images of the sum over variables.

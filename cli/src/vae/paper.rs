@@ -33,7 +33,7 @@ const GAPPED_ST: Row =
 const GUMBEL_RAO: Row =
     [(5e-4, 0.5, Adam), (5e-4, 0.3, Radam), (7e-4, 0.7, Radam), (5e-4, 1.0, Adam), (7e-4, 2.0, Adam), (5e-4, 1.0, Radam)];
 
-/// Those of the paper; of a shape that it did not try those of 8 x 4, of an estimator those of its nearest relative.
+/// Those of the paper's table; of another shape those of 8 x 4, of another estimator those of its nearest relative.
 pub(super) fn hyperparameters(kind: Kind, categories: u32, latents: u32) -> Hyperparameters {
     let row = match kind {
         Kind::StraightThrough | Kind::DecoupledSt => STRAIGHT_THROUGH,

@@ -1,13 +1,13 @@
 //! The curves of all estimators, and images beside what each model makes of them.
 
 use plotters::prelude::*;
-use reinmax::{Draws, Host, Memory, ReinMax, Tape, measure};
+use reinmax::{DecoupledSt, Draws, Host, Memory, Tape, measure};
 
 use super::Job;
 use super::config::Config;
 use super::data::{DIGITS, Data};
 use super::model::Network;
-use super::saved::Saved;
+use super::saved::Place;
 use crate::folder::Folder;
 use crate::plot::{Area, Curves, PALETTE, SIZE, Series, UNITS, picture};
 use crate::task::Done;
@@ -19,6 +19,12 @@ const SHADES: f32 = 16.0;
 /// Room for names, left of the images, and around them: pixels.
 const NAMES: u32 = 230;
 const MARGIN: u32 = 18;
+/// The most that a row is high: pixels.
+const MAX_HEIGHT: u32 = 66;
+/// No image is drawn with more pixels a side.
+const MAX_SIDE: usize = 64;
+
+type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// Training curves with a band over seeds; in dashes those of the test images.
 pub(super) fn curves(config: &Config, runs: &[Done<Config>]) -> Result<String, String> {
@@ -46,25 +52,24 @@ pub(super) fn curves(config: &Config, runs: &[Done<Config>]) -> Result<String, S
 
 /// The first images of the test set, and below them what the first model of each estimator makes of them.
 pub(super) fn images(config: &Config, data: &Data, folder: &Folder, runs: &[Done<Config>]) -> Result<String, String> {
-    let network = Network::new(&Config { batch: COLUMNS as u32, ..config.clone() }, data.test.pixels());
-    let mut originals = vec![0.0; COLUMNS * data.test.pixels()];
+    let pixels = data.test.pixels();
+    let network = Network::new(&Config { batch: COLUMNS as u32, ..config.clone() }, pixels);
+    let mut originals = vec![0.0; COLUMNS * pixels];
     data.test.copy((0..COLUMNS).map(|at| at % data.test.len()), &mut originals);
     let mut rows = vec![("test images".to_owned(), originals.clone())];
     for models in runs.chunk_by(|(a, _), (b, _)| a.choice == b.choice) {
         let Some((job, _)) = models.first() else { continue };
-        // Whoever moved it away misses no number.
-        let Some(model) = Saved::read(folder, job, &network)? else { continue };
+        // Whoever moved or changed it misses no number, only a row of the picture.
+        let place = Place { folder, job, config, network: &network };
+        let Ok(Some(model)) = place.read() else { continue };
         rows.push((job.choice.label(), reconstructed(&network, job, &model.params, &originals)?));
     }
-    let (width, height) = (data.test.width, data.test.height);
-    // The side of a pixel of an image, in units.
-    let across = (SIZE.0 - NAMES - MARGIN) * UNITS / (COLUMNS * (width + 1)) as u32;
-    let pixel = across.max(1) as i32;
-    let down = (rows.len() * (height + 1)) as u32 * pixel as u32 / UNITS;
-    picture((SIZE.0, down + 2 * MARGIN), |area| {
+    let grid = Grid::new(data.test.width, data.test.height);
+    let height = grid.top(rows.len()) as u32 / UNITS + MARGIN;
+    picture((SIZE.0, height), |area| {
         let colours = [BLACK].iter().chain(PALETTE.iter().cycle());
         for (at, ((name, images), colour)) in rows.iter().zip(colours).enumerate() {
-            draw_row(area, name, images, *colour, (at, pixel, width, height))?;
+            grid.draw_row(area, at, name, images, *colour)?;
         }
         Ok(())
     })
@@ -73,11 +78,14 @@ pub(super) fn images(config: &Config, data: &Data, folder: &Folder, runs: &[Done
 /// Probabilities of the pixels, with codes drawn from the encoder.
 fn reconstructed(network: &Network, job: &Job, params: &[f32], images: &[f32]) -> Result<Vec<f32>, String> {
     let named = |error: reinmax::Error| error.to_string();
-    // No gradient is asked for, so any estimator will do.
-    let record = |tape: &mut Tape<'_, Host>| network.record(tape, params, ReinMax { tau: 1.0 });
-    let footprint = measure(Host::detect(), |tape| record(tape).map(drop)).map_err(named)?;
+    let host = Host::from_env().map_err(|error| error.to_string())?;
+    let tau = job.choice.tau_of_draws();
+    // No gradient is asked for: any estimator that draws from this distribution will do.
+    let estimator = (DecoupledSt { tau_forward: tau, tau_backward: 1.0 }, tau);
+    let record = |tape: &mut Tape<'_, Host>| network.record(tape, params, estimator);
+    let footprint = measure(host, |tape| record(tape).map(drop)).map_err(named)?;
     let mut memory = Memory::new(&footprint);
-    let mut tape = Tape::with_backend(memory.slabs(), Host::detect());
+    let mut tape = Tape::with_backend(memory.slabs(), host);
     let recorded = record(&mut tape).map_err(named)?;
     tape.seed(job.seed, 0);
     tape.set(recorded.images, images).map_err(named)?;
@@ -86,39 +94,67 @@ fn reconstructed(network: &Network, job: &Job, params: &[f32], images: &[f32]) -
     Ok(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect())
 }
 
-/// One row: a name, and images in black on white.
-fn draw_row(
-    area: &Area<'_>,
-    name: &str,
-    images: &[f32],
-    colour: RGBColor,
-    (row, pixel, width, height): (usize, i32, usize, usize),
-) -> Result<(), Box<dyn std::error::Error>> {
-    let top = (MARGIN * UNITS) as i32 + row as i32 * (height as i32 + 1) * pixel;
-    let style = ("sans-serif", 15 * UNITS).into_font().color(&colour);
-    area.draw(&Text::new(name, ((MARGIN * UNITS) as i32, top + height as i32 * pixel / 2), style))?;
-    for (at, image) in images.chunks_exact(width * height).enumerate() {
-        let left = (NAMES * UNITS) as i32 + (at * (width + 1)) as i32 * pixel;
-        for (y, line) in image.chunks_exact(width).enumerate() {
-            let mut x = 0;
-            for run in line.chunk_by(|a, b| shade(*a) == shade(*b)) {
-                let begin = x;
-                x += run.len();
-                let shade = run.first().map_or(0, |value| shade(*value));
-                if shade == 0 {
-                    continue;
-                }
-                let at = |x: usize, y: usize| (left + x as i32 * pixel, top + y as i32 * pixel);
-                let grey = 255 - (255.0 * f32::from(shade) / SHADES) as u8;
-                let style = RGBColor(grey, grey, grey).filled();
-                area.draw(&Rectangle::new([at(begin, y), at(x, y + 1)], style))?;
-            }
-        }
-    }
-    Ok(())
+/// Where images lie, in units.
+struct Grid {
+    /// Of an image, as it is given.
+    width: usize,
+    height: usize,
+    /// So many pixels of it, a side, are drawn as one.
+    block: usize,
+    /// The side of one that is drawn.
+    side: i32,
 }
 
-/// A value in [0, 1] as a shade of grey, 0 for white.
-fn shade(value: f32) -> u8 {
-    (value * SHADES + 0.5) as u8
+impl Grid {
+    fn new(width: usize, height: usize) -> Self {
+        let block = width.max(height).div_ceil(MAX_SIDE);
+        let across = (SIZE.0 - NAMES - MARGIN) * UNITS / COLUMNS as u32 / (width.div_ceil(block) as u32 + 1);
+        let down = MAX_HEIGHT * UNITS / (height.div_ceil(block) as u32 + 1);
+        Grid { width, height, block, side: across.min(down).max(1) as i32 }
+    }
+
+    /// The upper edge of a row.
+    fn top(&self, row: usize) -> i32 {
+        (MARGIN * UNITS) as i32 + row as i32 * (self.height.div_ceil(self.block) as i32 + 1) * self.side
+    }
+
+    /// One row: a name, and images in black on white.
+    fn draw_row(&self, area: &Area<'_>, row: usize, name: &str, images: &[f32], colour: RGBColor) -> Drawn {
+        let (columns, lines) = (self.width.div_ceil(self.block), self.height.div_ceil(self.block));
+        let middle = self.top(row) + lines as i32 * self.side / 2;
+        let style = ("sans-serif", 15 * UNITS).into_font().color(&colour);
+        area.draw(&Text::new(name, ((MARGIN * UNITS) as i32, middle), style))?;
+        for (at, image) in images.chunks_exact(self.width * self.height).enumerate() {
+            let left = (NAMES * UNITS) as i32 + (at * (columns + 1)) as i32 * self.side;
+            for y in 0..lines {
+                let shades: Vec<u8> = (0..columns).map(|x| self.shade(image, x, y)).collect();
+                self.draw_line(area, (left, self.top(row) + y as i32 * self.side), &shades)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One line of an image: neighbours of one shade are one rectangle.
+    fn draw_line(&self, area: &Area<'_>, (left, top): (i32, i32), shades: &[u8]) -> Drawn {
+        let mut right = left;
+        for run in shades.chunk_by(|a, b| a == b) {
+            let begin = right;
+            right += run.len() as i32 * self.side;
+            let shade = run.first().copied().unwrap_or(0);
+            if shade > 0 {
+                let grey = 255 - (255.0 * f32::from(shade) / SHADES) as u8;
+                let style = RGBColor(grey, grey, grey).filled();
+                area.draw(&Rectangle::new([(begin, top), (right, top + self.side)], style))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The mean of a block of pixels in [0, 1] as a shade of grey, 0 for white.
+    fn shade(&self, image: &[f32], x: usize, y: usize) -> u8 {
+        let lines = image.chunks_exact(self.width).skip(y * self.block).take(self.block);
+        let values = lines.flat_map(|line| line.iter().skip(x * self.block).take(self.block));
+        let (sum, count) = values.fold((0.0, 0.0_f32), |(sum, count), value| (sum + value, count + 1.0));
+        (sum / count * SHADES + 0.5) as u8
+    }
 }

@@ -93,10 +93,12 @@ fn csv(entries: &[Entry]) -> String {
 fn table(entries: &[Entry]) -> String {
     let mut text = String::new();
     let width = entries.iter().map(|entry| entry.spelled().len()).max().unwrap_or(0).max("estimator".len());
-    let header = ["estimator", "lr", "train -ELBO", "± sd", "test -ELBO", "± sd", "us/step", "seeds"];
-    let [name, lr, train, train_sd, test, test_sd, time, seeds] = header;
-    let _ =
-        writeln!(text, "{name:<width$} {lr:>7} {train:>11} {train_sd:>8} {test:>10} {test_sd:>8} {time:>8} {seeds:>5}");
+    let header = ["estimator", "optimizer", "lr", "train -ELBO", "± sd", "test -ELBO", "± sd", "us/step", "seeds"];
+    let [name, optimizer, lr, train, train_sd, test, test_sd, time, seeds] = header;
+    let _ = writeln!(
+        text,
+        "{name:<width$} {optimizer:<9} {lr:>7} {train:>11} {train_sd:>8} {test:>10} {test_sd:>8} {time:>8} {seeds:>5}"
+    );
     for group in entries.chunk_by(|a, b| a.estimator == b.estimator && a.parameters == b.parameters) {
         let Some(first) = group.first() else { continue };
         let over = |value: fn(&Entry) -> f64| -> Vec<f64> { group.iter().map(value).collect() };
@@ -104,10 +106,11 @@ fn table(entries: &[Entry]) -> String {
         let (test, test_sd) = mean_sd(&over(|entry| entry.final_test_loss));
         let time = median(&over(|entry| entry.microseconds_per_step));
         let (name, lr, seeds) = (first.spelled(), first.lr, group.len());
+        let optimizer = format!("{:?}", first.optimizer).to_lowercase();
         let (train_sd, test_sd) = (deviation(train_sd, seeds), deviation(test_sd, seeds));
         let _ = writeln!(
             text,
-            "{name:<width$} {lr:>7} {train:>11.3} {train_sd:>8} {test:>10.3} {test_sd:>8} {time:>8.0} {seeds:>5}"
+            "{name:<width$} {optimizer:<9} {lr:>7} {train:>11.3} {train_sd:>8} {test:>10.3} {test_sd:>8} {time:>8.0} {seeds:>5}"
         );
     }
     text

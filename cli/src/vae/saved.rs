@@ -1,21 +1,26 @@
 //! What a run keeps while it goes on, and the model that it leaves: a file in the format of safetensors, with the
-//! parameters by the names and shapes that PyTorch gives them. Until the last epoch the optimiser's state goes with
-//! them, and the run can be resumed.
+//! parameters by the names and shapes that PyTorch gives those of `Sequential`. Until the last epoch the optimiser's
+//! state goes with them, and the run can be resumed.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 
+use super::config::Config;
 use super::model::Network;
 use super::{Epoch, Job};
 use crate::estimators::Choice;
 use crate::folder::Folder;
+use crate::settings;
 
 /// The tensor of the optimiser's state.
 const STATE: &str = "optimizer.state";
-/// The entry of the head that has the epochs so far.
+/// The entries of the head: the epochs so far, the run's name, the settings without seeds.
 const EPOCHS: &str = "epochs";
+const RUN: &str = "run";
+const SETTINGS: &str = "settings";
 
 /// A run after some epochs.
 #[derive(Debug)]
@@ -26,71 +31,105 @@ pub(super) struct Saved {
     pub(super) epochs: Vec<Epoch>,
 }
 
+/// Where a run's file is, and what stands in it.
+pub(super) struct Place<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) job: &'a Job,
+    pub(super) config: &'a Config,
+    pub(super) network: &'a Network,
+}
+
 /// The file of a run.
-pub(super) fn name(job: &Job) -> String {
-    format!("{}-seed-{}.safetensors", job.choice.spelled().replace(':', "-"), job.seed)
+fn name(job: &Job) -> String {
+    format!("{}-seed-{}.safetensors", job.choice.file_stem(), job.seed)
 }
 
 /// Whether a run may have written a file of this name.
 pub(super) fn is_model(file: &str) -> bool {
-    let parts = file.strip_suffix(".safetensors").and_then(|stem| stem.rsplit_once("-seed-"));
-    parts.is_some_and(|(choice, seed)| {
-        seed.parse::<u64>().is_ok() && choice.replacen('-', ":", 1).parse::<Choice>().is_ok()
-    })
+    let job = || {
+        let (choice, seed) = file.strip_suffix(".safetensors")?.rsplit_once("-seed-")?;
+        let choice: Choice = choice.replacen('-', ":", 1).parse().ok()?;
+        // A run's estimator is spelled with all of its parameters.
+        (choice == choice.with_defaults(1.0)).then_some(())?;
+        Some(Job { choice, seed: seed.parse().ok()? })
+    };
+    job().is_some_and(|job| name(&job) == file)
 }
 
-impl Saved {
+impl Place<'_> {
+    /// Settings that a file is good for; seeds may be added.
+    fn settings(&self) -> Result<String, String> {
+        let seeds = settings::one_seed(self.job.seed);
+        settings::text(&Config { seeds, ..self.config.clone() })
+    }
+
     /// Writes the file of a run.
-    pub(super) fn write(&self, folder: &Folder, job: &Job, network: &Network) -> Result<(), String> {
+    pub(super) fn write(&self, saved: &Saved) -> Result<(), String> {
+        let failed = |error: &dyn Display| format!("{}: {error}", name(self.job));
         let bytes = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|x| x.to_le_bytes()).collect() };
         let mut tensors = Vec::new();
-        for (name, shape, range) in network.tensors() {
-            tensors.push((name, shape, bytes(self.params.get(range).unwrap_or_default())));
+        for (name, shape, range) in self.network.tensors() {
+            tensors.push((name, shape, bytes(saved.params.get(range).unwrap_or_default())));
         }
-        if !self.state.is_empty() {
-            tensors.push((STATE.to_owned(), vec![self.state.len()], bytes(&self.state)));
+        if !saved.state.is_empty() {
+            tensors.push((STATE.to_owned(), vec![saved.state.len()], bytes(&saved.state)));
         }
-        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", name(job));
-        let views: Result<Vec<_>, _> = tensors
-            .iter()
-            .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-            .collect();
-        let views = views.map_err(|error: safetensors::SafeTensorError| failed(&error))?;
-        let epochs = serde_json::to_string(&self.epochs).map_err(|error| failed(&error))?;
-        let head = HashMap::from([(EPOCHS.to_owned(), epochs), ("run".to_owned(), job.to_string())]);
+        let view = |(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, Vec::clone(shape), bytes)?));
+        let views: Result<Vec<_>, safetensors::SafeTensorError> =
+            tensors.iter().map(|(name, shape, bytes)| view((name, shape, &bytes[..]))).collect();
+        let views = views.map_err(|error| failed(&error))?;
+        let epochs = serde_json::to_string(&saved.epochs).map_err(|error| failed(&error))?;
+        let head = [(EPOCHS, epochs), (RUN, self.job.to_string()), (SETTINGS, self.settings()?)];
+        let head: HashMap<String, String> = head.map(|(key, text)| (key.to_owned(), text)).into();
         let file = serialize(views, Some(head)).map_err(|error| failed(&error))?;
-        folder.write(&name(job), &file)
+        self.folder.write(&name(self.job), &file)
     }
 
     /// Reads the file of a run, if there is one.
-    pub(super) fn read(folder: &Folder, job: &Job, network: &Network) -> Result<Option<Self>, String> {
-        let path = folder.path().join(name(job));
-        let failed =
-            |error: &dyn std::fmt::Display| format!("{}: {error}; move it away to begin the run anew", path.display());
-        let file = match std::fs::read(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&error)),
+    pub(super) fn read(&self) -> Result<Option<Saved>, String> {
+        let path = self.folder.path().join(name(self.job));
+        let saved = match std::fs::read(&path) {
+            Ok(file) => self.parsed(&file).map(Some),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.to_string()),
         };
-        let (_, head) = SafeTensors::read_metadata(&file).map_err(|error| failed(&error))?;
-        let epochs = head.metadata().as_ref().and_then(|head| head.get(EPOCHS));
-        let epochs = epochs.ok_or_else(|| failed(&"it names no epochs"))?;
-        let epochs = serde_json::from_str(epochs).map_err(|error| failed(&error))?;
-        let tensors = SafeTensors::deserialize(&file).map_err(|error| failed(&error))?;
-        let mut params = Vec::with_capacity(network.params());
-        for (name, shape, _) in network.tensors() {
-            let tensor = tensors.tensor(&name).map_err(|error| failed(&error))?;
+        saved.map_err(|error| format!("{}: {error}; move it away to begin the run anew", path.display()))
+    }
+
+    /// What stands in a file, if it is one of this run.
+    fn parsed(&self, file: &[u8]) -> Result<Saved, String> {
+        let failed = |error: safetensors::SafeTensorError| error.to_string();
+        let (_, head) = SafeTensors::read_metadata(file).map_err(failed)?;
+        let entry = |key: &str| head.metadata().as_ref().and_then(|head| head.get(key));
+        let entry = |key: &str| entry(key).ok_or_else(|| format!("its head has no {key}, so no run has written it"));
+        if *entry(RUN)? != self.job.to_string() {
+            return Err(format!("it is of {}", entry(RUN)?));
+        }
+        let differences = settings::differences_of(entry(SETTINGS)?, &self.settings()?)?;
+        if !differences.is_empty() {
+            return Err(format!("it was trained with {differences}"));
+        }
+        let epochs: Vec<Epoch> = serde_json::from_str(entry(EPOCHS)?).map_err(|error| error.to_string())?;
+        let tensors = SafeTensors::deserialize(file).map_err(failed)?;
+        let floats = |name: &str, shape: &[usize]| -> Result<Vec<f32>, String> {
+            let tensor = tensors.tensor(name).map_err(failed)?;
             if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
                 let (dtype, theirs) = (tensor.dtype(), tensor.shape());
-                return Err(failed(&format!("{name} is {dtype:?} {theirs:?}, and this run's F32 {shape:?}")));
+                return Err(format!("{name} is {dtype:?} {theirs:?}, and this run's F32 {shape:?}"));
             }
-            params.extend(floats(tensor.data()));
+            let four = |four: &[u8]| four.first_chunk().copied().map_or(f32::NAN, f32::from_le_bytes);
+            let floats: Vec<f32> = tensor.data().chunks_exact(4).map(four).collect();
+            if floats.iter().all(|x| x.is_finite()) { Ok(floats) } else { Err(format!("{name} is not finite")) }
+        };
+        let mut params = Vec::new();
+        for (name, shape, _) in self.network.tensors() {
+            params.extend(floats(&name, &shape)?);
         }
-        let state = tensors.tensor(STATE).map(|tensor| floats(tensor.data()).collect()).unwrap_or_default();
-        Ok(Some(Saved { params, state, epochs }))
+        let left = (self.config.epochs as usize).checked_sub(epochs.len());
+        let left =
+            left.ok_or_else(|| format!("it has {} epochs, and this run {}", epochs.len(), self.config.epochs))?;
+        let state = self.config.hyperparameters(self.job.choice).optimizer.state_len(params.len());
+        let state = if left == 0 || state == 0 { Vec::new() } else { floats(STATE, &[state])? };
+        Ok(Saved { params, state, epochs })
     }
-}
-
-fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
-    bytes.chunks_exact(4).filter_map(|four| Some(f32::from_le_bytes(*four.first_chunk()?)))
 }

@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use rand_core::Rng;
-use reinmax::{Draws, Estimator, Host, Memory, Numerics, Result, Stream, Tape, measure};
+use reinmax::{Draws, Error, Estimator, Host, Memory, Result, Stream, Tape, measure};
 
-use super::config::Config;
+use super::config::{Config, TAKES_UPSTREAM};
 use super::data::{Data, Images};
 use super::model::{Network, Recorded};
-use super::saved::Saved;
+use super::paper::Hyperparameters;
+use super::saved::{Place, Saved};
 use super::{Epoch, Job};
-use crate::args::NumericsName;
 use crate::estimators::Visitor;
-use crate::folder::Folder;
 use crate::scores::Scores;
 use crate::task::Run;
 
@@ -21,7 +20,7 @@ const FIRST_VALUES: u64 = 0;
 const ORDER: u64 = 1;
 const FIRST_EPOCH: u64 = 2;
 
-/// How often an unfinished run is saved.
+/// An unfinished run is saved after an epoch, but not more often than this.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
 
 /// All epochs of a run, from where its file has it; fewer where `go_on`, which is called after each, says so.
@@ -33,18 +32,16 @@ pub(super) fn train(
     let Run { job, data, host, folder } = run;
     let host = host.with_numerics(config.numerics.into());
     let network = Network::new(config, data.train.pixels());
-    let saved = Saved::read(folder, &job, &network)?;
-    job.choice.visit(Training { config, job, data, host, folder, network: &network, saved, go_on })
+    let place = Place { folder, job: &job, config, network: &network };
+    let saved = place.read()?;
+    job.choice.visit(Training { place, data, host, saved, go_on })
 }
 
 /// One run, once its estimator is known.
 struct Training<'a, F> {
-    config: &'a Config,
-    job: Job,
+    place: Place<'a>,
     data: &'a Data,
     host: Host,
-    folder: &'a Folder,
-    network: &'a Network,
     saved: Option<Saved>,
     go_on: F,
 }
@@ -53,58 +50,37 @@ impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
     type Out = std::result::Result<Vec<Epoch>, String>;
 
     fn exact(self) -> Self::Out {
-        Err("this task has no exact gradient".to_owned())
+        Err(TAKES_UPSTREAM.to_owned())
     }
 
     fn scores(self, _: Scores) -> Self::Out {
-        Err("this task takes estimators that work from the upstream gradient".to_owned())
+        Err(TAKES_UPSTREAM.to_owned())
     }
 
     fn upstream<E: Estimator>(self, estimator: E) -> Self::Out {
-        let Training { config, job, data, host, folder, network, saved, mut go_on } = self;
+        let Training { place, data, host, saved, mut go_on } = self;
+        let Place { job, config, network, .. } = place;
         let hyperparameters = config.hyperparameters(job.choice);
-        let optimizer = hyperparameters.optimizer;
-        let mut saved = saved.unwrap_or_else(|| Saved {
-            params: network.initial(&Stream::new(job.seed, FIRST_VALUES)),
-            state: vec![0.0; optimizer.state_len(network.params())],
-            epochs: Vec::new(),
-        });
+        let mut saved = saved.unwrap_or_else(|| first(network, job, hyperparameters));
         // Epochs that were done before count as done.
-        let mut stopped = false;
-        for _ in 0..saved.epochs.len() {
-            stopped |= !go_on();
-        }
-        let named = |error: reinmax::Error| error.to_string();
+        let mut stopped = (0..saved.epochs.len()).fold(false, |stopped, _| stopped | !go_on());
+
+        let named = |error: Error| error.to_string();
+        let estimator = (estimator, job.choice.tau_of_draws());
         let record = |tape: &mut Tape<'_, Host>| network.record(tape, &saved.params, estimator);
         let footprint = measure(host, |tape| record(tape).map(drop)).map_err(named)?;
         let mut memory = Memory::new(&footprint);
         let mut tape = Tape::with_backend(memory.slabs(), host);
         let recorded = record(&mut tape).map_err(named)?;
-        let mut batch = vec![0.0; config.batch as usize * data.train.pixels()];
-        let mut last_saved = Instant::now();
+        let batch = vec![0.0; config.batch as usize * data.train.pixels()];
+        let mut session = Session { tape, recorded, batch, seed: job.seed, hyperparameters };
 
+        let mut last_saved = Instant::now();
         while !stopped && saved.epochs.len() < config.epochs as usize {
-            let number = saved.epochs.len() as u64;
+            let number = saved.epochs.len() as u32;
+            let epoch = session.epoch(number, data, &mut saved.state);
             // What a gradient or a draw refuses are parameters that have grown beyond all bounds.
-            let diverged = |error: reinmax::Error| format!("epoch {}: {error}; try a smaller lr", number + 1);
-            let steps = (data.train.len() / config.batch as usize) as u32;
-            let mut step = number as u32 * steps;
-            let order = order(&Stream::new(job.seed, ORDER), number, data.train.len());
-            tape.seed(job.seed, FIRST_EPOCH + 2 * number);
-            let begun = Instant::now();
-            let mut total = 0.0;
-            for images in order.chunks_exact(config.batch as usize) {
-                data.train.copy(images.iter().copied(), &mut batch);
-                total += f64::from(gradient(&mut tape, &recorded, &batch).map_err(diverged)?);
-                step += 1;
-                let moved =
-                    optimizer.step(&host, (hyperparameters.lr, step), tape.params_and_grads(), &mut saved.state);
-                moved.map_err(named)?;
-            }
-            let microseconds_per_step = begun.elapsed().as_secs_f64() * 1e6 / f64::from(steps);
-            tape.seed(job.seed, FIRST_EPOCH + 2 * number + 1);
-            let test_loss = test(&mut tape, &recorded, &data.test, &mut batch).map_err(diverged)?;
-            let epoch = Epoch { loss: total / f64::from(steps), test_loss, microseconds_per_step };
+            let epoch = epoch.map_err(|error| format!("epoch {}: {error}; try a smaller lr", number + 1))?;
             if !(epoch.loss + epoch.test_loss).is_finite() {
                 return Err(format!("epoch {}: the loss is not finite; try a smaller lr", number + 1));
             }
@@ -112,11 +88,11 @@ impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
             stopped = !go_on();
             let finished = saved.epochs.len() == config.epochs as usize;
             if stopped || finished || last_saved.elapsed() >= SAVE_EVERY {
-                saved.params.copy_from_slice(tape.params());
+                saved.params.copy_from_slice(session.tape.params());
                 if finished {
                     saved.state.clear();
                 }
-                saved.write(folder, &job, network)?;
+                place.write(&saved)?;
                 last_saved = Instant::now();
             }
         }
@@ -124,12 +100,73 @@ impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
     }
 }
 
-impl From<NumericsName> for Numerics {
-    fn from(name: NumericsName) -> Self {
-        match name {
-            NumericsName::Portable => Numerics::Portable,
-            NumericsName::Fast => Numerics::Fast,
+/// A run before its first epoch.
+fn first(network: &Network, job: &Job, hyperparameters: Hyperparameters) -> Saved {
+    let params = network.initial(&Stream::new(job.seed, FIRST_VALUES));
+    let state = vec![0.0; hyperparameters.optimizer.state_len(params.len())];
+    Saved { params, state, epochs: Vec::new() }
+}
+
+/// A model on a tape.
+struct Session<'m> {
+    tape: Tape<'m, Host>,
+    recorded: Recorded,
+    /// The pixels of a batch.
+    batch: Vec<f32>,
+    seed: u64,
+    hyperparameters: Hyperparameters,
+}
+
+impl Session<'_> {
+    /// Trains on all images, and tests on all others. Epochs count from 0.
+    fn epoch(&mut self, number: u32, data: &Data, state: &mut [f32]) -> Result<Epoch> {
+        let size = self.batch.len() / data.train.pixels();
+        let steps = (data.train.len() / size) as u32;
+        let streams = FIRST_EPOCH + 2 * u64::from(number);
+        let order = order(&Stream::new(self.seed, ORDER), u64::from(number), data.train.len());
+        self.tape.seed(self.seed, streams);
+        let begun = Instant::now();
+        let mut total = 0.0;
+        for (images, step) in order.chunks_exact(size).zip(number * steps + 1..) {
+            data.train.copy(images.iter().copied(), &mut self.batch);
+            total += f64::from(self.step(step, state)?);
         }
+        let microseconds_per_step = begun.elapsed().as_secs_f64() * 1e6 / f64::from(steps);
+        self.tape.seed(self.seed, streams + 1);
+        let test_loss = self.test(&data.test)?;
+        Ok(Epoch { loss: total / f64::from(steps), test_loss, microseconds_per_step })
+    }
+
+    /// One step on the batch; its loss.
+    fn step(&mut self, step: u32, state: &mut [f32]) -> Result<f32> {
+        let Session { tape, recorded, batch, hyperparameters, .. } = self;
+        tape.set(recorded.images, batch)?;
+        tape.zero_grad()?;
+        tape.replay(recorded.start, Draws::Stream)?;
+        tape.backward(recorded.loss)?;
+        let loss = tape.value(recorded.loss)?.first().copied().unwrap_or(f32::NAN);
+        let host = *tape.backend();
+        let Hyperparameters { lr, optimizer, .. } = *hyperparameters;
+        optimizer.step(&host, (lr, step), tape.params_and_grads(), state)?;
+        Ok(loss)
+    }
+
+    /// The mean loss of all images; what is missing in the last batch is filled with the first image and not counted.
+    fn test(&mut self, images: &Images) -> Result<f64> {
+        let Session { tape, recorded, batch, .. } = self;
+        let size = batch.len() / images.pixels();
+        let mut total = 0.0;
+        for first in (0..images.len()).step_by(size) {
+            let count = size.min(images.len() - first);
+            images.copy((first..first + count).chain(std::iter::repeat_n(0, size - count)), batch);
+            tape.set(recorded.images, batch)?;
+            tape.replay(recorded.start, Draws::Stream)?;
+            let divergence = tape.value(recorded.divergence)?;
+            let terms = tape.value(recorded.reconstruction)?.iter().take(count);
+            let terms = terms.chain(divergence.iter().take(count * (divergence.len() / size)));
+            total += terms.map(|x| f64::from(*x)).sum::<f64>();
+        }
+        Ok(total / images.len() as f64)
     }
 }
 
@@ -143,30 +180,4 @@ fn order(stream: &Stream, epoch: u64, images: usize) -> Vec<usize> {
         order.swap(last, ((u64::from(rng.next_u32()) * below) >> 32) as usize);
     }
     order
-}
-
-/// The loss of a batch, and its gradient on the tape.
-fn gradient(tape: &mut Tape<'_, Host>, recorded: &Recorded, images: &[f32]) -> Result<f32> {
-    tape.set(recorded.images, images)?;
-    tape.zero_grad()?;
-    tape.replay(recorded.start, Draws::Stream)?;
-    tape.backward(recorded.loss)?;
-    Ok(tape.value(recorded.loss)?.first().copied().unwrap_or(f32::NAN))
-}
-
-/// The mean loss of all images; what is missing in the last batch is filled with the first image and not counted.
-fn test(tape: &mut Tape<'_, Host>, recorded: &Recorded, images: &Images, batch: &mut [f32]) -> Result<f64> {
-    let size = batch.len() / images.pixels();
-    let mut total = 0.0;
-    for first in (0..images.len()).step_by(size) {
-        let count = size.min(images.len() - first);
-        images.copy((first..first + count).chain(std::iter::repeat_n(0, size - count)), batch);
-        tape.set(recorded.images, batch)?;
-        tape.replay(recorded.start, Draws::Stream)?;
-        let divergence = tape.value(recorded.divergence)?;
-        let terms = tape.value(recorded.reconstruction)?.iter().take(count);
-        let terms = terms.chain(divergence.iter().take(count * (divergence.len() / size)));
-        total += terms.map(|x| f64::from(*x)).sum::<f64>();
-    }
-    Ok(total / images.len() as f64)
 }

@@ -49,7 +49,11 @@ fn a_folder_that_cannot_be_written_is_named_before_anything_runs() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("file"), "").expect("written");
     refused(&short(&["--out", "file/run"], folder.path()), 1, &["file/run"]);
-    refused(&program(&["run", "polynomial", "--resume", "nowhere"], folder.path()), 1, &["nowhere", "another --out"]);
+    refused(
+        &program(&["run", "polynomial", "--resume", "nowhere"], folder.path()),
+        1,
+        &["nowhere", "a run that was begun"],
+    );
 }
 
 #[test]

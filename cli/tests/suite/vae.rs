@@ -39,17 +39,24 @@ pub(crate) fn images(folder: &Path, name: &str) {
     write(&folder.join("t10k-images-idx3-ubyte"), &idx(7, (6, 4)));
 }
 
-/// One variable of two categories tells two images apart: at best ln 2 nats, and 24 ln 2 without it.
+/// One variable of two categories tells two images apart: at best ln 2 nats, and 24 ln 2 without it. No estimator gives
+/// less, also none that draws at a temperature of its own.
 #[test]
 fn it_learns_what_can_be_learned() {
     let folder = tempfile::tempdir().expect("a folder");
     images(folder.path(), "halves");
-    let options = ["--latents", "1", "--categories", "2", "--lr", "0.01", "--epochs", "200"];
+    let options = ["--seed", "0", "--hidden", "24", "--latents", "1", "--categories", "2", "--lr", "0.01"];
+    let estimators = ["reinmax", "st", "stgs", "darn", "mve", "decoupled_st:tau_forward=0.2,tau_backward=1"];
+    let estimators: Vec<&str> = estimators.iter().flat_map(|name| ["--estimator", name]).collect();
     for numerics in ["fast", "portable"] {
-        let report = json(&vae(&[&ONE, &HALVES, &options, &["--numerics", numerics]], folder.path()));
-        for loss in ["final_loss", "final_test_loss"] {
-            let (loss, least) = (number(&report["results"][0][loss]), f64::ln(2.0));
-            assert!(loss > least - 1e-3 && loss < least + 0.1, "{numerics}: {loss}");
+        let more = ["--epochs", "300", "--numerics", numerics];
+        let report = json(&vae(&[&estimators, &HALVES, &options, &more], folder.path()));
+        assert_eq!(list(&report["results"]).len(), 6);
+        for run in list(&report["results"]) {
+            for loss in ["final_loss", "final_test_loss"] {
+                let (loss, least) = (number(&run[loss]), f64::ln(2.0));
+                assert!(loss > least - 1e-3 && loss < least + 0.2, "{numerics} {}: {loss}", run["estimator"]);
+            }
         }
     }
 }
@@ -100,15 +107,17 @@ fn model(path: &Path) -> (usize, Vec<(String, Vec<usize>)>) {
 fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
     let folder = tempfile::tempdir().expect("a folder");
     images(folder.path(), "halves");
-    let options = [&RUN[..], &ONE, &HALVES, &["--epochs", "2000"]].concat();
+    let options = [&RUN[..], &ONE, &HALVES, &["--epochs", "6000"]].concat();
     let whole = json(&program(&[&options[..], &["--out", "whole"]].concat(), folder.path()));
 
     let child = started(&[&options[..], &["--out", "run"]].concat(), folder.path(), "run/config.toml");
+    // A quarter of its time: it is under way.
+    std::thread::sleep(std::time::Duration::from_millis(250));
     interrupt(&child);
     refused(&child.wait_with_output().expect("its output"), 130, &["stopping after this epoch", "--resume run"]);
     let path = folder.path().join("run/reinmax-tau=1.3-seed-0.safetensors");
     let (epochs, tensors) = model(&path);
-    assert!((1..2000).contains(&epochs), "{epochs}");
+    assert!((1..6000).contains(&epochs), "{epochs}");
     let state = ("optimizer.state".to_owned(), vec![2 * (24 * 24 + 24 + 24 * 32 + 32 + 32 * 24 + 24 + 24 * 24 + 24)]);
     assert!(tensors.contains(&state), "{tensors:?}");
 
@@ -121,41 +130,120 @@ fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
         tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec())).collect::<BTreeMap<_, _>>()
     };
     let (epochs, tensors) = model(&path);
-    assert_eq!(epochs, 2000);
+    assert_eq!(epochs, 6000);
     let expected = [
         ("decoder.0.bias", vec![24]),
         ("decoder.0.weight", vec![24, 32]),
-        ("decoder.1.bias", vec![24]),
-        ("decoder.1.weight", vec![24, 24]),
+        ("decoder.2.bias", vec![24]),
+        ("decoder.2.weight", vec![24, 24]),
         ("encoder.0.bias", vec![24]),
         ("encoder.0.weight", vec![24, 24]),
-        ("encoder.1.bias", vec![32]),
-        ("encoder.1.weight", vec![32, 24]),
+        ("encoder.2.bias", vec![32]),
+        ("encoder.2.weight", vec![32, 24]),
     ];
     assert_eq!(tensors, expected.map(|(name, shape)| (name.to_owned(), shape)));
     assert!(tensors_of("run") == tensors_of("whole"), "parameters differ");
 }
 
+/// A file with another head, or with other numbers.
+fn changed(file: &[u8], head: impl FnOnce(String) -> String, numbers: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let (length, rest) = file.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().expect("a length")) as usize;
+    let text = head(String::from_utf8(rest[..length].to_vec()).expect("JSON"));
+    let mut tail = rest[length..].to_vec();
+    numbers(&mut tail);
+    [&(text.len() as u64).to_le_bytes(), text.as_bytes(), &tail].concat()
+}
+
+/// Another run's file, another's settings, a damaged one: each is named, and moved away the run begins anew.
 #[test]
 fn a_model_that_does_not_fit_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     images(folder.path(), "halves");
-    let begin = |hidden: &str, out: &str| {
-        let options = ["--estimator", "st", "--seed", "0", "--hidden", hidden, "--epochs", "2", "--out", out];
+    let begin = |estimator: &str, hidden: &str, out: &str| {
+        let options = ["--estimator", estimator, "--seed", "0", "--hidden", hidden, "--epochs", "2", "--out", out];
         json(&vae(&[&HALVES, &options], folder.path()));
     };
-    begin("24", "run");
-    begin("8", "other");
+    begin("st", "24", "run");
+    begin("st", "8", "other");
+    begin("reinmax", "24", "reinmax");
     let name = "straight_through-tau=1.3-seed-0.safetensors";
-    let (ours, theirs) = (folder.path().join("run").join(name), folder.path().join("other").join(name));
-    std::fs::remove_file(folder.path().join("run/metrics.jsonl")).expect("removed");
-    let resumed = || vae(&[&["--resume", "run"]], folder.path());
-    std::fs::copy(theirs, &ours).expect("copied");
-    refused(&resumed(), 1, &["seed 0", name, "encoder.0.weight", "[8, 24]", "[24, 24]", "move it away"]);
-    write(&ours, b"mine");
-    refused(&resumed(), 1, &[name, "move it away"]);
-    std::fs::remove_file(&ours).expect("removed");
-    json(&resumed());
+    let path = |run: &str, name: &str| folder.path().join(run).join(name);
+    let ours = std::fs::read(path("run", name)).expect("a model");
+    std::fs::remove_file(path("run", "metrics.jsonl")).expect("removed");
+    let same = |_: &mut [u8]| ();
+    let lacking_state = |head: String| {
+        let epochs = head.find("},{\\\"loss").expect("two epochs");
+        let end = epochs + 1 + head[epochs..].find("]\"").expect("their end") - 1;
+        format!("{}{}", &head[..=epochs], &head[end + 1..])
+    };
+    let wrong: [(Vec<u8>, &[&str]); 7] = [
+        (std::fs::read(path("other", name)).expect("a model"), &["trained with hidden = [8], not [24]"]),
+        (
+            std::fs::read(path("reinmax", "reinmax-tau=1.3-seed-0.safetensors")).expect("a model"),
+            &["it is of reinmax:tau=1.3 seed 0"],
+        ),
+        (b"mine".to_vec(), &[]),
+        (ours[..ours.len() - 100].to_vec(), &[]),
+        (changed(&ours, |head| head.replace("\"F32\"", "\"I32\""), same), &["I32", "this run's F32 [24, 24]"]),
+        (changed(&ours, |head| head, |numbers| numbers[..4].copy_from_slice(&[255; 4])), &["is not finite"]),
+        (changed(&ours, lacking_state, same), &["optimizer.state"]),
+    ];
+    for (file, words) in wrong {
+        write(&path("run", name), &file);
+        let output = vae(&[&["--resume", "run"]], folder.path());
+        refused(&output, 1, &[&["seed 0", name, "move it away", "go on with"], words].concat());
+    }
+    std::fs::remove_file(path("run", name)).expect("removed");
+    json(&vae(&[&["--resume", "run"]], folder.path()));
+}
+
+/// The others are finished, and the message says how to go on.
+#[test]
+fn a_run_that_fails_leaves_the_others_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    images(folder.path(), "halves");
+    let options = ["--estimator", "reinmax:tau=1e-37", "--estimator", "st", "--seeds", "0..2", "--hidden", "8"];
+    let more = ["--epochs", "2", "--lr", "1e30", "--optimizer", "sgd", "--out", "run"];
+    let output = vae(&[&HALVES, &options, &more], folder.path());
+    refused(
+        &output,
+        1,
+        &["seed 0: epoch", "smaller lr", "other runs failed", "of 4 runs are finished", "--resume run"],
+    );
+    let one = ["--estimator", "st", "--seeds", "0..2", "--hidden", "8", "--epochs", "2", "--out", "one"];
+    json(&vae(&[&HALVES, &one], folder.path()));
+    let config = folder.path().join("one/config.toml");
+    std::fs::write(
+        &config,
+        std::fs::read_to_string(&config).expect("settings").replace("tau=1.3\"", "tau=1.3\", \"darn\""),
+    )
+    .expect("written");
+    write(&folder.path().join("one/darn-seed-0.safetensors"), b"mine");
+    let output = vae(&[&["--resume", "one"]], folder.path());
+    refused(&output, 1, &["darn seed 0", "darn-seed-0.safetensors", "3 of 4 runs are finished", "--resume one"]);
+    std::fs::remove_file(folder.path().join("one/darn-seed-0.safetensors")).expect("removed");
+    assert_eq!(list(&json(&vae(&[&["--resume", "one"]], folder.path()))["results"]).len(), 4);
+}
+
+/// Two processes would write over each other's results.
+#[cfg(unix)]
+#[test]
+fn a_folder_is_one_processs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    images(folder.path(), "halves");
+    let options = [&RUN[..], &ONE, &HALVES, &["--epochs", "100000", "--out", "run"]].concat();
+    let mut child = started(&options, folder.path(), "run/config.toml");
+    for second in [&["--resume", "run"][..], &["--out", "run", "--overwrite"]] {
+        refused(&vae(&[second], folder.path()), 1, &["run: another process", "another --out"]);
+    }
+    assert!(child.try_wait().expect("a status").is_none(), "it goes on");
+    // What a killed process leaves half-written goes with the next one.
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+    write(&folder.path().join("run/.reinmax-x"), b"half");
+    refused(&vae(&[&["--resume", "run", "--seeds", "5..6"]], folder.path()), 2, &["seeds"]);
+    assert!(!folder.path().join("run/.reinmax-x").exists());
 }
 
 #[test]
@@ -176,19 +264,28 @@ fn packed_images_are_as_good() {
 #[test]
 fn images_that_are_not_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
-    let run = |more: &[&str]| vae(&[&ONE, &["--epochs", "1", "--data", "images"], more], folder.path());
-    refused(&run(&[]), 1, &["images", "neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz", "digits"]);
+    let options = ["--estimator", "reinmax", "--seed", "0", "--epochs", "1", "--data", "images"];
+    let run = |more: &[&str]| vae(&[&options, more], folder.path());
+    refused(&run(&[]), 1, &["images", "give the folder of MNIST's files", "digits"]);
+    std::fs::create_dir(folder.path().join("images")).expect("a folder");
+    refused(&run(&[]), 1, &["images", "neither train-images-idx3-ubyte nor train-images-idx3-ubyte.gz"]);
     images(folder.path(), "images");
     let (train, test) = ("train-images-idx3-ubyte", folder.path().join("images").join("t10k-images-idx3-ubyte"));
-    refused(&run(&[]), 1, &["40 images to train on and 7 to test on", "a batch of 100"]);
+    refused(&run(&[]), 1, &["40 images to train on", "a batch of 100"]);
     let with_test = |bytes: &[u8]| {
         write(&test, bytes);
         run(&["--batch", "20"])
     };
     refused(&with_test(&idx(7, (4, 6))), 1, &["6 x 4", "4 x 6"]);
     refused(&with_test(&idx(0, (6, 4))), 1, &["t10k-images", "0 images of 6 x 4"]);
-    refused(&with_test(&idx(7, (6, 4))[..100]), 1, &["t10k-images", "7 images of 6 x 4", "84 bytes"]);
-    refused(&with_test(b"mine"), 1, &["t10k-images", "0x6d696e65", "0x00000803"]);
+    refused(&with_test(&idx(7, (6, 4))[..100]), 1, &["t10k-images", "7 images of 6 x 4, 168 bytes", "84 follow"]);
+    refused(&with_test(b"mine"), 1, &["t10k-images", "4 bytes", "the head alone 16"]);
+    refused(&with_test(b"mine is not yours"), 1, &["t10k-images", "0x6d696e65", "0x00000803"]);
+    refused(&with_test(&[0x1f, 0x8b, 3, 4]), 1, &["t10k-images"]);
+    write(&test, &idx(7, (6, 4)));
+    let wide = ["--batch", "20", "--hidden", "100000,100000"];
+    refused(&run(&wide), 1, &["hidden = [100000, 100000]", "parameters", "268435456"]);
+    refused(&run(&["--batch", "20", "--hidden", "4000000000,4000000000"]), 1, &["hidden", "parameters"]);
     std::fs::remove_file(&test).expect("removed");
     refused(&run(&[]), 1, &["t10k-images-idx3-ubyte"]);
     write(&folder.path().join("images").join(format!("{train}.gz")), b"mine");
@@ -200,7 +297,10 @@ fn images_that_are_not_are_named() {
 #[test]
 fn wrong_usage_names_what_was_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
-    let wrong: [(&[&str], &[&str]); 12] = [
+    let wrong: [(&[&str], &[&str]); 15] = [
+        (&["--epochs", "100001"], &["epochs = 100001", "at most 100000"]),
+        (&["--data", ""], &["data = ''", "digits"]),
+        (&["--estimator", "reinmax:tau=1e-40"], &["tau = '1e-40'", "positive and finite"]),
         (&["--estimator", "exact"], &["exact", "upstream gradient"]),
         (&["--estimator", "rloo"], &["rloo", "upstream gradient"]),
         (&["--estimator", "mve", "--categories", "100"], &["mve", "categories"]),
@@ -228,7 +328,9 @@ fn only_models_of_runs_are_replaced() {
     images(folder.path(), "halves");
     let run = ["--epochs", "1", "--out", "run"];
     json(&vae(&[&ONE, &HALVES, &run], folder.path()));
-    write(&folder.path().join("run/mine-seed-0.safetensors"), b"mine");
+    let mine = ["mine-seed-0", "reinmax-seed-0", "straight_through-tau=7-seed-0001", "st-tau=7-seed-1"];
+    let mine = mine.map(|name| format!("{name}.safetensors"));
+    mine.iter().for_each(|name| write(&folder.path().join("run").join(name), b"mine"));
     let more = ["--estimator", "darn", "--seed", "0", "--overwrite"];
     json(&vae(&[&HALVES, &run, &more], folder.path()));
     let mut files: Vec<_> = std::fs::read_dir(folder.path().join("run"))
@@ -237,9 +339,11 @@ fn only_models_of_runs_are_replaced() {
         .filter(|name| name.ends_with(".safetensors"))
         .collect();
     files.sort();
-    assert_eq!(files, ["darn-seed-0.safetensors", "mine-seed-0.safetensors"]);
+    let mut expected = [&mine[..], &["darn-seed-0.safetensors".to_owned()]].concat();
+    expected.sort();
+    assert_eq!(files, expected);
     let polynomial = program(&["run", "polynomial", "--resume", "run"], folder.path());
-    refused(&polynomial, 1, &["run/config.toml", "data"]);
+    refused(&polynomial, 1, &["run/config.toml", "task \"vae\"", "run polynomial"]);
 }
 
 /// The table of README.md: another seed, and other numerics, lie within its spread.
@@ -253,14 +357,17 @@ fn the_readme_says_what_it_finds() {
     let rows: Vec<&str> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
     let results = list(&report["results"]);
     assert_eq!(rows.len(), results.len());
+    // The order of the estimators on the images that they are trained on, and losses within three deviations or so: those
+    // of three seeds say little of the deviation itself.
+    let last: Vec<f64> = results.iter().map(|result| number(&result["final_loss"])).collect();
+    assert!(last[0] < last[2] && last[2] < last[1], "{last:?}");
     for (row, result) in rows.iter().zip(results) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         assert_eq!(result["estimator"], cells[1]);
         for (cell, loss) in [(cells[2], "final_loss"), (cells[3], "final_test_loss")] {
             let (mean, _) = cell.split_once(" ± ").expect("mean ± standard deviation");
             let (mean, loss): (f64, f64) = (mean.parse().expect("a number"), number(&result[loss]));
-            // Deviations of three seeds say little; the means of estimators lie 0.3 apart and more.
-            assert!((loss - mean).abs() < 0.5, "{row}: {loss}");
+            assert!((loss - mean).abs() < 0.4, "{row}: {loss}");
         }
     }
 }
