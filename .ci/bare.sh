@@ -8,7 +8,7 @@ bare_toolchain() {
     if [[ $1 == wasm* ]]; then directory=wasm; fi
     export CARGO_TARGET_DIR=${BARE_TARGET_DIR:-$PWD/target/$directory} RUSTFLAGS="-D warnings ${2:-}"
     BARE_CARGO=cargo BARE_FLAGS=(--target "$1" --locked)
-    if [ "$1" != x86_64-unknown-linux-gnu ] && [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; then
+    if [ -d "$(rustc --print sysroot)/lib/rustlib/$1/lib" ]; then
         return
     fi
     if ! [ -x /usr/bin/cargo ] || ! compgen -G '/usr/src/rustc-*' >/dev/null; then
@@ -18,10 +18,8 @@ bare_toolchain() {
     # No tool may fetch a toolchain part.
     export RUSTUP_DIST_SERVER=http://127.0.0.1:9 RUSTUP_UPDATE_ROOT=http://127.0.0.1:9
     export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
-    # Nothing but core is there to link, so an allocation could not be linked. memcpy and its kin, which Linux programs expect
-    # from the C library, come from Rust.
+    # Nothing but core is there to link, so an allocation could not be linked.
     BARE_CARGO=/usr/bin/cargo BARE_FLAGS+=(-Zbuild-std=core)
-    if [ "$1" = x86_64-unknown-linux-gnu ]; then BARE_FLAGS+=(-Zbuild-std-features=compiler-builtins-mem); fi
 }
 
 # Builds the C library for the bare target $1: a library of kind $2, with the compiler's flags $3, and the flags that follow

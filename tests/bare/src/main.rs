@@ -23,8 +23,26 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 /// The SIMD that a target promises is what `Portable` was compiled for.
 const _: () = assert!(cfg!(any(not(target_arch = "aarch64"), target_feature = "neon")));
 
+// The start, and what the compiler calls and Linux programs otherwise have from the C library.
 #[cfg(target_arch = "x86_64")]
-core::arch::global_asm!(".globl _start", "_start:", "and rsp, -16", "call start");
+core::arch::global_asm!(
+    ".globl _start, memcpy, memset",
+    "_start:",
+    "and rsp, -16",
+    "call start",
+    "memcpy:",
+    "mov rax, rdi",
+    "mov rcx, rdx",
+    "rep movsb",
+    "ret",
+    "memset:",
+    "mov r8, rdi",
+    "mov eax, esi",
+    "mov rcx, rdx",
+    "rep stosb",
+    "mov rax, r8",
+    "ret",
+);
 
 /// Where the program starts, with an aligned stack.
 #[cfg_attr(target_arch = "x86_64", unsafe(export_name = "start"))]
