@@ -20,6 +20,15 @@ bare_toolchain() {
     export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
     # Nothing but core is there to link, so an allocation could not be linked.
     BARE_CARGO=/usr/bin/cargo BARE_FLAGS+=(-Zbuild-std=core)
+    # The flags are for the other crates: one core for all, as where a toolchain brings it.
+    if [ -n "${2:-}" ]; then
+        local package
+        RUSTFLAGS="-D warnings"
+        BARE_FLAGS+=(-Zprofile-rustflags --config "profile.release.rustflags = ['$2']")
+        for package in build-override package.core package.compiler_builtins; do
+            BARE_FLAGS+=(--config "profile.release.$package.rustflags = []")
+        done
+    fi
 }
 
 # Builds the C library for the bare target $1: a library of kind $2, with the compiler's flags $3, and the flags that follow
