@@ -58,13 +58,15 @@ verb_docs() { # documentation, warnings denied
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
-# Instructions of one call: what ten calls more cost, a tenth of it.
-count_instructions() { # PROGRAM KERNEL SHAPE LEVEL
-    local few many
-    refs() { valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 | sed -nE 's/.* Collected : ([0-9]+)/\1/p'; }
-    few=$(refs "$@" 1)
-    many=$(refs "$@" 11)
-    echo $(((many - few) / 10))
+# What $1, the program of `benches`, counts: lines of kernel, shape, level and instructions.
+count_instructions() {
+    local call='reinmax_benches::Operands::call' parts
+    parts=$(mktemp -d)
+    # One run for all, since starting the emulator takes longer than a kernel: it writes a file after each call.
+    valgrind -q --tool=callgrind --toggle-collect="$call" --dump-after="$call" --callgrind-out-file="$parts/call" "$1" >"$parts/names"
+    # The file without a number is the rest, after the last call.
+    sed -n 's/^totals: //p' $(ls -v "$parts"/call.*) | paste -d ' ' "$parts/names" -
+    rm -r "$parts"
 }
 
 verb_instructions() { # instruction counts of the kernels against benches/instructions.txt; UPDATE=1 writes it anew
@@ -76,9 +78,7 @@ verb_instructions() { # instruction counts of the kernels against benches/instru
     CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/benches/target} \
         cargo build --release --locked --manifest-path "$link/benches/Cargo.toml" --bin reinmax-benches
     counts=$(mktemp)
-    "$program" | while read -r kernel shape level; do
-        echo "$kernel $shape $level $(count_instructions "$program" "$kernel" "$shape" "$level")"
-    done >"$counts"
+    count_instructions "$program" >"$counts"
     if [ -n "${UPDATE:-}" ]; then
         mv "$counts" benches/instructions.txt
         return
