@@ -57,7 +57,8 @@ verb_test() { # the test suite, as the README calls it
 }
 
 verb_docs() { # documentation, warnings denied
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+    # There are no examples: asked for them, Cargo takes the crates that `clippy` has checked, with the features that tests need.
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --lib --bin reinmax-cli --examples
 }
 
 # What $1, the program of `benches`, counts: lines of kernel, shape, level and instructions.
