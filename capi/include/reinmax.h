@@ -270,9 +270,9 @@ typedef struct reinmax_mark {
   size_t opaque_words[5];
 } reinmax_mark;
 
-// Where draws come from. NULL in place of a pointer to this, or two NULLs and no length: the tape's stream. Forced categories do not move its
-// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same
-// noise each time, unless reinmax_tape_set_cursor moves on.
+// Where draws come from. NULL in place of a pointer to this, or two NULLs and no length: the tape's stream. Forced
+// categories do not move its cursor: estimators that need noise besides them make it from seed, stream, cursor and
+// node, and so get the same noise each time, unless reinmax_tape_set_cursor moves on.
 typedef struct reinmax_draws {
   // Numbers in [0, 1), in the order in which draws use them; or NULL.
   const float *uniforms;
@@ -1699,8 +1699,8 @@ reinmax_status reinmax_radam_step(const struct reinmax_radam *config,
 
 // Scales len gradients so that their Euclidean norm is at most max_norm; the norm before goes to norm (NULL: nowhere).
 //
-// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-// Nothing has been changed then.
+// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, OVERLAP, NULL,
+// MISALIGNED. Nothing has been changed then.
 reinmax_status reinmax_clip_norm(float *grads, size_t len, float max_norm, float *norm);
 
 // Moves each of len gradients into [-limit, limit].

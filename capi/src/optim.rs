@@ -113,8 +113,8 @@ optimizer! {
 
 /// Scales len gradients so that their Euclidean norm is at most max_norm; the norm before goes to norm (NULL: nowhere).
 ///
-/// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, OVERLAP, NULL, MISALIGNED.
-/// Nothing has been changed then.
+/// Errors: VALUE for a max_norm that is not positive or a norm that is not finite, TOO_LARGE, OVERLAP, NULL,
+/// MISALIGNED. Nothing has been changed then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_clip_norm(grads: *mut f32, len: usize, max_norm: f32, norm: *mut f32) -> Status {
     // SAFETY: the caller's promise.

@@ -77,9 +77,9 @@ pub struct CFootprint {
     pub saved: usize,
 }
 
-/// Where draws come from. NULL in place of a pointer to this, or two NULLs and no length: the tape's stream. Forced categories do not move its
-/// cursor: estimators that need noise besides them make it from seed, stream, cursor and node, and so get the same
-/// noise each time, unless reinmax_tape_set_cursor moves on.
+/// Where draws come from. NULL in place of a pointer to this, or two NULLs and no length: the tape's stream. Forced
+/// categories do not move its cursor: estimators that need noise besides them make it from seed, stream, cursor and
+/// node, and so get the same noise each time, unless reinmax_tape_set_cursor moves on.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CDraws {

@@ -1,6 +1,6 @@
-//! The variational autoencoder with categorical latents (the second experiment of arXiv 2304.08612): images through an encoder to
-//! the logits of L variables of C categories, a draw, and through a decoder back. The loss is the negative evidence
-//! lower bound, in nats an image.
+//! The variational autoencoder with categorical latents (the second experiment of arXiv 2304.08612): images through an
+//! encoder to the logits of L variables of C categories, a draw, and through a decoder back. The loss is the negative
+//! evidence lower bound, in nats an image.
 
 pub(crate) mod args;
 pub(crate) mod config;

@@ -54,9 +54,9 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 ///
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::TooLarge`], [`Error::Value`] for 0 draws, a uniform outside [0,
-/// 1), a forced index of k or more, or a row of [`Argument::Probs`] whose sum is NaN or infinite (forced draws do
-/// not look for one); `index` is unspecified then. Negative probabilities are not checked for: with them the result is unspecified and may differ
-/// between backends.
+/// 1), a forced index of k or more, or a row of [`Argument::Probs`] whose sum is NaN or infinite (forced draws do not
+/// look for one); `index` is unspecified then. Negative probabilities are not checked for: with them the result is
+/// unspecified and may differ between backends.
 pub fn draw<B: Backend>(
     backend: &B,
     probs: &[f32],

@@ -22,7 +22,7 @@ fn vae(more: &[&[&str]], folder: &Path) -> Output {
 /// A file in the format of MNIST: images of `width` x `height` pixels, one half black and the other white in turn.
 fn idx(images: u32, (width, height): (u32, u32)) -> Vec<u8> {
     let mut bytes: Vec<u8> = [0x0803, images, height, width].into_iter().flat_map(u32::to_be_bytes).collect();
-    let pixel = |at: u32| if (at % width < width / 2) == (at / (width * height) % 2 == 0) { 255 } else { 0 };
+    let pixel = |at: u32| if (at % width < width / 2) == (at / (width * height)).is_multiple_of(2) { 255 } else { 0 };
     bytes.extend((0..images * width * height).map(pixel));
     bytes
 }
@@ -358,8 +358,8 @@ fn the_readme_says_what_it_finds() {
     let rows: Vec<&str> = table.lines().skip(1).take_while(|line| line.starts_with('|')).collect();
     let results = list(&report["results"]);
     assert_eq!(rows.len(), results.len());
-    // The order of the estimators on the images that they are trained on, and losses within three deviations or so: those
-    // of three seeds say little of the deviation itself.
+    // The order of the estimators on the images that they are trained on, and losses within three deviations or so:
+    // those of three seeds say little of the deviation itself.
     let last: Vec<f64> = results.iter().map(|result| number(&result["final_loss"])).collect();
     assert!(last[0] < last[2] && last[2] < last[1], "{last:?}");
     for (row, result) in rows.iter().zip(results) {

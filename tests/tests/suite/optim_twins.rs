@@ -36,13 +36,16 @@ fn check<O: Optimizer>(optimizer: O, steps: u32, twin: Twin<'_>) {
     }
 }
 
+/// A step: its number, parameters, gradients, state.
+type Step<'a> = &'a dyn Fn(u32, &mut [f32], &[f32], &mut [f32]) -> reinmax::Result<()>;
+
 /// The bits of one lane on every level, with lengths that leave a rest, and with threads.
 #[test]
 fn every_level_updates_alike() {
     fn check<O: Optimizer>(optimizer: O) {
         for n in (1..=40).chain([100_003]) {
             let start: Vec<f32> = start().into_iter().cycle().take(n).collect();
-            let on = |update: &dyn Fn(u32, &mut [f32], &[f32], &mut [f32]) -> reinmax::Result<()>| {
+            let on = |update: Step<'_>| {
                 let (mut params, mut state) = (start.clone(), vec![0.0; O::state_len(n)]);
                 for step in 1..=7 {
                     let grads: Vec<f32> = gradient(step).into_iter().cycle().take(n).collect();
