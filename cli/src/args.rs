@@ -28,9 +28,9 @@ Exit codes:
   130  interrupted with Ctrl-C; what is done is kept
 
 Environment:
-  REINMAX_LEVEL  instruction set, in place of the widest that this machine has; results of portable numerics are the same, times are not:
-                 scalar everywhere; sse2, avx2, avx512 (x86), neon (Arm), simd128 (WebAssembly) where they are;
-                 `bench --level` takes precedence";
+  REINMAX_LEVEL  instruction set, in place of the widest that this machine has; results are the same (but for fast
+                 numerics, in the last bits), times are not: scalar everywhere; sse2, avx2, avx512 (x86), neon (Arm),
+                 simd128 (WebAssembly) where they are; `bench --level` takes precedence";
 
 /// Gradients through discrete choices: experiments of the ReinMax paper (arXiv 2304.08612), and a laboratory that
 /// compares estimators.

