@@ -295,6 +295,33 @@ fn images_that_are_not_are_named() {
     assert!(!folder.path().join("runs").exists(), "nothing was begun");
 }
 
+/// Large images are drawn with fewer pixels, long ones within the picture.
+#[test]
+fn images_of_any_size_have_a_picture() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (width, height) in [(1, 300), (300, 1), (200, 150)] {
+        images(folder.path(), "sized");
+        for (name, count) in [("train-images-idx3-ubyte", 2), ("t10k-images-idx3-ubyte", 1)] {
+            write(&folder.path().join("sized").join(name), &idx(count, (width, height)));
+        }
+        let options = ["--data", "sized", "--estimator", "st", "--seed", "0", "--hidden", "4", "--batch", "2"];
+        let out = format!("{width}x{height}");
+        json(&vae(&[&options, &["--epochs", "1", "--out", &out]], folder.path()));
+        let picture = std::fs::read_to_string(folder.path().join(&out).join("images.svg")).expect("a picture");
+        let sides = |tag: &str, name: &str| -> u32 {
+            let value = tag.split(&format!(" {name}=\"")).nth(1).expect("an attribute");
+            value.split('"').next().and_then(|value| value.parse().ok()).expect("a number")
+        };
+        let head = picture.lines().next().expect("a head");
+        assert!(sides(head, "width") == 880 && sides(head, "height") < 300, "{head}");
+        let drawn: Vec<&str> = picture.lines().filter(|line| line.starts_with("<rect")).collect();
+        assert!((10..200_000).contains(&drawn.len()), "{} rectangles", drawn.len());
+        for tag in drawn {
+            assert!(sides(tag, "x") + sides(tag, "width") <= 880 * 8, "{tag}");
+        }
+    }
+}
+
 #[test]
 fn wrong_usage_names_what_was_wrong() {
     let folder = tempfile::tempdir().expect("a folder");
