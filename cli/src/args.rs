@@ -125,7 +125,7 @@ pub(crate) struct RunArgs {
     /// Settings: any of the options above, as below in the example; the command line wins
     #[arg(long, value_name = "FILE.toml")]
     pub(crate) config: Option<PathBuf>,
-    /// How many runs go side by side [default: one for each core]
+    /// How many runs go side by side; of vae one that is alone has all of them [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) threads: Option<u32>,
     /// Folder for the run [default: runs/TASK-N]

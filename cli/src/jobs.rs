@@ -143,7 +143,10 @@ pub(crate) fn finish<T: Task>(
     go_on: &str,
 ) -> Result<(), Failure> {
     let left: Vec<_> = all.iter().flat_map(|runs| runs.missing().into_iter().map(move |at| (runs, at))).collect();
-    let pool = machine::pool(threads, left.len())?;
+    // A large run that is alone has all threads; among several a kernel that waits for its parts could take up another run.
+    let alone = T::LARGE && left.len() == 1;
+    let pool = machine::pool(threads, if alone { machine::cores() } else { left.len() })?;
+    let host = if alone { host.with_threads(pool.current_num_threads()) } else { host };
     let one =
         |(runs, at): &(&Runs<'_, T>, usize)| runs.finish_one(*at, host, progress).inspect_err(|_| interrupt::stop());
     // One job at a time: jobs are long and of different lengths.

@@ -12,6 +12,8 @@ use crate::folder::Folder;
 pub(crate) trait Task: Serialize + DeserializeOwned + Default + Clone + Sync {
     /// On the command line, in results, and in the names of folders.
     const NAME: &'static str;
+    /// Whether a run has enough work for threads of its own.
+    const LARGE: bool = false;
     /// One training run of a folder. No two have the same name.
     type Job: Serialize + DeserializeOwned + Display + Copy + Send + Sync;
     /// What one epoch of a run gives.

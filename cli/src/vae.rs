@@ -52,6 +52,7 @@ pub(crate) struct Epoch {
 
 impl Task for Config {
     const NAME: &'static str = "vae";
+    const LARGE: bool = true;
     type Job = Job;
     type Epoch = Epoch;
     type Data = Data;

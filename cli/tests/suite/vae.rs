@@ -91,6 +91,19 @@ fn results_are_in_order_whatever_the_threads() {
     }
 }
 
+/// It has them all, and numbers that do not depend on how many.
+#[test]
+fn a_run_that_is_alone_shares_its_kernels_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for numerics in ["fast", "portable"] {
+        let run = |threads: &str| {
+            let options = ["--estimator", "reinmax", "--seed", "0", "--hidden", "128", "--epochs", "1"];
+            losses(&json(&vae(&[&options, &["--numerics", numerics, "--threads", threads]], folder.path())))
+        };
+        assert_eq!(run("1"), run("3"), "{numerics}");
+    }
+}
+
 /// What a model's file has: its epochs, and names with shapes.
 fn model(path: &Path) -> (usize, Vec<(String, Vec<usize>)>) {
     let file = std::fs::read(path).expect("a model");
