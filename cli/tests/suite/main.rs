@@ -8,6 +8,7 @@ mod laboratory;
 mod run;
 mod sweep;
 mod vae;
+mod vae_images;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
