@@ -143,7 +143,8 @@ pub(crate) fn finish<T: Task>(
     go_on: &str,
 ) -> Result<(), Failure> {
     let left: Vec<_> = all.iter().flat_map(|runs| runs.missing().into_iter().map(move |at| (runs, at))).collect();
-    // A large run that is alone has all threads; among several a kernel that waits for its parts could take up another run.
+    // A large run that is alone has all threads; among several a kernel that waits for its parts could take up another
+    // run.
     let alone = T::LARGE && left.len() == 1;
     let pool = machine::pool(threads, if alone { machine::cores() } else { left.len() })?;
     let host = if alone { host.with_threads(pool.current_num_threads()) } else { host };
