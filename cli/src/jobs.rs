@@ -134,7 +134,7 @@ impl<'a, T: Task> Runs<'a, T> {
     }
 }
 
-/// Finishes all runs, over the cores. `go_on` says after an interruption how to go on.
+/// Finishes all runs, over the cores. `go_on` says after an interruption or a failure how to go on.
 pub(crate) fn finish<T: Task>(
     all: &[Runs<'_, T>],
     host: Host,
