@@ -120,30 +120,39 @@ fn model(path: &Path) -> (usize, Vec<(String, Vec<usize>)>) {
 fn an_interrupted_run_goes_on_as_if_it_had_not_been() {
     let folder = tempfile::tempdir().expect("a folder");
     images(folder.path(), "halves");
-    let options = [&RUN[..], &ONE, &HALVES, &["--epochs", "4000"]].concat();
+    let options = [&RUN[..], &ONE, &HALVES, &["--epochs", "1500"]].concat();
     let whole = json(&program(&[&options[..], &["--out", "whole"]].concat(), folder.path()));
 
-    let child = started(&[&options[..], &["--out", "run"]].concat(), folder.path(), "run/config.toml");
-    // A quarter of its time: it is under way.
-    std::thread::sleep(std::time::Duration::from_millis(150));
-    interrupt(&child);
-    refused(&child.wait_with_output().expect("its output"), 130, &["stopping after this epoch", "--resume run"]);
-    let path = folder.path().join("run/reinmax-tau=1.3-seed-0.safetensors");
+    let name = "reinmax-tau=1.3-seed-0.safetensors";
+    let path = folder.path().join("run").join(name);
+    // On a busy machine the signal may come before the first epoch, or after the last: then once more.
+    let under_way = (0..10).any(|_| {
+        let _ = std::fs::remove_dir_all(folder.path().join("run"));
+        let child = started(&[&options[..], &["--out", "run"]].concat(), folder.path(), "run/config.toml");
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        interrupt(&child);
+        let output = child.wait_with_output().expect("its output");
+        let interrupted = output.status.code() == Some(130);
+        if interrupted {
+            refused(&output, 130, &["stopping after this epoch", "--resume run"]);
+        }
+        interrupted && path.exists()
+    });
+    assert!(under_way, "no run was interrupted under way");
     let (epochs, tensors) = model(&path);
-    assert!((1..4000).contains(&epochs), "{epochs}");
+    assert!((1..1500).contains(&epochs), "{epochs}");
     let state = ("optimizer.state".to_owned(), vec![2 * (24 * 24 + 24 + 24 * 32 + 32 + 32 * 24 + 24 + 24 * 24 + 24)]);
     assert!(tensors.contains(&state), "{tensors:?}");
 
     let resumed = json(&vae(&[&["--resume", "run"]], folder.path()));
     assert_eq!(losses(&resumed), losses(&whole));
     let tensors_of = |run: &str| {
-        let path = folder.path().join(run).join("reinmax-tau=1.3-seed-0.safetensors");
-        let file = std::fs::read(path).expect("a model");
+        let file = std::fs::read(folder.path().join(run).join(name)).expect("a model");
         let tensors = SafeTensors::deserialize(&file).expect("tensors");
         tensors.iter().map(|(name, tensor)| (name.to_owned(), tensor.data().to_vec())).collect::<BTreeMap<_, _>>()
     };
     let (epochs, tensors) = model(&path);
-    assert_eq!(epochs, 4000);
+    assert_eq!(epochs, 1500);
     let expected = [
         ("decoder.0.bias", vec![24]),
         ("decoder.0.weight", vec![24, 32]),
