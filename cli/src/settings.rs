@@ -10,6 +10,7 @@ use reinmax::optim::{Adam, Optimizer, RAdam, Sgd};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Failure;
+use crate::estimators::Choice;
 use crate::task::{Common, Task};
 
 /// The update rules.
@@ -199,6 +200,25 @@ pub(crate) fn check_positive<'a>(mut values: impl Iterator<Item = (&'a str, f32)
 /// Whether a number and its reciprocal are positive and finite: what a temperature is.
 pub(crate) fn is_positive(x: f32) -> bool {
     x > 0.0 && x.is_finite() && x.recip().is_finite()
+}
+
+/// Estimators with all of their parameters, which `complete` fills in; each once.
+pub(crate) fn spelled_out(
+    estimators: &[String],
+    categories: u32,
+    complete: impl Fn(Choice) -> Result<Choice, String>,
+) -> Result<Vec<String>, String> {
+    let spelled = |text: &String| {
+        let choice: Choice = text.parse()?;
+        choice.check_categories(categories as usize)?;
+        Ok(complete(choice)?.spelled())
+    };
+    let spelled: Vec<String> = estimators.iter().map(spelled).collect::<Result<_, String>>()?;
+    // Two runs of the same name could not be told apart in metrics.jsonl.
+    match repeated(&spelled) {
+        Some(twice) => Err(format!("estimator {twice} is given twice; give each once")),
+        None => Ok(spelled),
+    }
 }
 
 /// The first element that equals an earlier one.

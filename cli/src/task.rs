@@ -70,5 +70,18 @@ pub(crate) struct Run<'a, T: Task> {
     pub(crate) folder: &'a Folder,
 }
 
+/// The one object of `--format json`, and of summary.json: the settings, and a result for each run.
+pub(crate) fn report<T: Task, E: Serialize>(config: &T, results: &[E]) -> Result<String, String> {
+    #[derive(Serialize)]
+    struct Report<'a, T, E> {
+        task: &'static str,
+        version: &'static str,
+        config: &'a T,
+        results: &'a [E],
+    }
+    let report = Report { task: T::NAME, version: env!("CARGO_PKG_VERSION"), config, results };
+    serde_json::to_string(&report).map_err(|error| error.to_string())
+}
+
 /// A run with all of its epochs.
 pub(crate) type Done<T> = (<T as Task>::Job, Vec<<T as Task>::Epoch>);

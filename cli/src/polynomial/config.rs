@@ -1,13 +1,12 @@
 //! What a run of the polynomial task is: defaults, then a configuration file, then the command line. The resolved form
 //! is what a run folder keeps.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::estimators::Choice;
 use crate::settings::{
-    OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, repeated, text_or_number,
+    OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, repeated, spelled_out,
+    text_or_number,
 };
 use crate::task::Task;
 
@@ -88,21 +87,11 @@ impl Config {
         if self.power.is_empty() || self.estimator.is_empty() {
             return Err("there must be at least one power and one estimator".to_owned());
         }
-        let tau = self.tau;
-        self.estimator = self
-            .estimator
-            .iter()
-            .map(|text| {
-                let choice = Choice::from_str(text)?;
-                choice.check_categories(self.categories as usize)?;
-                choice.check_draws(self.batch as usize).map_err(|error| format!("batch = {}: {error}", self.batch))?;
-                Ok(choice.with_defaults(tau).spelled())
-            })
-            .collect::<Result<_, String>>()?;
-        // Two runs of the same name could not be told apart in metrics.jsonl.
-        if let Some(twice) = repeated(&self.estimator) {
-            return Err(format!("estimator {twice} is given twice; give each once"));
-        }
+        let (tau, batch) = (self.tau, self.batch);
+        self.estimator = spelled_out(&self.estimator, self.categories, |choice| {
+            choice.check_draws(batch as usize).map_err(|error| format!("batch = {batch}: {error}"))?;
+            Ok(choice.with_defaults(tau))
+        })?;
         if let Some(twice) = repeated(&self.power) {
             return Err(format!("power {twice} is given twice; give each once"));
         }

@@ -9,7 +9,7 @@ use super::config::Config;
 use crate::args::Format;
 use crate::estimators::{Value, spelled, spelled_parameters};
 use crate::statistics::{deviation, fixed, mean_sd, median};
-use crate::task::Done;
+use crate::task::{Done, report};
 
 /// The text for stdout.
 pub(crate) fn text(config: &Config, runs: &[Done<Config>], format: Format) -> Result<String, String> {
@@ -21,11 +21,8 @@ pub(crate) fn text(config: &Config, runs: &[Done<Config>], format: Format) -> Re
     })
 }
 
-/// The one object of `--format json`, and of summary.json.
-#[derive(Debug, Serialize)]
+/// The results of a folder.
 pub(crate) struct Report<'a> {
-    task: &'static str,
-    version: &'static str,
     config: &'a Config,
     results: Vec<Entry>,
 }
@@ -63,11 +60,11 @@ impl<'a> Report<'a> {
             }
         };
         let results = runs.iter().map(entry).collect();
-        Report { task: "polynomial", version: env!("CARGO_PKG_VERSION"), config, results }
+        Report { config, results }
     }
 
     pub(crate) fn json(&self) -> Result<String, String> {
-        serde_json::to_string(self).map_err(|error| error.to_string())
+        report(self.config, &self.results)
     }
 
     pub(crate) fn csv(&self) -> String {

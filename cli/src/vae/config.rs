@@ -1,7 +1,5 @@
 //! What a run of the autoencoder is: the paper's settings, then a configuration file, then the command line.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::data::{DIGITS, Images};
@@ -10,7 +8,7 @@ use super::paper::{Hyperparameters, hyperparameters};
 use crate::args::NumericsName;
 use crate::estimators::Choice;
 use crate::settings::{
-    OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, repeated, text_or_number,
+    OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, spelled_out, text_or_number,
 };
 use crate::task::Task;
 
@@ -110,11 +108,12 @@ impl Config {
         if self.estimator.is_empty() {
             return Err("there must be at least one estimator".to_owned());
         }
-        self.estimator = self.estimator.iter().map(|text| self.spelled(text)).collect::<Result<_, _>>()?;
-        // Two runs of the same name could not be told apart in metrics.jsonl.
-        if let Some(twice) = repeated(&self.estimator) {
-            return Err(format!("estimator {twice} is given twice; give each once"));
-        }
+        self.estimator = spelled_out(&self.estimator, self.categories, |choice| {
+            if choice.takes_losses() {
+                return Err(format!("{} works from losses of whole samples; {TAKES_UPSTREAM}", choice.name()));
+            }
+            Ok(choice.with_defaults(self.hyperparameters(choice).tau))
+        })?;
         if self.data.is_empty() {
             return Err(format!("data = '': give {DIGITS}, or a folder of images"));
         }
@@ -144,14 +143,5 @@ impl Config {
                 params.map_or_else(|| "too many".to_owned(), |params| params.to_string())
             )),
         }
-    }
-
-    fn spelled(&self, text: &str) -> Result<String, String> {
-        let choice = Choice::from_str(text)?;
-        choice.check_categories(self.categories as usize)?;
-        if choice.takes_losses() {
-            return Err(format!("{} works from losses of whole samples; {TAKES_UPSTREAM}", choice.name()));
-        }
-        Ok(choice.with_defaults(self.hyperparameters(choice).tau).spelled())
     }
 }

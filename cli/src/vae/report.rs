@@ -10,16 +10,7 @@ use crate::args::Format;
 use crate::estimators::{Value, spelled, spelled_parameters};
 use crate::settings::OptimizerName;
 use crate::statistics::{deviation, mean_sd, median};
-use crate::task::Done;
-
-/// The one object of `--format json`, and of summary.json.
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    task: &'static str,
-    version: &'static str,
-    config: &'a Config,
-    results: Vec<Entry>,
-}
+use crate::task::{Done, report};
 
 #[derive(Debug, Serialize)]
 struct Entry {
@@ -52,9 +43,7 @@ pub(crate) fn text(config: &Config, runs: &[Done<Config>], format: Format) -> Re
 }
 
 pub(super) fn json(config: &Config, runs: &[Done<Config>]) -> Result<String, String> {
-    let results = entries(config, runs);
-    let report = Report { task: "vae", version: env!("CARGO_PKG_VERSION"), config, results };
-    serde_json::to_string(&report).map_err(|error| error.to_string())
+    report(config, &entries(config, runs))
 }
 
 fn entries(config: &Config, runs: &[Done<Config>]) -> Vec<Entry> {
