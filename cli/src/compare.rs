@@ -8,8 +8,10 @@ mod moments;
 mod picture;
 mod problem;
 mod report;
+mod subject;
 mod sweep;
 mod table;
+mod tally;
 
 pub(crate) use gradients::gradients;
 pub(crate) use sweep::polynomial;

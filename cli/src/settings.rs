@@ -144,21 +144,26 @@ pub(crate) fn one_seed(seed: u64) -> String {
     format!("{seed}..{}", seed.saturating_add(1))
 }
 
-/// The seeds: `A..B` without B. One number is refused: who writes 3 may mean three seeds, or seed 3.
+/// The seeds: `A..B` without B.
 pub(crate) fn seed_range(text: &str) -> Result<Range<u64>, String> {
+    range("seeds", text)
+}
+
+/// `A..B` without B. One number is refused: who writes 3 may mean three of them, or number 3.
+pub(crate) fn range(name: &str, text: &str) -> Result<Range<u64>, String> {
     let number = |part: &str| part.trim().parse::<u64>();
     if let Ok(n) = number(text) {
         return Err(format!(
-            "seeds = '{text}': give a range: 0..{n} for {n} of them, or {} for number {n} alone",
+            "{name} = '{text}': give a range: 0..{n} for {n} of them, or {} for number {n} alone",
             one_seed(n)
         ));
     }
     let range = text.split_once("..").and_then(|(start, end)| Some(number(start).ok()?..number(end).ok()?));
-    let range = range.ok_or_else(|| format!("seeds = '{text}': give a range such as 0..10"))?;
+    let range = range.ok_or_else(|| format!("{name} = '{text}': give a range such as 0..10"))?;
     if range.start == u64::MAX {
-        Err(format!("seeds = '{text}': the greatest seed is {}", u64::MAX - 1))
+        Err(format!("{name} = '{text}': the greatest is {}", u64::MAX - 1))
     } else if range.is_empty() {
-        Err(format!("seeds = '{text}': the range is empty; its end is not part of it"))
+        Err(format!("{name} = '{text}': the range is empty; its end is not part of it"))
     } else {
         Ok(range)
     }

@@ -11,6 +11,7 @@ mod picture;
 pub(crate) mod report;
 mod saved;
 mod train;
+pub(crate) mod trained;
 
 use std::fmt::{Display, Formatter};
 

@@ -25,12 +25,17 @@ Examples:
   reinmax-cli compare gradients --problem toy --degree 1.5 --latents 12 --categories 2
   reinmax-cli compare gradients --estimator reinmax --estimator reinmax:tau=1.3 --draws 1000000 --out lab
   reinmax-cli compare gradients --file tests/golden/exact_enumeration.json --case poly9 --format json
+  reinmax-cli compare gradients --model runs/vae-1/reinmax-tau=1.3-seed-0.safetensors --images 0..100 --draws 1000
 
 All k^L states are enumerated in double precision. An estimator whose only noise is the drawn categories is enumerated
 too (\"enumerated\": no error of sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an
 unbiased estimator would show with so many draws. The mean of n draws has a squared error of bias^2 + variance / n;
 beyond n = \"crossing\" the bias is the greater part. Bias, std and MSE are relative to the exact gradient's norm (squared).
 Results do not depend on --threads. The files of --out (gradients.json, gradients.svg) are written anew each time.
+
+The variables of a --model are an image's code, and its loss is what the decoder loses at each of the k^L codes, in nats.
+All images make one table, as if their gradients were one long vector: a batch's, at the logits. Only \"cosine\" is a
+mean over images. The divergence is left out: its gradient does not depend on the draw.
 
 A file: {\"cases\": [{\"id\", \"variables\", \"k\", \"logits\", \"f\": {\"monomials\": [{\"coef\", \"vars\": [[variable, category,
 exponent], ..]}], \"affine_powers\": [{\"coef\", \"power\", \"bias\", \"weights\"}]}}, ..]}";
@@ -88,7 +93,17 @@ pub(crate) struct GradientsArgs {
     /// One case of the file
     #[arg(long, value_name = "ID", requires = "file")]
     pub(crate) case: Option<String>,
-    /// Gradients drawn from each estimator
+    /// A model that `run vae` has left: what it loses by reconstructing images
+    #[arg(long, value_name = "FILE.safetensors",
+          conflicts_with_all = ["problem", "latents", "categories", "degree", "file"])]
+    pub(crate) model: Option<PathBuf>,
+    /// Of --model: test images, the end not included [default: 0..10]
+    #[arg(long, value_name = "A..B", requires = "model")]
+    pub(crate) images: Option<String>,
+    /// Of --model: its images, where they are not where it was trained
+    #[arg(long, value_name = "DIR", requires = "model")]
+    pub(crate) data: Option<String>,
+    /// Gradients drawn from each estimator, for each image
     #[arg(long, default_value_t = 100_000)]
     pub(crate) draws: u64,
     /// How many threads share the work [default: one for each core]

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use reinmax::Host;
 
 use super::args::{Format, GradientsArgs};
-use super::measure::{Laboratory, PARTS, exact};
+use super::measure::{Laboratory, PARTS, exact, stream};
 use super::moments::dot;
 use super::picture;
-use super::problem::Problem;
 use super::report::{Entry, Report, Section};
+use super::subject::{Group, Subject};
+use super::tally::Tally;
 use crate::estimators::Choice;
 use crate::folder::Folder;
 use crate::progress::{Progress, say};
@@ -26,23 +27,18 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
     if !(MIN_DRAWS..=MAX_DRAWS).contains(&args.draws) {
         return Err(Failure::usage(format!("--draws {}: give {MIN_DRAWS} to {MAX_DRAWS}", args.draws)));
     }
-    let problems = match &args.file {
-        Some(path) => Problem::read(path, args.case.as_deref()).map_err(Failure::error)?,
-        None => {
-            let problem = Problem::builtin(args.problem, args.latents, args.categories, args.degree, args.seed);
-            vec![problem.map_err(Failure::usage)?]
-        }
-    };
-    let choices = choices(args, &problems).map_err(Failure::usage)?;
+    let subject = Subject::read(args)?;
+    let groups = subject.groups();
+    let choices = choices(args, &groups).map_err(Failure::usage)?;
     // Known before anything is computed.
     let folder = args.out.as_deref().map(Folder::at).transpose().map_err(Failure::error)?;
     let pool = machine::pool(args.threads, PARTS)?;
     // A step for each estimator on each problem; a machine that reads gets none.
-    let steps = (problems.len() * choices.len()) as u64;
+    let problems: usize = groups.iter().map(|group| group.numbers().count()).sum();
+    let steps = (problems * choices.len()) as u64;
     let progress =
         Progress::new(args.format == Format::Human && !args.quiet, steps, "{bar:40} {pos}/{len} {msg}, {eta} left");
-    let all =
-        || problems.iter().map(|problem| section(host, problem, &choices, args, &progress)).collect::<Result<_, _>>();
+    let all = || groups.iter().map(|group| section(host, *group, &choices, args, &progress)).collect::<Result<_, _>>();
     let sections = pool.install(all);
     progress.clear();
     let report = Report::new(args.seed, sections.map_err(Failure::error)?);
@@ -50,9 +46,9 @@ pub(crate) fn gradients(args: &GradientsArgs) -> Result<(), Failure> {
 }
 
 /// The estimators, each once, with temperature 1 where none is given.
-fn choices(args: &GradientsArgs, problems: &[Problem]) -> Result<Vec<Choice>, String> {
+fn choices(args: &GradientsArgs, groups: &[Group<'_>]) -> Result<Vec<Choice>, String> {
     let given: Vec<Choice> = if args.estimator.is_empty() {
-        let categories: Vec<usize> = problems.iter().map(|problem| problem.k).collect();
+        let categories: Vec<usize> = groups.iter().map(|group| group.categories()).collect();
         let (all, left_out) = Choice::all(&categories, None);
         left_out.iter().for_each(|line| say(args.quiet, line));
         all
@@ -64,44 +60,61 @@ fn choices(args: &GradientsArgs, problems: &[Problem]) -> Result<Vec<Choice>, St
         if choices.contains(&choice) {
             return Err(format!("estimator {} is given twice; give each once", choice.spelled()));
         }
-        suits(&choice, problems)?;
+        suits(&choice, groups)?;
         choices.push(choice);
     }
     Ok(choices)
 }
 
 /// Refuses an estimator that one of the problems has too many categories for.
-fn suits(choice: &Choice, problems: &[Problem]) -> Result<(), String> {
-    let check = |problem: &Problem| choice.check_categories(problem.k).map_err(|e| format!("{}: {e}", problem.name));
-    problems.iter().try_for_each(check)
+fn suits(choice: &Choice, groups: &[Group<'_>]) -> Result<(), String> {
+    let check =
+        |group: &Group<'_>| choice.check_categories(group.categories()).map_err(|e| format!("{}: {e}", group.name()));
+    groups.iter().try_for_each(check)
 }
 
 fn section(
     host: Host,
-    problem: &Problem,
+    group: Group<'_>,
     choices: &[Choice],
     args: &GradientsArgs,
     progress: &Progress,
 ) -> Result<Section, String> {
-    let (exact, expected_loss) = exact(problem);
-    if !exact.iter().all(|g| g.is_finite()) {
-        return Err(format!("{}: the exact gradient is not finite", problem.name));
+    let name = group.name();
+    let (mut exacts, mut expected_loss, mut states, mut variables) = (Vec::new(), 0.0, 0, 0);
+    let mut tallies: Vec<Vec<Tally>> = choices.iter().map(|_| Vec::new()).collect();
+    for number in group.numbers() {
+        let problem = group.problem(host, number)?;
+        let (exact, expected) = exact(&problem);
+        if !exact.iter().all(|g| g.is_finite()) {
+            return Err(format!("{}: the exact gradient is not finite", problem.name));
+        }
+        let stream = stream(args.seed, number);
+        let laboratory = Laboratory { host, problem: &problem, exact: &exact, draws: args.draws, stream };
+        for (choice, tallies) in choices.iter().zip(&mut tallies) {
+            progress.now(choice.label());
+            let measured = choice.visit(laboratory).map_err(|error| error.to_string());
+            let tally = measured.and_then(|measured| Tally::of(&measured));
+            tallies.push(tally.map_err(|error| format!("{}: {}: {error}", problem.name, choice.spelled()))?);
+            progress.steps(1);
+            if group.images().is_none() {
+                progress.finished(&format!("{}: {}", problem.name, choice.label()));
+            }
+        }
+        if group.images().is_some() {
+            progress.finished(&problem.name);
+        }
+        (states, variables) = (problem.states, problem.variables);
+        expected_loss += expected / group.numbers().count() as f64;
+        exacts.extend(exact);
     }
-    if dot(&exact, &exact) == 0.0 {
-        return Err(format!("{}: the exact gradient is 0, and nothing can be relative to it", problem.name));
+    if dot(&exacts, &exacts) == 0.0 {
+        return Err(format!("{name}: the exact gradient is 0, and nothing can be relative to it"));
     }
-    let mut entries = Vec::new();
-    for choice in choices {
-        progress.now(choice.label());
-        let laboratory = Laboratory { host, problem, exact: &exact, draws: args.draws, seed: args.seed };
-        let measured = choice.visit(laboratory);
-        let named = |error: String| format!("{}: {}: {error}", problem.name, choice.spelled());
-        let measured = measured.map_err(|error| named(error.to_string()))?;
-        entries.push(Entry::new(*choice, &measured, &exact, args.draws).map_err(named)?);
-        progress.steps(1);
-        progress.finished(&format!("{}: {}", problem.name, choice.label()));
-    }
-    Ok(Section::new(problem, exact, expected_loss, entries))
+    let entry = |(choice, tallies): (&Choice, &Vec<Tally>)| Entry::new(*choice, tallies, &exacts, args.draws);
+    let results = choices.iter().zip(&tallies).map(entry).collect();
+    let (images, k) = (group.images(), group.categories());
+    Ok(Section { problem: name, images, variables, k, states, expected_loss, exact: exacts, results })
 }
 
 fn finish(args: &GradientsArgs, report: &Report, folder: Option<&Folder>) -> Result<(), String> {

@@ -20,7 +20,7 @@ const CALLS: usize = 16;
 pub(crate) const PARTS: usize = 64;
 /// Draws that show whether an estimator draws from softmax(logits) as everyone does.
 const PROBE: usize = 16_384;
-/// The draws' stream of the seed; built-in problems take the ones below.
+/// The draws' stream of the seed, and one more for each image; built-in problems take the ones below.
 const STREAM: u64 = 1_000;
 
 /// What is known of an estimator's gradients.
@@ -68,7 +68,12 @@ pub(crate) struct Laboratory<'a> {
     pub(crate) problem: &'a Problem,
     pub(crate) exact: &'a [f64],
     pub(crate) draws: u64,
-    pub(crate) seed: u64,
+    pub(crate) stream: Stream,
+}
+
+/// The stream that draws for a problem come from: one for each of those that are looked at together.
+pub(crate) fn stream(seed: u64, number: u64) -> Stream {
+    Stream::new(seed, STREAM + number)
 }
 
 impl Visitor for Laboratory<'_> {
@@ -126,11 +131,10 @@ impl Laboratory<'_> {
     }
 
     fn drawn(self, source: &impl GradientSource) -> Result<Moments> {
-        let stream = Stream::new(self.seed, STREAM);
         let each = source.uniforms_per_variable(self.problem.k) * self.problem.variables as u64;
         self.parts(source, self.draws, |first, buffers, moments| {
             let start = Instant::now();
-            source.draw_batch(self, (&stream, first * each), buffers)?;
+            source.draw_batch(self, first * each, buffers)?;
             let mut nanoseconds = start.elapsed().as_nanos();
             nanoseconds += source.gradients(self, buffers)?;
             let left = (self.draws - first).min(BATCH as u64);
@@ -212,7 +216,7 @@ trait GradientSource: Sync {
     /// Whether a gradient is a function of one drawn state, drawn from softmax(logits).
     fn noise_is_the_index(&self, laboratory: Laboratory<'_>) -> Result<bool>;
     /// Fills index and saved.
-    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()>;
+    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: u64, buffers: &mut Buffers) -> Result<()>;
     /// From index and saved to the gradients; the nanoseconds that the estimator itself took.
     fn gradients(&self, laboratory: Laboratory<'_>, buffers: &mut Buffers) -> Result<u128>;
 }
@@ -235,14 +239,14 @@ impl<E: Estimator + Sync> GradientSource for Upstream<E> {
     /// Nothing is saved besides the index, and the same uniforms give the indices of plain inversion: an estimator with
     /// a forward temperature of its own draws others.
     fn noise_is_the_index(&self, laboratory: Laboratory<'_>) -> Result<bool> {
-        let Laboratory { host, problem, seed, .. } = laboratory;
+        let Laboratory { host, problem, stream, .. } = laboratory;
         let k = problem.k;
         if self.0.saved_per_draw(k) != 0 || self.0.uniforms_per_draw(k) != 1 {
             return Ok(false);
         }
         let mut probs = vec![0.0; problem.dim()];
         softmax(&host, &problem.logits, k, 1.0, &mut probs)?;
-        let noise = Noise::stream(&Stream::new(seed, STREAM), 0);
+        let noise = Noise::stream(&stream, 0);
         let (mut plain, mut own) = (vec![0; problem.variables * PROBE], vec![0; problem.variables * PROBE]);
         draw(&host, &probs, k, PROBE, noise, &mut plain)?;
         let inputs = DrawInputs { logits: &problem.logits, probs: &probs, k, draws: PROBE, noise };
@@ -250,9 +254,9 @@ impl<E: Estimator + Sync> GradientSource for Upstream<E> {
         Ok(plain == own)
     }
 
-    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
+    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: u64, buffers: &mut Buffers) -> Result<()> {
         let Buffers { logits, probs, drawn, saved, .. } = buffers;
-        let noise = Noise::stream(cursor.0, cursor.1);
+        let noise = Noise::stream(&laboratory.stream, cursor);
         let inputs = DrawInputs { logits, probs, k: laboratory.problem.k, draws: 1, noise };
         self.0.draw(&laboratory.host, inputs, &mut drawn.index, saved)
     }
@@ -289,9 +293,9 @@ impl GradientSource for Scores {
         Ok(self.draws() == 1)
     }
 
-    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: (&Stream, u64), buffers: &mut Buffers) -> Result<()> {
-        let Laboratory { host, problem, .. } = laboratory;
-        self.draw(host, &buffers.probs, problem.k, self.draws(), cursor, &mut buffers.drawn)
+    fn draw_batch(&self, laboratory: Laboratory<'_>, cursor: u64, buffers: &mut Buffers) -> Result<()> {
+        let Laboratory { host, problem, stream, .. } = laboratory;
+        self.draw(host, &buffers.probs, problem.k, self.draws(), (&stream, cursor), &mut buffers.drawn)
     }
 
     fn gradients(&self, laboratory: Laboratory<'_>, buffers: &mut Buffers) -> Result<u128> {

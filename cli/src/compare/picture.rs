@@ -1,5 +1,6 @@
 //! Bias against standard deviation, a mark for each estimator.
 
+use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 use super::report::{Entry, Section};
@@ -7,6 +8,8 @@ use crate::plot::{Area, GREY, PALETTE, SIZE, UNITS, named_points, picture, room_
 
 /// Less is drawn at the lower edge, and so is what noise alone would show.
 const MIN_BIAS: f64 = 1e-3;
+/// Deviations that lie further apart than this factor get a logarithmic axis.
+const LINEAR: f64 = 10.0;
 
 /// An SVG of one problem. Full marks are enumerated, hollow ones Monte Carlo. What has no variance is not in it.
 pub(crate) fn bias_and_spread(section: &Section) -> Result<String, String> {
@@ -40,6 +43,12 @@ fn marks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Mark<'a>> {
     marks
 }
 
+/// The least deviation and the greatest.
+fn deviations(marks: &[Mark<'_>]) -> (f64, f64) {
+    let all = || marks.iter().map(|mark| at(mark.entry).0);
+    if marks.is_empty() { (0.0, 1.0) } else { (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max)) }
+}
+
 /// From the lower edge to the power of ten above all biases.
 fn biases(marks: &[Mark<'_>]) -> std::ops::Range<f64> {
     let greatest = marks.iter().map(|mark| at(mark.entry).1).fold(10.0 * MIN_BIAS, f64::max);
@@ -48,14 +57,30 @@ fn biases(marks: &[Mark<'_>]) -> std::ops::Range<f64> {
 
 fn draw(section: &Section, area: &Area<'_>) -> Result<(), Box<dyn std::error::Error>> {
     let marks = marks(section.results.iter().filter(|entry| entry.relative_std > 0.0));
-    let widest = marks.iter().map(|mark| at(mark.entry).0).fold(0.0, f64::max).max(1e-6);
     let room = room_for(area, marks.iter().map(|mark| mark.name.as_str()));
-    let mut chart = ChartBuilder::on(area)
-        .margin(18 * UNITS)
-        .margin_right(room * UNITS)
-        .x_label_area_size(48 * UNITS)
-        .y_label_area_size(72 * UNITS)
-        .build_cartesian_2d(0.0..widest * 1.08, biases(&marks).log_scale())?;
+    let (least, greatest) = deviations(&marks);
+    let mut builder = ChartBuilder::on(area);
+    builder.margin(18 * UNITS).margin_right(room * UNITS).x_label_area_size(48 * UNITS).y_label_area_size(72 * UNITS);
+    let biases = biases(&marks).log_scale();
+    let names = if greatest > LINEAR * least {
+        let chart = builder.build_cartesian_2d((least / 1.3..greatest * 1.3).log_scale(), biases)?;
+        place(chart, section, &marks)?
+    } else {
+        place(builder.build_cartesian_2d(0.0..greatest * 1.08, biases)?, section, &marks)?
+    };
+    // All names in one column, beside the axes.
+    named_points(area, names, Some(((SIZE.0 - room) * UNITS) as i32))
+}
+
+/// Where a mark lies in the picture, its name and its colour.
+type Name<'a> = ((i32, i32), &'a str, RGBColor);
+
+/// Draws axes and marks; what is left are the names.
+fn place<'m, X: Ranged<ValueType = f64> + ValueFormatter<f64>>(
+    mut chart: ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, LogCoord<f64>>>,
+    section: &Section,
+    marks: &'m [Mark<'_>],
+) -> Result<Vec<Name<'m>>, Box<dyn std::error::Error>> {
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
@@ -77,6 +102,5 @@ fn draw(section: &Section, area: &Area<'_>) -> Result<(), Box<dyn std::error::Er
         chart.draw_series([Circle::new(at(mark.entry), 5 * UNITS, style)])?;
         names.push((chart.backend_coord(&at(mark.entry)), mark.name.as_str(), *colour));
     }
-    // All names in one column, beside the axes.
-    named_points(area, names, Some(((SIZE.0 - room) * UNITS) as i32))
+    Ok(names)
 }

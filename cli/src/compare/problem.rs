@@ -1,5 +1,5 @@
-//! The losses of the laboratory: polynomials in the one-hot vectors of L variables with k categories each, built in or
-//! from a file.
+//! The losses of the laboratory, of L variables with k categories each: polynomials in their one-hot vectors, built in
+//! or from a file, or a number for each state.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub(crate) enum Builtin {
 
 /// What is minimised: `sum coef * product z[v, c]^e + sum coef * (bias + <weights, z>)^power`, and absolute values
 /// in place of the brackets in `abs_powers`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 struct Function {
     #[serde(default)]
     monomials: Vec<Monomial>,
@@ -47,13 +47,13 @@ struct Function {
 }
 
 /// A product of powers of components (variable, category, exponent).
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Monomial {
     coef: f64,
     vars: Vec<(usize, usize, i32)>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct AffinePower {
     coef: f64,
     power: f64,
@@ -73,7 +73,7 @@ struct Case {
 }
 
 /// A loss and the logits at which its gradient is looked at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) name: String,
     pub(crate) variables: usize,
@@ -82,9 +82,14 @@ pub(crate) struct Problem {
     pub(crate) logits: Vec<f32>,
     /// k^L.
     pub(crate) states: usize,
-    f: Function,
-    /// Loss and upstream gradient of every state, where there are few.
-    table: Option<(Vec<f64>, Vec<f32>)>,
+    loss: Loss,
+}
+
+#[derive(Clone, Debug)]
+enum Loss {
+    Function(Function),
+    /// Loss and upstream gradient (L x k) of every state.
+    Table(Vec<f64>, Vec<f32>),
 }
 
 impl Problem {
@@ -177,7 +182,7 @@ impl Problem {
         {
             return Err(format!("affine power {power}: the exponent must be a whole number, at least 0"));
         }
-        let mut problem = Problem { name, variables, k, logits, states, f, table: None };
+        let mut problem = Problem { name, variables, k, logits, states, loss: Loss::Function(f) };
         if states * dim <= TABLE {
             let (mut losses, mut upstreams) = (vec![0.0; states], vec![0.0; states * dim]);
             let mut state = vec![0; variables];
@@ -185,9 +190,25 @@ impl Problem {
                 problem.state(at, &mut state);
                 *loss = problem.loss(&state, upstream);
             }
-            problem.table = Some((losses, upstreams));
+            problem.loss = Loss::Table(losses, upstreams);
         }
         Ok(problem)
+    }
+
+    /// One whose loss `evaluate` knows at given states (L numbers each), and its gradient there (states x L x k).
+    pub(crate) fn tabulated(
+        name: String,
+        (variables, k): (usize, usize),
+        logits: Vec<f32>,
+        evaluate: impl FnOnce(&[u32]) -> Result<(Vec<f64>, Vec<f32>), String>,
+    ) -> Result<Self, String> {
+        let states = count_states(variables, k)?;
+        let mut all = vec![0; states * variables];
+        for (at, state) in all.chunks_mut(variables).enumerate() {
+            write_state(at, k, state);
+        }
+        let (losses, upstreams) = evaluate(&all)?;
+        Ok(Problem { name, variables, k, logits, states, loss: Loss::Table(losses, upstreams) })
     }
 
     /// L * k.
@@ -196,26 +217,27 @@ impl Problem {
     }
 
     /// State number `at`, the last variable fastest.
-    pub(crate) fn state(&self, mut at: usize, state: &mut [u32]) {
-        for z in state.iter_mut().rev() {
-            *z = (at % self.k) as u32;
-            at /= self.k;
-        }
+    pub(crate) fn state(&self, at: usize, state: &mut [u32]) {
+        write_state(at, self.k, state);
     }
 
     /// The loss of a state; its gradient with respect to the one-hot vectors (L x k) in `upstream`.
     pub(crate) fn loss(&self, state: &[u32], upstream: &mut [f32]) -> f64 {
-        if let Some((losses, upstreams)) = &self.table {
-            let at = state.iter().fold(0, |at, z| at * self.k + *z as usize);
-            upstream.copy_from_slice(&upstreams[at * self.dim()..(at + 1) * self.dim()]);
-            return losses[at];
+        match &self.loss {
+            Loss::Table(losses, upstreams) => {
+                let at = state.iter().fold(0, |at, z| at * self.k + *z as usize);
+                upstream.copy_from_slice(&upstreams[at * self.dim()..(at + 1) * self.dim()]);
+                losses[at]
+            }
+            Loss::Function(f) => {
+                let mut gradient = vec![0.0; self.dim()];
+                let loss = f.evaluate(self.k, state, &mut gradient);
+                for (upstream, g) in upstream.iter_mut().zip(gradient) {
+                    *upstream = g as f32;
+                }
+                loss
+            }
         }
-        let mut gradient = vec![0.0; self.dim()];
-        let loss = self.f.evaluate(self.k, state, &mut gradient);
-        for (upstream, g) in upstream.iter_mut().zip(gradient) {
-            *upstream = g as f32;
-        }
-        loss
     }
 
     /// softmax of the logits in double precision.
@@ -269,8 +291,16 @@ impl Function {
     }
 }
 
+/// State number `at`: its digits to the base k, the last variable fastest.
+fn write_state(mut at: usize, k: usize, state: &mut [u32]) {
+    for z in state.iter_mut().rev() {
+        *z = (at % k) as u32;
+        at /= k;
+    }
+}
+
 /// k^L, if that many can be enumerated.
-fn count_states(variables: usize, k: usize) -> Result<usize, String> {
+pub(crate) fn count_states(variables: usize, k: usize) -> Result<usize, String> {
     let states = u32::try_from(variables).ok().and_then(|variables| k.checked_pow(variables));
     states.filter(|states| *states <= MAX_STATES).ok_or_else(|| {
         format!("{k}^{variables} states: at most {MAX_STATES} (2^20) are enumerated; give fewer latents or categories")

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::measure::Measured;
 use super::moments::{cosine, dot};
-use super::problem::Problem;
+use super::tally::Tally;
 use crate::estimators::{Choice, Value, spelled, spelled_parameters};
 use crate::statistics::fixed;
 
@@ -20,7 +19,7 @@ const ROUNDING: f64 = 1e-5;
 /// A bias counts as found where it is so many times what noise alone would show.
 const SIGNIFICANT: f64 = 3.0;
 
-/// One estimator on one problem. Norms are relative to that of the exact gradient.
+/// One estimator on one problem, or on all images of one table. Norms are relative to that of the exact gradient.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
     estimator: &'static str,
@@ -37,7 +36,7 @@ pub(crate) struct Entry {
     relative_bias_noise: f64,
     /// Root of the expected squared distance from the mean.
     pub(crate) relative_std: f64,
-    /// Of a gradient with the exact one, in the mean.
+    /// Of a gradient with the exact one, in the mean (over images, too).
     cosine: f64,
     cosine_of_mean: f64,
     /// Expected squared error of one gradient.
@@ -49,7 +48,7 @@ pub(crate) struct Entry {
     /// Of the mean of the draws against the enumerated mean.
     chi_squared: Option<f64>,
     degrees_of_freedom: Option<usize>,
-    /// L x k.
+    /// L x k, image after image.
     mean: Vec<f64>,
 }
 
@@ -60,45 +59,42 @@ struct MeanOf {
 }
 
 impl Entry {
-    pub(crate) fn new(choice: Choice, measured: &Measured, exact: &[f64], draws: u64) -> Result<Self, String> {
-        let Measured { enumerated, drawn, microseconds } = measured;
-        let moments = enumerated.as_ref().or(drawn.as_ref()).ok_or("nothing was measured")?;
+    /// Of the problems that are looked at as one, in order: their gradients stand beside each other.
+    pub(crate) fn new(choice: Choice, tallies: &[Tally], exact: &[f64], draws: u64) -> Self {
         let norm = dot(exact, exact).sqrt();
-        let bias = moments.bias();
+        let problems = tallies.len() as f64;
+        let sum = |of: fn(&Tally) -> f64| tallies.iter().map(of).sum::<f64>();
+        let enumerated = tallies.iter().all(|tally| tally.enumerated);
+        let bias: Vec<f64> = tallies.iter().flat_map(|tally| tally.bias.iter().copied()).collect();
         let mean: Vec<f64> = bias.iter().zip(exact).map(|(bias, exact)| bias + exact).collect();
-        if !mean.iter().all(|g| g.is_finite()) {
-            return Err("its gradient is not finite".to_owned());
-        }
         let relative_bias = dot(&bias, &bias).sqrt() / norm;
-        let variance = moments.variance(enumerated.is_none()) / norm.powi(2);
-        let noise = if enumerated.is_some() { 0.0 } else { (variance / draws as f64).sqrt() };
+        let variance = sum(|tally| tally.variance) / norm.powi(2);
+        let noise = if enumerated { 0.0 } else { (variance / draws as f64).sqrt() };
         // What noise adds to a squared bias, in the mean, is taken off.
         let squared_bias = (relative_bias.powi(2) - noise.powi(2)).max(0.0);
         let found = relative_bias > ROUNDING && relative_bias > SIGNIFICANT * noise;
-        let chi = match (enumerated, drawn) {
-            (Some(_), Some(drawn)) => drawn.chi_squared(&bias),
-            _ => None,
-        };
+        let chi: Option<Vec<(f64, usize)>> = tallies.iter().map(|tally| tally.chi_squared).collect();
         let mse = |n: u64| squared_bias + variance / n as f64;
-        Ok(Entry {
+        Entry {
             estimator: choice.name(),
             label: choice.label(),
             parameters: choice.parameters(),
-            method: if enumerated.is_some() { "enumerated" } else { "Monte Carlo" },
+            method: if enumerated { "enumerated" } else { "Monte Carlo" },
             draws,
             relative_bias,
             relative_bias_noise: noise,
             relative_std: variance.sqrt(),
-            cosine: moments.mean_cosine(),
+            cosine: sum(|tally| tally.cosine) / problems,
             cosine_of_mean: cosine(&mean, exact),
             mse: mse(1),
             mse_of_mean: MEANS.iter().map(|n| MeanOf { draws: *n, mse: mse(*n) }).collect(),
             crossing: found.then(|| (variance / squared_bias).max(1.0)),
-            microseconds_per_gradient: *microseconds,
-            chi_squared: chi.map(|(chi, _)| chi),
-            degrees_of_freedom: chi.map(|(_, rank)| rank),
+            microseconds_per_gradient: sum(|tally| tally.microseconds) / problems,
+            // Draws for different problems are independent.
+            chi_squared: chi.as_ref().map(|chi| chi.iter().map(|(chi, _)| chi).sum()),
+            degrees_of_freedom: chi.map(|chi| chi.iter().map(|(_, rank)| rank).sum()),
             mean,
-        })
+        }
     }
 
     /// Whether more than rounding and noise was found.
@@ -136,24 +132,25 @@ impl Entry {
 const HEADER: [&str; 11] =
     ["estimator", "method", "bias", "noise floor", "std", "cosine", "MSE n=1", "n=100", "n=10000", "crossing n", "us"];
 
-/// One problem.
+/// One table.
 #[derive(Debug, Serialize)]
 pub(crate) struct Section {
     pub(crate) problem: String,
-    variables: usize,
-    k: usize,
-    states: usize,
-    expected_loss: f64,
-    exact: Vec<f64>,
+    /// How many problems it is of, where they are images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) images: Option<u64>,
+    /// These three of each image.
+    pub(crate) variables: usize,
+    pub(crate) k: usize,
+    pub(crate) states: usize,
+    /// The mean over images.
+    pub(crate) expected_loss: f64,
+    /// L x k, image after image.
+    pub(crate) exact: Vec<f64>,
     pub(crate) results: Vec<Entry>,
 }
 
 impl Section {
-    pub(crate) fn new(problem: &Problem, exact: Vec<f64>, expected_loss: f64, results: Vec<Entry>) -> Self {
-        let Problem { name, variables, k, states, .. } = problem;
-        Section { problem: name.clone(), variables: *variables, k: *k, states: *states, expected_loss, exact, results }
-    }
-
     fn title(&self) -> String {
         let norm = dot(&self.exact, &self.exact).sqrt();
         format!(

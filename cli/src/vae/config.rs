@@ -134,6 +134,11 @@ impl Config {
         // Optimisers count steps in 32 bits.
         let steps = u32::try_from(images.len() / batch).unwrap_or(u32::MAX);
         check_product(("epochs", self.epochs, "steps an epoch", steps))?;
+        self.check_params(images)
+    }
+
+    /// Refuses a network that is too large for images of this size.
+    pub(super) fn check_params(&self, images: &Images) -> Result<(), String> {
         let Config { hidden, latents, categories, .. } = self;
         match Network::new(self, images.pixels()).params() {
             Some(params) if params <= MAX_PARAMS => Ok(()),

@@ -41,6 +41,16 @@ pub(super) struct Recorded {
     pub(super) loss: Var,
 }
 
+/// A recording of the decoder at given codes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Codes {
+    pub(super) start: Mark,
+    /// One-hot vectors, count x (latents categories).
+    pub(super) codes: Var,
+    /// Binary cross-entropy at each, count x 1.
+    pub(super) reconstruction: Var,
+}
+
 impl Layer {
     /// Numbers of its weight and its bias.
     fn lengths(&self) -> (usize, usize) {
@@ -115,16 +125,7 @@ impl Network {
         (estimator, tau_of_draws): (E, f32),
     ) -> Result<Recorded> {
         let Network { pixels, batch, latents, categories, .. } = *self;
-        let mut layers = Vec::new();
-        let mut rest = params;
-        for layer in &self.layers {
-            let (weight, bias) = layer.lengths();
-            let (weight, others) = rest.split_at(weight);
-            let (bias, others) = others.split_at(bias);
-            let weight = tape.param(Shape::new(layer.outputs, layer.inputs), weight)?;
-            layers.push((weight, tape.param(Shape::new(1, layer.outputs), bias)?));
-            rest = others;
-        }
+        let layers = self.leaves(params, |shape, values| tape.param(shape, values))?;
         let (encoder, decoder) = layers.split_at(self.encoder_layers);
         let image_shape = Shape::new(batch, pixels);
         let images = tape.input(image_shape, &vec![0.0; image_shape.len()])?;
@@ -150,6 +151,53 @@ impl Network {
         let mean_divergence = tape.affine(mean_divergence, latents as f32, 0.0)?;
         let loss = tape.add(mean_reconstruction, mean_divergence)?;
         Ok(Recorded { start, images, pixels, reconstruction, divergence, loss })
+    }
+}
+
+impl Network {
+    /// Records what an image's code is drawn from: logits, latents x categories. Nothing takes a gradient.
+    pub(super) fn record_logits<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        params: &[f32],
+        image: &[f32],
+    ) -> Result<Var> {
+        let layers = self.leaves(params, |shape, values| tape.input(shape, values))?;
+        let image = tape.input(Shape::new(1, self.pixels), image)?;
+        let logits = chain(tape, image, &layers[..self.encoder_layers])?;
+        tape.view(logits, Shape::new(self.latents, self.categories))
+    }
+
+    /// Records the cross-entropy of an image at each of so many codes; only the codes take a gradient.
+    pub(super) fn record_codes<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        params: &[f32],
+        (image, count): (&[f32], u32),
+    ) -> Result<Codes> {
+        let layers = self.leaves(params, |shape, values| tape.input(shape, values))?;
+        let image = tape.input(Shape::new(count, self.pixels), &image.repeat(count as usize))?;
+        let shape = Shape::new(count, self.latents * self.categories);
+        let codes = tape.differentiable_input(shape, &vec![0.0; shape.len()])?;
+        let start = tape.mark();
+        let pixels = chain(tape, codes, &layers[self.encoder_layers..])?;
+        let reconstruction = tape.bce_with_logits(pixels, image)?;
+        Ok(Codes { start, codes, reconstruction })
+    }
+
+    /// Weight and bias of each layer, as `leaf` records them.
+    fn leaves(&self, params: &[f32], mut leaf: impl FnMut(Shape, &[f32]) -> Result<Var>) -> Result<Vec<(Var, Var)>> {
+        let mut rest = params;
+        let mut leaves = Vec::new();
+        for layer in &self.layers {
+            let (weight, bias) = layer.lengths();
+            let (weight, others) = rest.split_at(weight);
+            let (bias, others) = others.split_at(bias);
+            let weight = leaf(Shape::new(layer.outputs, layer.inputs), weight)?;
+            leaves.push((weight, leaf(Shape::new(1, layer.outputs), bias)?));
+            rest = others;
+        }
+        Ok(leaves)
     }
 }
 

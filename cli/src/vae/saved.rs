@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorView};
 use safetensors::{SafeTensors, serialize};
 
 use super::config::Config;
@@ -98,38 +98,70 @@ impl Place<'_> {
 
     /// What stands in a file, if it is one of this run.
     fn parsed(&self, file: &[u8]) -> Result<Saved, String> {
-        let failed = |error: safetensors::SafeTensorError| error.to_string();
-        let (_, head) = SafeTensors::read_metadata(file).map_err(failed)?;
-        let entry = |key: &str| head.metadata().as_ref().and_then(|head| head.get(key));
-        let entry = |key: &str| entry(key).ok_or_else(|| format!("its head has no {key}, so no run has written it"));
-        if *entry(RUN)? != self.job.to_string() {
-            return Err(format!("it is of {}", entry(RUN)?));
+        let file = ModelFile::parse(file)?;
+        if file.run()? != self.job.to_string() {
+            return Err(format!("it is of {}", file.run()?));
         }
-        let differences = settings::differences_of(entry(SETTINGS)?, &self.settings()?)?;
+        let differences = settings::differences_of(file.settings()?, &self.settings()?)?;
         if !differences.is_empty() {
             return Err(format!("it was trained with {differences}"));
         }
-        let epochs: Vec<Epoch> = serde_json::from_str(entry(EPOCHS)?).map_err(|error| error.to_string())?;
-        let tensors = SafeTensors::deserialize(file).map_err(failed)?;
-        let floats = |name: &str, shape: &[usize]| -> Result<Vec<f32>, String> {
-            let tensor = tensors.tensor(name).map_err(failed)?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
-                let (dtype, theirs) = (tensor.dtype(), tensor.shape());
-                return Err(format!("{name} is {dtype:?} {theirs:?}, and this run's F32 {shape:?}"));
-            }
-            let four = |four: &[u8]| four.first_chunk().copied().map_or(f32::NAN, f32::from_le_bytes);
-            let floats: Vec<f32> = tensor.data().chunks_exact(4).map(four).collect();
-            if floats.iter().all(|x| x.is_finite()) { Ok(floats) } else { Err(format!("{name} is not finite")) }
-        };
-        let mut params = Vec::new();
-        for (name, shape, _) in self.network.tensors() {
-            params.extend(floats(&name, &shape)?);
-        }
+        let epochs: Vec<Epoch> = serde_json::from_str(file.entry(EPOCHS)?).map_err(|error| error.to_string())?;
+        let params = file.params(self.network)?;
         let left = (self.config.epochs as usize).checked_sub(epochs.len());
         let left =
             left.ok_or_else(|| format!("it has {} epochs, and this run {}", epochs.len(), self.config.epochs))?;
         let state = self.config.hyperparameters(self.job.choice).optimizer.state_len(params.len());
-        let state = if left == 0 || state == 0 { Vec::new() } else { floats(STATE, &[state])? };
+        let state = if left == 0 || state == 0 { Vec::new() } else { file.floats(STATE, &[state])? };
         Ok(Saved { params, state, epochs })
+    }
+}
+
+/// The file of a run, taken apart.
+pub(super) struct ModelFile<'a> {
+    head: Metadata,
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a> ModelFile<'a> {
+    pub(super) fn parse(file: &'a [u8]) -> Result<Self, String> {
+        let failed = |error: safetensors::SafeTensorError| error.to_string();
+        let (_, head) = SafeTensors::read_metadata(file).map_err(failed)?;
+        Ok(ModelFile { head, tensors: SafeTensors::deserialize(file).map_err(failed)? })
+    }
+
+    /// The name of the run that wrote it.
+    pub(super) fn run(&self) -> Result<&str, String> {
+        self.entry(RUN)
+    }
+
+    /// The run's settings, as a configuration file.
+    pub(super) fn settings(&self) -> Result<&str, String> {
+        self.entry(SETTINGS)
+    }
+
+    fn entry(&self, key: &str) -> Result<&str, String> {
+        let entry = self.head.metadata().as_ref().and_then(|head| head.get(key));
+        entry.map(String::as_str).ok_or_else(|| format!("its head has no {key}, so no run has written it"))
+    }
+
+    /// All parameters of the network, one tensor after the other.
+    pub(super) fn params(&self, network: &Network) -> Result<Vec<f32>, String> {
+        let mut params = Vec::new();
+        for (name, shape, _) in network.tensors() {
+            params.extend(self.floats(&name, &shape)?);
+        }
+        Ok(params)
+    }
+
+    fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+        let tensor = self.tensors.tensor(name).map_err(|error| error.to_string())?;
+        if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+            let (dtype, theirs) = (tensor.dtype(), tensor.shape());
+            return Err(format!("{name} is {dtype:?} {theirs:?}, and this run's F32 {shape:?}"));
+        }
+        let four = |four: &[u8]| four.first_chunk().copied().map_or(f32::NAN, f32::from_le_bytes);
+        let floats: Vec<f32> = tensor.data().chunks_exact(4).map(four).collect();
+        if floats.iter().all(|x| x.is_finite()) { Ok(floats) } else { Err(format!("{name} is not finite")) }
     }
 }

@@ -5,6 +5,7 @@ mod folder;
 mod gradient;
 mod help;
 mod laboratory;
+mod model;
 mod run;
 mod sweep;
 mod vae;

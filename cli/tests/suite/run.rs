@@ -183,7 +183,7 @@ fn wrong_usage_names_what_was_wrong() {
         (&["--estimator", "disarm", "--batch", "5"], &["batch = 5", "even"]),
         (&["--estimator", "rloo", "--batch", "1"], &["batch = 1", "at least 2"]),
         (&["--seeds", "0..18446744073709551615"], &["seeds", "1000000 runs"]),
-        (&["--seed", "18446744073709551615"], &["seeds", "greatest seed"]),
+        (&["--seed", "18446744073709551615"], &["seeds", "the greatest is"]),
         (&["--latents", "4000000000"], &["latents", "categories", "2^32"]),
         (&["--latents", "70000", "--batch", "70000"], &["latents", "batch", "2^32"]),
         (&["--epochs", "70000", "--steps-per-epoch", "70000"], &["epochs", "steps-per-epoch", "2^32"]),
