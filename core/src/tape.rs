@@ -27,7 +27,7 @@ use crate::random::{Stream, splitmix64};
 use crate::{Argument, Backend, Error, Portable, Result, Shape, Slab};
 
 /// A recorded tensor. A handle from before a reset or of another tape gives [`Error::Stale`]; one of another tape
-/// passes unnoticed with a chance of about 2^-31, as epochs begin at a hash of the address of the slab. Slabs that are
+/// passes unnoticed with a chance of about 2^-30, as epochs begin at a hash of the address of the slab. Slabs that are
 /// made again and again at one address need numbers: [`TapeMem::numbered`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Var {

@@ -27,7 +27,7 @@ Examples:
   reinmax-cli compare gradients --file tests/golden/exact_enumeration.json --case poly9 --format json
   reinmax-cli compare gradients --model runs/vae-1/reinmax-tau=1.3-seed-0.safetensors --images 0..100 --draws 1000
 
-All k^L states are enumerated in double precision. An estimator whose only noise is the drawn categories is enumerated
+All k^L states (2^20 at most) are enumerated in double precision. An estimator whose only noise is the drawn categories is enumerated
 too (\"enumerated\": no error of sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an
 unbiased estimator would show with so many draws. The mean of n draws has a squared error of bias^2 + variance / n;
 beyond n = \"crossing\" the bias is the greater part. Bias, std and MSE are relative to the exact gradient's norm (squared).
@@ -42,7 +42,8 @@ exponent], ..]}], \"affine_powers\": [{\"coef\", \"power\", \"bias\", \"weights\
 
 const POLYNOMIAL: &str = "\
 Examples:
-  reinmax-cli compare polynomial --out sweep                every estimator, tau 0.5, 1 and 1.5, ten seeds
+  reinmax-cli compare polynomial --out sweep                every estimator, tau 0.5, 1 and 1.5, ten seeds: an hour on
+                                                            two cores, most of it for gumbel_rao and reinmax_rao
   reinmax-cli compare polynomial --out sweep --shard 2/8    the second of eight jobs, in any order
   reinmax-cli compare polynomial --out sweep                again: goes on, or finds nothing left and prints the table
   reinmax-cli compare polynomial --out near --estimator reinmax --estimator st --tau 1,1.1,1.3 --seeds 0..3

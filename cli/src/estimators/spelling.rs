@@ -140,5 +140,5 @@ pub(crate) fn help_on(text: &str, tau: impl Fn(Choice) -> Option<f32>) -> String
         let parameters = spelled_parameters(&choice.with_defaults(tau).parameters(), ", ");
         help += format!("\n  {:<34} {parameters}", choice.entry.names()).trim_end();
     }
-    help
+    help + "\nThe draw and the gradient of decoupled_gumbel do not depend on tau_forward, its relaxed sample's temperature."
 }

@@ -106,7 +106,7 @@ impl Place<'_> {
         if !differences.is_empty() {
             return Err(format!("it was trained with {differences}"));
         }
-        let epochs: Vec<Epoch> = serde_json::from_str(file.entry(EPOCHS)?).map_err(|error| error.to_string())?;
+        let epochs = file.epochs()?;
         let params = file.params(self.network)?;
         let left = (self.config.epochs as usize).checked_sub(epochs.len());
         let left =
@@ -133,6 +133,11 @@ impl<'a> ModelFile<'a> {
     /// The name of the run that wrote it.
     pub(super) fn run(&self) -> Result<&str, String> {
         self.entry(RUN)
+    }
+
+    /// Those that it was trained for.
+    pub(super) fn epochs(&self) -> Result<Vec<Epoch>, String> {
+        serde_json::from_str(self.entry(EPOCHS)?).map_err(|error| error.to_string())
     }
 
     /// The run's settings, as a configuration file.

@@ -16,7 +16,7 @@ const BATCH: usize = 256;
 /// A model, and the images that it was tested on.
 #[derive(Debug)]
 pub(crate) struct Trained {
-    /// Of the run.
+    /// Of the run, and how far it is.
     pub(crate) name: String,
     config: Config,
     network: Network,
@@ -40,7 +40,8 @@ impl Trained {
         config.check_params(&images).map_err(named)?;
         let network = Network::new(&config, images.pixels());
         let params = file.params(&network).map_err(named)?;
-        Ok(Trained { name: file.run().map_err(named)?.to_owned(), config, network, params, images })
+        let (run, epochs) = (file.run().map_err(named)?, file.epochs().map_err(named)?.len());
+        Ok(Trained { name: format!("{run} after {epochs} epochs"), config, network, params, images })
     }
 
     pub(crate) fn latents(&self) -> usize {

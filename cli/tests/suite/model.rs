@@ -124,7 +124,7 @@ fn gradients_are_those_of_the_model() {
     let options = ["--estimator", "exact", "--estimator", "st", "--estimator", "reinmax", "--images", "2..5"];
     let report = report(model, &options, folder.path());
     let table = &report["problems"][0];
-    assert_eq!(table["problem"], "reinmax:tau=1.3 seed 0, test images 2..5");
+    assert_eq!(table["problem"], "reinmax:tau=1.3 seed 0 after 5 epochs, test images 2..5");
     for (field, value) in [("images", 3.0), ("variables", 2.0), ("k", 3.0), ("states", 9.0)] {
         assert_eq!(number(&table[field]), value, "{field}");
     }

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Yin and Zhou, "ARM: Augment-REINFORCE-Merge Gradient for Stochastic Binary Networks" (arXiv 1807.11143). k = 2 only.
-//! Bias: none. Variance: below REINFORCE, as the pair is negatively correlated. Cost: O(1) a pair, two losses, no
-//! upstream gradient. It has no tau. [`draw_antithetic`] makes the pairs.
+//! Bias: none. Variance: often below that of REINFORCE without a baseline, as a constant added to the loss cancels; not
+//! always. Cost: O(1) a pair, two losses, no upstream gradient. It has no tau. [`draw_antithetic`] makes the pairs.
 
 use super::{ScoreEstimator, ScoreInputs};
 use crate::check::{check_len, check_rows, check_uniforms, product, require, require_each};

@@ -6,9 +6,9 @@
 //! ```
 //!
 //! Fan, Zhang, Wang and Xing, "Training Discrete Deep Generative Models via Gapped Straight-Through Estimator" (arXiv
-//! 2206.07235). Bias: it depends on the gap. Variance: below that of Gumbel-Softmax, as there is no noise besides the
-//! draw. Cost: O(k), two exponentials an element, one where there is scratch memory (SIMD, k <= 1024). Useful tau: 0.5
-//! to 1.
+//! 2206.07235). Bias: it depends on the gap. Variance: there is no noise besides the draw, which often, not always,
+//! leaves less than Gumbel-Softmax has. Cost: O(k), two exponentials an element, one where there is scratch memory
+//! (SIMD, k <= 1024). Useful tau: 0.5 to 1.
 
 use super::{Estimator, GradientInputs, MAX_CATEGORIES};
 use crate::check::{

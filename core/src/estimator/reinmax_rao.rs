@@ -7,7 +7,8 @@
 //!
 //! Wang and Bui (arXiv 2603.08257). With J((p + e) / 2) in place of the mean of J(y_r) / tau it is ReinMax at tau = 1.
 //! Bias: depends on tau, and does not vanish where the loss is linear; as tau -> 0 the mean there is half the gradient.
-//! Variance: below ReinMax. Cost: O(k R) as [`super::GumbelRao`]; two floats saved for each draw. Useful tau: 0.1 to 1.
+//! Variance: often below ReinMax's near tau = 1 with many relaxed samples; it grows as tau falls. Cost: O(k R) as
+//! [`super::GumbelRao`]; two floats saved for each draw. Useful tau: 0.1 to 1.
 
 use super::conditional::{Conditional, conditional_estimator};
 

@@ -1,4 +1,4 @@
-//! Generators that begin at a hashed state instead of a stream's: noise that is made again from a key of 64 bits.
+//! Generators that begin at a hashed state instead of a stream's: noise that is made again from a key of 60 bits.
 
 use super::{Leapfrog, MULTIPLIER, jump, output, uniform};
 use crate::kernel::LANES;

@@ -9,7 +9,7 @@ impl<B: Backend> Tape<'_, B> {
     /// Declares a parameter and sets it. Parameters come before everything else; see [`Tape::params`].
     ///
     /// # Errors
-    /// [`Error::ParamAfterOp`], [`Error::Length`], [`Error::Full`].
+    /// [`Error::ParamAfterOp`], [`Error::Length`], [`Error::Full`], [`Error::TooLarge`], [`Error::EpochsExhausted`].
     pub fn param(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
         if self.at.values != self.params || self.at.grads != self.params {
             return Err(Error::ParamAfterOp);
@@ -22,7 +22,7 @@ impl<B: Backend> Tape<'_, B> {
     /// Records the caller's tensor, which takes no gradient.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::Full`].
+    /// [`Error::Length`], [`Error::Full`], [`Error::TooLarge`], [`Error::EpochsExhausted`].
     pub fn input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
         self.leaf(Argument::Input, shape, values, false)
     }
@@ -30,7 +30,7 @@ impl<B: Backend> Tape<'_, B> {
     /// Records the caller's tensor, which takes a gradient, and accumulates it until [`Tape::zero_grad`].
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::Full`].
+    /// [`Error::Length`], [`Error::Full`], [`Error::TooLarge`], [`Error::EpochsExhausted`].
     pub fn differentiable_input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
         self.leaf(Argument::Input, shape, values, true)
     }
