@@ -167,6 +167,16 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
 
     cmake -S examples/c -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
     cmake --build "$scratch/build" >/dev/null
+
+    # Other folders are found too, and uninstalled.
+    local elsewhere=(PREFIX="$scratch/usr" LIBDIR="$scratch/usr/lib/multi" INCLUDEDIR="$scratch/headers/reinmax")
+    make_libraries install "${elsewhere[@]}"
+    gcc -std=c11 examples/c/contract.c -o "$scratch/contract_elsewhere" \
+        $(PKG_CONFIG_PATH=$scratch/usr/lib/multi/pkgconfig pkg-config --cflags --libs reinmax) -lm
+    cmake -S examples/c -B "$scratch/build_elsewhere" -Dreinmax_DIR="$scratch/usr/lib/multi/cmake/reinmax" >/dev/null
+    cmake --build "$scratch/build_elsewhere" --target polynomial >/dev/null
+    make_libraries uninstall "${elsewhere[@]}"
+    [ -z "$(find "$scratch/usr" "$scratch/headers" -type f -o -type l)" ] || { echo "files are left after uninstall" >&2; return 1; }
     for task in polynomial polynomial_static; do
         for variables in 32 128; do
             "$scratch/build/$task" "$variables" | diff - "examples/tasks/expected/polynomial-$variables.txt"

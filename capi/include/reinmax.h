@@ -12,8 +12,9 @@
  * same bits with all of them.
  *
  * Everything is a matrix of floats, row-major: rows x cols, or rows x k for rows of k categories. A handle (uint64_t) names a
- * recorded tensor. One from before a reset is REINMAX_STATUS_STALE; so is one of another tape, but for a chance of about 2^-31,
- * and one of an earlier tape in the same memory where reinmax_tape_init got a new number. reinmax_tape_error tells more of a
+ * recorded tensor. One from before a reset is REINMAX_STATUS_STALE; so is one of another tape, but for a chance of about 2^-30,
+ * and one of an earlier tape in the same memory where reinmax_tape_init got a new number. Some 2^31 resets use a
+ * tape's handles up; what records is REINMAX_STATUS_EPOCHS_EXHAUSTED then. reinmax_tape_error tells more of a
  * tape's last error (which argument, what length would do); functions on plain arrays have no place to keep that.
  *
  * Stack, measured on a Cortex-M4: 0.2 to 1.3 KiB for a gradient or a training step, 5.7 KiB with mve (docs/size.md).
@@ -59,6 +60,15 @@
 // The version of the interface that this header describes. It changes when a function or a type does; additions leave
 // it as it is.
 #define REINMAX_ABI_VERSION 1
+
+// The version of the header, which grows with additions too: 0.1.0.
+#define REINMAX_VERSION_MAJOR 0
+
+// See REINMAX_VERSION_MAJOR.
+#define REINMAX_VERSION_MINOR 1
+
+// See REINMAX_VERSION_MAJOR.
+#define REINMAX_VERSION_PATCH 0
 
 // What a function returns: 0, or a negative number. Numbers are only ever added.
 enum reinmax_status
@@ -289,7 +299,7 @@ typedef struct reinmax_noise {
   const float *uniforms;
   // Categories, one for each draw, even such of probability 0; or NULL.
   const uint32_t *forced;
-  // Elements of whichever is not NULL.
+  // Elements of whichever is not NULL; 0 where both are.
   size_t len;
   // With both NULL: the sequence. With forced categories: noise that an estimator needs besides.
   uint64_t seed;
@@ -461,9 +471,11 @@ reinmax_status reinmax_tape_mark(struct reinmax_tape *tape, struct reinmax_mark 
 reinmax_status reinmax_tape_reset(struct reinmax_tape *tape, const struct reinmax_mark *mark);
 
 // Runs everything recorded since the mark forward again, on what inputs and parameters hold now and on new draws
-// (NULL: the tape's stream), with the bits of a fresh recording. It cannot return FULL.
+// (NULL: the tape's stream), with the bits of a fresh recording. It cannot return FULL. After an error values and
+// gradients are unspecified until a replay succeeds.
 //
-// Errors: STALE, LENGTH and VALUE for the draws, LOGITS, OVERLAP, BOTH_NOISES, NULL, MISALIGNED, NOT_INITIALISED.
+// Errors: STALE, LENGTH for the draws, VALUE for draws, indices and classes, LOGITS, OVERLAP, BOTH_NOISES, NULL,
+// MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_replay(struct reinmax_tape *tape,
                                    const struct reinmax_mark *mark,
                                    const struct reinmax_draws *draws);
@@ -971,7 +983,7 @@ reinmax_status reinmax_backward_gumbel_softmax(float tau,
                                                size_t draws,
                                                float *grad);
 
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
+// Decoupled Gumbel-Softmax (tau_backward is the gradient's; tau_forward, of a relaxed sample that only the Rust interface gives, changes nothing here): as many draws for each row of logits (rows x k) as `repeats` says, as one-hot rows,
 // (rows * repeats) x k. The backward pass adds up this estimator's gradients of a row's draws
 // (docs/estimators.md has its formula and parameters). probs is the softmax of logits, at temperature 1.
 // draws: NULL for the tape's stream.
@@ -987,7 +999,7 @@ reinmax_status reinmax_tape_sample_decoupled_gumbel(struct reinmax_tape *tape,
                                                     const struct reinmax_draws *draws,
                                                     uint64_t *out);
 
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
+// Decoupled Gumbel-Softmax (tau_backward is the gradient's; tau_forward, of a relaxed sample that only the Rust interface gives, changes nothing here): one column of the one-hot rows, as rows x repeats. Up to k = 16 the rows are not written.
 //
 // Errors: those of the function above; VALUE for a column beyond k.
 reinmax_status reinmax_tape_sample_column_decoupled_gumbel(struct reinmax_tape *tape,
@@ -1000,7 +1012,7 @@ reinmax_status reinmax_tape_sample_column_decoupled_gumbel(struct reinmax_tape *
                                                            const struct reinmax_draws *draws,
                                                            uint64_t *out);
 
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): the same for k of up to 16 only, from less code.
+// Decoupled Gumbel-Softmax (tau_backward is the gradient's; tau_forward, of a relaxed sample that only the Rust interface gives, changes nothing here): the same for k of up to 16 only, from less code.
 //
 // Errors: those of the function above; VALUE for more categories.
 reinmax_status reinmax_tape_sample_short_column_decoupled_gumbel(struct reinmax_tape *tape,
@@ -1013,7 +1025,7 @@ reinmax_status reinmax_tape_sample_short_column_decoupled_gumbel(struct reinmax_
                                                                  const struct reinmax_draws *draws,
                                                                  uint64_t *out);
 
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): how many uniforms a draw among k categories takes, and how many floats it saves.
+// Decoupled Gumbel-Softmax (tau_backward is the gradient's; tau_forward, of a relaxed sample that only the Rust interface gives, changes nothing here): how many uniforms a draw among k categories takes, and how many floats it saves.
 //
 // Errors: NULL, MISALIGNED.
 reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
@@ -1022,7 +1034,7 @@ reinmax_status reinmax_sizes_decoupled_gumbel(float tau_forward,
                                               size_t *uniforms,
                                               size_t *saved);
 
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
+// Decoupled Gumbel-Softmax (tau_backward is the gradient's; tau_forward, of a relaxed sample that only the Rust interface gives, changes nothing here): as many draws for each row as `draws` says, on plain arrays. logits and probs (their
 // softmax at temperature 1) are rows x k, index is rows * draws, saved is that times the floats that a draw
 // saves (NULL where that is 0).
 //
@@ -1039,7 +1051,7 @@ reinmax_status reinmax_draw_decoupled_gumbel(float tau_forward,
                                              uint32_t *index,
                                              float *saved);
 
-// Decoupled Gumbel-Softmax (a temperature for the draw, one for the gradient): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
+// Decoupled Gumbel-Softmax (tau_backward is the gradient's; tau_forward, of a relaxed sample that only the Rust interface gives, changes nothing here): adds the gradient of the logits to grad (rows x k), summed over a row's draws, on plain
 // arrays. logits and probs (their softmax at temperature 1) are rows x k, index is rows * draws, saved is what
 // the draw saved (NULL where that is nothing), upstream is (rows * draws) x k: the gradient of the loss with
 // respect to each one-hot row.

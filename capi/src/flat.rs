@@ -15,7 +15,7 @@ pub struct CNoise {
     pub uniforms: *const f32,
     /// Categories, one for each draw, even such of probability 0; or NULL.
     pub forced: *const u32,
-    /// Elements of whichever is not NULL.
+    /// Elements of whichever is not NULL; 0 where both are.
     pub len: usize,
     /// With both NULL: the sequence. With forced categories: noise that an estimator needs besides.
     pub seed: u64,
@@ -32,6 +32,8 @@ pub(crate) unsafe fn noise<'a>(pointer: *const CNoise) -> Result<Noise<'a>> {
     let CNoise { uniforms, forced, len, seed, stream, position } = unsafe { get(pointer)? };
     let stream = Stream::new(seed, stream);
     match (uniforms.is_null(), forced.is_null()) {
+        // A length with nothing behind it is an allocation that failed.
+        (true, true) if len != 0 => Err(CError::of(Status::Null)),
         (true, true) => Ok(Noise::stream(&stream, position)),
         // SAFETY: the caller's promise.
         (false, true) => Ok(Noise::Uniforms(unsafe { read(uniforms, len)? })),

@@ -206,6 +206,13 @@ pub(crate) fn status_of(result: Result<()>) -> Status {
 /// it as it is.
 pub const REINMAX_ABI_VERSION: u32 = 1;
 
+/// The version of the header, which grows with additions too: 0.1.0.
+pub const REINMAX_VERSION_MAJOR: u32 = 0;
+/// See REINMAX_VERSION_MAJOR.
+pub const REINMAX_VERSION_MINOR: u32 = 1;
+/// See REINMAX_VERSION_MAJOR.
+pub const REINMAX_VERSION_PATCH: u32 = 0;
+
 /// The version of the interface that the library has: a program compares it with REINMAX_ABI_VERSION.
 #[unsafe(no_mangle)]
 pub extern "C" fn reinmax_abi_version() -> u32 {

@@ -50,7 +50,8 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 
 /// Draws `draws` categories for each row of `probs` (rows x k) by inverting its cumulative sum: the smallest index
 /// whose prefix sum exceeds u times the total. `index` receives rows * draws of them, the draws of a row side by side.
-/// One uniform a draw. A category of probability 0 is never drawn, unless its row has no other: that gives index 0.
+/// One uniform a draw, of 23 bits: a probability below 2^-23 is drawn as often as 2^-23 or never, by where it lies. A
+/// category of probability 0 is never drawn, unless its row has no other: that gives index 0.
 ///
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::TooLarge`], [`Error::Value`] for 0 draws, a uniform outside [0,

@@ -146,7 +146,8 @@ pub enum Draws<'a> {
     Uniforms(&'a [f32]),
     /// Categories, in the order in which sample nodes draw; their probability may be 0. All must be used. The cursor
     /// does not move, so an estimator that needs noise besides the category (Gumbel-Softmax, Gumbel-Rao) gets the same
-    /// noise each time; [`crate::Tape::set_cursor`] changes it.
+    /// noise each time; [`crate::Tape::set_cursor`] changes it, by at least as many numbers as all draws together take:
+    /// a smaller step moves noise from one row to another.
     Forced(&'a [u32]),
 }
 

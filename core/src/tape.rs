@@ -116,7 +116,8 @@ impl<'m, B: Backend> Tape<'m, B> {
         self.cursor
     }
 
-    /// Moves to output `cursor` of the stream.
+    /// Moves to output `cursor` of the stream. Outputs that are 2^44 and more apart are correlated (a property of PCG32
+    /// on 64 bits): workers that share a seed take a stream each, not a part of one.
     pub fn set_cursor(&mut self, cursor: u64) {
         self.cursor = cursor;
     }

@@ -204,6 +204,9 @@ static void noise(void) {
     same.forced = forced;
     IS(BOTH_NOISES, reinmax_draw(probs, 2, 3, 1, &same, again));
     same.uniforms = NULL;
+    same.forced = NULL;
+    IS(NULL, reinmax_draw(probs, 2, 3, 1, &same, again)); /* a length with nothing behind it */
+    same.forced = forced;
     same.len = 2;
     IS(VALUE, reinmax_draw(probs, 2, 3, 1, &same, again)); /* 3 is no category */
     IS(NULL, reinmax_draw(probs, 2, 3, 1, NULL, again));

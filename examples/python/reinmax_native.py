@@ -3,7 +3,7 @@
 The library is the file that the environment variable REINMAX_LIBRARY names, or what the system finds under that name:
 
     make -C capi install PREFIX=$HOME/.local
-    REINMAX_LIBRARY=$HOME/.local/lib/libreinmax_capi.so python ...
+    REINMAX_LIBRARY=$HOME/.local/lib/libreinmax_capi.so.1 PYTHONPATH=examples/python python ...
 """
 
 import ctypes
@@ -11,7 +11,10 @@ import os
 
 import numpy as np
 
-_LIB = ctypes.CDLL(os.environ.get("REINMAX_LIBRARY", "libreinmax_capi.so"))
+try:
+    _LIB = ctypes.CDLL(os.environ.get("REINMAX_LIBRARY", "libreinmax_capi.so.1"))
+except OSError as error:
+    raise ImportError(f"{error}; REINMAX_LIBRARY names the library: ~/.local/lib/libreinmax_capi.so.1, say") from error
 _FLOATS, _INDICES, _SIZE = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
 
 
@@ -66,9 +69,22 @@ def _indices(index, rows, k):
     index = np.asarray(index)
     if index.shape != (rows,) or index.dtype.kind not in "iu":
         raise ValueError(f"{rows} whole numbers are needed, not {index.dtype} of shape {index.shape}")
+    check_indices(index, k)
+    return np.ascontiguousarray(index, dtype=np.uint32)
+
+
+def check_indices(index, k):
+    """Refuses a number that is none of k categories."""
     for at in np.flatnonzero((index < 0) | (index >= k))[:1]:
         raise ValueError(f"index[{at}] = {index[at]} is none of {k} categories")
-    return np.ascontiguousarray(index, dtype=np.uint32)
+
+
+def _noise(seed, stream, position):
+    """Draws as a function of three whole numbers of 64 bits."""
+    for name, value in [("seed", seed), ("stream", stream), ("position", position)]:
+        if not 0 <= value < 2**64:
+            raise ValueError(f"{name} = {value} is not in 0 to 2^64 - 1")
+    return _Noise(None, None, 0, seed, stream, position)
 
 
 def check_tau(tau):
@@ -88,11 +104,14 @@ def softmax(logits, tau=1.0):
 
 
 def sample(logits, tau=1.0, seed=0, stream=0, position=0, forced=None):
-    """softmax(logits / tau), one category drawn from each row of it (or those of `forced`), and their one-hot rows."""
+    """softmax(logits / tau), one category drawn from each row of it (or those of `forced`), and their one-hot rows.
+
+    The same seed, stream and position give the same draws. An estimator's gradient needs the softmax at tau = 1.
+    """
     check_tau(tau)
     logits = _matrix(logits)
     rows = len(logits)
-    noise = _Noise(None, None, 0, seed, stream, position)
+    noise = _noise(seed, stream, position)
     if forced is not None:
         forced = _indices(forced, rows, logits.shape[1])
         noise.forced, noise.len = forced.ctypes.data, rows
@@ -105,7 +124,7 @@ def sample(logits, tau=1.0, seed=0, stream=0, position=0, forced=None):
 def draw(probs, seed=0, stream=0, position=0, uniforms=None):
     """One category for each row of probs: from uniforms in [0, 1), one a row, or from outputs position .. of (seed, stream)."""
     probs = _matrix(probs)
-    noise = _Noise(None, None, 0, seed, stream, position)
+    noise = _noise(seed, stream, position)
     if uniforms is not None:
         uniforms = np.ascontiguousarray(uniforms, dtype=np.float32)
         noise.uniforms, noise.len = uniforms.ctypes.data, uniforms.size
@@ -123,7 +142,10 @@ def one_hot(index, k):
 
 
 def reinmax_backward(logits, probs, index, upstream, tau=1.0):
-    """ReinMax's gradient of the logits, from the gradient of the loss with respect to each one-hot row."""
+    """ReinMax's gradient of the logits, from the gradient of the loss with respect to each one-hot row.
+
+    probs is softmax(logits), whatever tau is: the temperature is that of the backward pass alone.
+    """
     check_tau(tau)
     logits = _matrix(logits)
     probs, upstream = _matrix(probs, logits.shape), _matrix(upstream, logits.shape)

@@ -1,10 +1,14 @@
-"""reinmax(logits, tau) for PyTorch on the CPU, in place of that of the package `reinmax`: same arguments, same results.
+"""reinmax(logits, tau) for PyTorch on the CPU, in place of that of the package `reinmax`: its arguments, its results.
 
     sample, probs = reinmax(logits, tau=1.1)                    # draws depend on torch.manual_seed
     sample, probs = reinmax(logits, tau=1.1, index=categories)  # forced
+
+Logits of other floating-point types are computed in float32, and the results are of their type. What the original does
+not need and this does: logits on the CPU. What it can and this cannot: gradients of gradients (an error says so).
 """
 
 import torch
+from torch.autograd.function import once_differentiable
 
 import reinmax_native as native
 
@@ -12,7 +16,7 @@ import reinmax_native as native
 class _ReinMax(torch.autograd.Function):
     @staticmethod
     def forward(ctx, logits, tau, index):
-        forced = None if index is None else index.detach().numpy()
+        forced = None if index is None else index.numpy()
         seed = int(torch.randint(2**62, ())) if forced is None else 0
         probs, ctx.index, one_hot = native.sample(logits.detach().numpy(), seed=seed, forced=forced)
         ctx.tau = tau
@@ -23,6 +27,7 @@ class _ReinMax(torch.autograd.Function):
         return sample, probs
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad_at_sample, grad_at_probs):
         logits, probs = ctx.saved_tensors
         grad = None
@@ -37,12 +42,21 @@ class _ReinMax(torch.autograd.Function):
         return grad, None, None
 
 
-def reinmax(logits, tau, index=None):
-    """One-hot samples of softmax(logits) along the last dimension, and that softmax. float32, on the CPU."""
-    if logits.dtype != torch.float32 or logits.device.type != "cpu":
-        raise TypeError(f"float32 on the CPU is needed, not {logits.dtype} on {logits.device}")
+def reinmax(logits, tau, hard=True, *, index=None):
+    """One-hot samples of softmax(logits) along the last dimension, and that softmax.
+
+    tau is a number, or a tensor of one, which gets no gradient. index, of the shape of logits without the last dimension,
+    forces the categories. hard is not looked at, as in the original: samples are one-hot.
+    """
+    if not logits.is_floating_point() or logits.device.type != "cpu":
+        raise TypeError(f"floating-point numbers on the CPU are needed, not {logits.dtype} on {logits.device}")
+    tau = float(tau.detach() if isinstance(tau, torch.Tensor) else tau)
     native.check_tau(tau)
     shape = logits.shape
-    rows = logits.reshape(-1, shape[-1])
-    sample, probs = _ReinMax.apply(rows, float(tau), None if index is None else index.reshape(-1))
-    return sample.view(shape), probs.view(shape)
+    if index is not None:
+        index = torch.as_tensor(index).detach()
+        if index.shape != shape[:-1]:
+            raise ValueError(f"index has the shape {tuple(index.shape)} where {tuple(shape[:-1])} is needed")
+        index = index.reshape(-1)
+    sample, probs = _ReinMax.apply(logits.float().reshape(-1, shape[-1]), tau, index)
+    return sample.view(shape).to(logits.dtype), probs.view(shape).to(logits.dtype)

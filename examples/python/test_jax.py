@@ -60,6 +60,24 @@ class Jax(unittest.TestCase):
         # The same draws; XLA fuses the rest in another order.
         np.testing.assert_allclose(together, jnp.stack(one_by_one), rtol=0, atol=GOLDEN)
 
+    def test_every_argument_can_be_mapped(self):
+        logits = jax.random.normal(jax.random.key(3), (4, 6, 3))
+        index = jax.random.randint(jax.random.key(5), (4, 6), 0, 3)
+        taus = jnp.array([1.0, 1.1, 1.2, 1.3])
+
+        def grad(x, index, tau):
+            return jax.grad(lambda x: ((reinmax(x, tau, index=index)[0] - 0.45) ** 3).sum())(x)
+
+        for axes in [(0, 0, 0), (0, 0, None), (None, 0, None), (None, None, 0), (0, None, None)]:
+            arguments = [x if axis == 0 else x[0] for x, axis in zip((logits, index, taus), axes)]
+            together = jax.vmap(grad, in_axes=axes)(*arguments)
+            for at in range(4):
+                one = grad(*(x[at] if axis == 0 else x for x, axis in zip(arguments, axes)))
+                np.testing.assert_allclose(together[at], one, rtol=0, atol=GOLDEN)
+        twice = jax.vmap(jax.vmap(grad, in_axes=(0, 0, None)), in_axes=(0, 0, None))
+        together = twice(logits[:, :, None, :], index[:, :, None], 1.2)[:, :, 0]
+        np.testing.assert_allclose(together, grad(logits, index, 1.2), rtol=0, atol=GOLDEN)
+
     def test_draws_follow_the_key(self):
         logits = jnp.zeros((1000, 4))
         first, again, other = (reinmax(logits, 1.0, key=jax.random.key(n))[0] for n in (5, 5, 6))
@@ -85,6 +103,11 @@ class Jax(unittest.TestCase):
                 reinmax(jnp.zeros((2, 3)), 1.0, **wrong)
         with self.assertRaisesRegex(TypeError, "float32"):
             reinmax(jnp.zeros((2, 3), jnp.float16), 1.0, index=jnp.zeros(2, int))
+        for index in [jnp.zeros((3, 2), int), jnp.zeros(6, int), jnp.zeros((2, 3))]:
+            with self.assertRaisesRegex(ValueError, r"whole numbers of the shape \(2, 3\)"):
+                reinmax(jnp.zeros((2, 3, 4)), 1.0, index=index)
+        with self.assertRaisesRegex(ValueError, r"index\[1\] = 3 is none of 3"):
+            reinmax(jnp.zeros((2, 3)), 1.0, index=jnp.array([0, 3]))
 
 
 if __name__ == "__main__":

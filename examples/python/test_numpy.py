@@ -68,6 +68,9 @@ class Kernels(unittest.TestCase):
                 native.softmax([[0.0, 1]], tau=tau)
         with self.assertRaisesRegex(ValueError, r"index\[1\] = 3 is none of 3 categories"):
             native.one_hot([0, 3], 3)
+        for wrong in [{"seed": -1}, {"stream": 2**64}, {"position": -5}]:
+            with self.assertRaisesRegex(ValueError, "is not in 0 to 2\\^64 - 1"):
+                native.draw([[0.5, 0.5]], **wrong)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,36 @@ class DropIn(unittest.TestCase):
         # 4.5 standard deviations of a share of one quarter are 0.062.
         torch.testing.assert_close(first.mean(0), torch.full((4,), 0.25), rtol=0, atol=0.062)
 
+    def test_other_types_and_arguments(self):
+        values, upstream = torch.randn(4, 5, 3), torch.randn(4, 5, 3)
+        index = torch.randint(3, (4, 5))
+        exact = values.clone().requires_grad_()
+        reinmax(exact, 1.2, index=index)[0].backward(upstream)
+        # Half precision rounds its results to 8 bits or more.
+        for dtype, tolerance in [(torch.float64, 0), (torch.float16, 2**-7), (torch.bfloat16, 2**-5)]:
+            # float64 numbers that float32 has too.
+            logits = values.to(dtype).requires_grad_()
+            sample, probs = reinmax(logits, torch.tensor(1.2, requires_grad=True), True, index=index)
+            self.assertTrue(sample.dtype == probs.dtype == dtype)
+            sample.backward(upstream.to(dtype))
+            self.assertEqual(logits.grad.dtype, dtype)
+            torch.testing.assert_close(logits.grad.float(), exact.grad, rtol=0, atol=tolerance * upstream.abs().max().item())
+
+    def test_errors(self):
+        logits = torch.zeros(2, 3, 4, requires_grad=True)
+        for index in [torch.zeros(3, 2, dtype=int), torch.zeros(6, dtype=int)]:
+            with self.assertRaisesRegex(ValueError, r"index has the shape .* where \(2, 3\) is needed"):
+                reinmax(logits, 1.0, index=index)
+        with self.assertRaisesRegex(ValueError, "whole numbers"):
+            reinmax(logits, 1.0, index=torch.zeros(2, 3))
+        with self.assertRaisesRegex(TypeError, "floating-point numbers on the CPU"):
+            reinmax(torch.zeros(2, 3, dtype=int), 1.0)
+        with self.assertRaisesRegex(ValueError, "tau"):
+            reinmax(logits, 0.0)
+        (grad,) = torch.autograd.grad((reinmax(logits, 1.0)[0] ** 2).sum(), logits, create_graph=True)
+        with self.assertRaisesRegex(RuntimeError, "once_differentiable"):
+            (grad**2).sum().backward()
+
     def test_it_trains(self):
         torch.manual_seed(0)
         logits = torch.zeros(16, 2, requires_grad=True)

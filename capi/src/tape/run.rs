@@ -210,9 +210,11 @@ pub unsafe extern "C" fn reinmax_tape_reset(tape: *mut CTape, mark: *const CMark
 }
 
 /// Runs everything recorded since the mark forward again, on what inputs and parameters hold now and on new draws
-/// (NULL: the tape's stream), with the bits of a fresh recording. It cannot return FULL.
+/// (NULL: the tape's stream), with the bits of a fresh recording. It cannot return FULL. After an error values and
+/// gradients are unspecified until a replay succeeds.
 ///
-/// Errors: STALE, LENGTH for the draws, VALUE for draws, indices and classes, LOGITS, OVERLAP, BOTH_NOISES, NULL, MISALIGNED, NOT_INITIALISED.
+/// Errors: STALE, LENGTH for the draws, VALUE for draws, indices and classes, LOGITS, OVERLAP, BOTH_NOISES, NULL,
+/// MISALIGNED, NOT_INITIALISED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reinmax_tape_replay(tape: *mut CTape, mark: *const CMark, draws: *const CDraws) -> Status {
     // SAFETY: the caller's promise; a `Mark` is whole numbers, so whatever is there is one.

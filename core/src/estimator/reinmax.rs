@@ -9,8 +9,8 @@
 //! and Backpropagation: Straight-Through and Beyond" (arXiv 2304.08612): Heun's method where Straight-Through is
 //! Euler's. Bias: terms in third and higher derivatives of the loss; none where it is of degree up to 2 in each sample,
 //! at tau = 1. It is not always less biased than Straight-Through. Cost: O(k), no exponential at tau = 1. Useful tau: 1
-//! to 1.5; above 1 there is a bias on quadratic losses too, mostly with less variance. There is no factor 1 / tau, as in
-//! the authors' definition.
+//! to 1.5; above 1 there is a bias on quadratic losses too, mostly with less variance. There is no factor 1 / tau, as
+//! in the authors' definition.
 
 use super::straight_through::TemperedSoftmax;
 use super::{Estimator, GradientInputs};

@@ -5,7 +5,7 @@
 //! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
 
 use super::direction::{Across, Along, Direction, Serial};
-use super::lanes::Lanes;
+use super::lanes::{Lanes, Scalar};
 use super::rows::{self, with_known_k};
 use super::serial::{FoldTree, bit_reversed};
 use super::tile::{Tile, add_folded, broadcast, tile_rows, tile_rows_mut, transpose_in, transpose_out};
@@ -27,7 +27,8 @@ pub struct GradientInputs<'a> {
     pub upstream: &'a [f32],
     /// Categories in a row.
     pub k: usize,
-    /// Draws for each row, at least 1.
+    /// Draws for each row, at least 1. Their gradients are added up in single precision: with k > 16 one after the
+    /// other, which for 10^5 draws of one row can cost 1e-3 of their sum.
     pub draws: usize,
     /// Where given (k <= 16 only), `upstream` has one element for each draw: the gradient with respect to this column
     /// of the one-hot vector. That of all other columns is 0.
@@ -54,7 +55,8 @@ pub struct Group<'a, L> {
 pub trait Formula: Copy + Send {
     /// Whether it reads the logits.
     const LOGITS: bool;
-    /// How many of the saved floats belong to a draw among k categories; 16 at most for k <= 16.
+    /// How many of the saved floats belong to a draw among k categories. With more than 16 for k <= 16 there is one
+    /// lane on every backend.
     #[inline(always)]
     fn saved_per_draw(_k: usize) -> usize {
         0
@@ -107,6 +109,9 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
             long_rows::<L, F>(formula, inputs, grad);
         } else if L::N == 1 {
             one_lane::<L, F, Across>(formula, inputs, grad);
+        } else if F::saved_per_draw(inputs.k) > SHORT {
+            // More than a tile holds.
+            one_lane::<Scalar, F, Across>(formula, inputs, grad);
         } else if inputs.draws == 1 {
             with_known_k!(inputs.k, |k| rows_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         } else {

@@ -10,7 +10,7 @@ use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
 
 impl<B: Backend> Tape<'_, B> {
     /// Binary cross-entropy of each element, summed over the columns of a row: n x 1. Targets are in [0, 1] and take no
-    /// gradient. max(x, 0) - x t + ln(1 + e^-|x|), which overflows nowhere. Cost: an
+    /// gradient. max(x, 0) - x t + ln(1 + e^-|x|), which overflows for no finite logit. Cost: an
     /// exponential and a logarithm an element, nothing saved.
     ///
     /// # Errors
@@ -67,13 +67,14 @@ impl<B: Backend> Tape<'_, B> {
     }
 }
 
-/// max(x, 0) - x t + ln(1 + e^-|x|)
+/// max(x, 0) - x t + ln(1 + e^-|x|), the first two without a difference of large numbers: (1 - t) x, or -t x below 0.
 #[derive(Clone, Copy)]
 struct BinaryCrossEntropy;
 impl Function<2> for BinaryCrossEntropy {
     #[inline(always)]
     fn call<L: Lanes>(self, [x, t]: [L; 2]) -> L {
-        (x.max(L::splat(0.0)) - x * t) + ln_1p_unit(exp_nonpositive(x.abs().neg()))
+        let zero = L::splat(0.0);
+        x * L::select_lt(zero, x, L::splat(1.0) - t, t.neg()) + ln_1p_unit(exp_nonpositive(x.abs().neg()))
     }
 }
 

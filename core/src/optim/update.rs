@@ -70,9 +70,7 @@ impl<R: Rule> Split for Update<'_, R> {
 /// First and second moment of the gradient, one update later.
 #[inline(always)]
 pub(super) fn moments<L: Lanes>(grad: L, [m, v]: [L; 2], beta1: f32, beta2: f32) -> [L; 2] {
-    [
-        // PyTorch's lerp: m + (1 - beta1) (g - m).
-        m + L::splat(1.0 - beta1) * (grad - m),
-        L::splat(beta2) * v + L::splat(1.0 - beta2) * grad * grad,
-    ]
+    // PyTorch's lerp, from whichever end is the nearer: with beta1 = 0 nothing is left of m.
+    let first = if beta1 > 0.5 { m + L::splat(1.0 - beta1) * (grad - m) } else { grad - L::splat(beta1) * (grad - m) };
+    [first, L::splat(beta2) * v + L::splat(1.0 - beta2) * grad * grad]
 }

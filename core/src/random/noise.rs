@@ -1,6 +1,8 @@
 //! The noise of draws: a stream's, the caller's, or none.
 
 use super::Stream;
+use crate::check::{check_len, check_uniforms};
+use crate::{Argument, Backend, Result};
 
 /// Where the randomness of draws comes from.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,24 @@ pub enum Noise<'a> {
 }
 
 impl Noise<'_> {
+    /// The uniforms themselves, in [0, 1): what an operation with draws of its own reads, a mask or a perturbation.
+    /// With forced categories they come from the stream's companion, as an estimator's noise besides the category does.
+    ///
+    /// # Errors
+    /// [`Error::Length`] and [`Error::Value`] for numbers of the caller's: `out` takes all of them.
+    pub fn fill_uniforms<B: Backend>(&self, backend: &B, out: &mut [f32]) -> Result<()> {
+        match self {
+            Noise::Stream { stream, position } => stream.fill_uniforms_on(backend, *position, out),
+            Noise::Forced { stream, position, .. } => stream.companion().fill_uniforms_on(backend, *position, out),
+            Noise::Uniforms(given) => {
+                check_len(Argument::Uniforms, given.len(), out.len())?;
+                check_uniforms(given)?;
+                out.copy_from_slice(given);
+            }
+        }
+        Ok(())
+    }
+
     /// The noise of the first `draws` draws, of `width` uniforms each, and that of the others.
     pub(crate) fn split(self, draws: usize, width: usize) -> (Self, Self) {
         let uniforms = draws.saturating_mul(width);

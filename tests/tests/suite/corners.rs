@@ -93,6 +93,26 @@ fn nan_goes_through_every_function_of_an_element() {
     }
 }
 
+/// Of a target near 1 a large logit leaves (1 - t) x.
+#[test]
+fn soft_targets_keep_their_digits() {
+    for t in [0.0, 0.001, 0.3, 0.5, 0.999, 1.0] {
+        for x in [1.0, 10.0, 100.0, 1e4, 1e38, -1.0, -10.0, -100.0, -1e4, -1e38] {
+            let (y, _) = everywhere(x, |tape, x| {
+                let targets = tape.input(Shape::new(1, 19), &[t; 19])?;
+                let each = tape.view(x, Shape::new(19, 1))?;
+                let targets = tape.view(targets, Shape::new(19, 1))?;
+                tape.bce_with_logits(each, targets)
+            });
+            let (x, t) = (f64::from(x), f64::from(t));
+            let exact = (if x > 0.0 { (1.0 - t) * x } else { -t * x }) + (-x.abs()).exp().ln_1p();
+            // Exponentials below the least normal number are 0.
+            let allowed = tolerance::FORWARD * exact + f64::from(f32::MIN_POSITIVE);
+            assert!((f64::from(y) - exact).abs() <= allowed, "t = {t}, x = {x}: {y} for {exact}");
+        }
+    }
+}
+
 #[test]
 fn losses_at_extreme_logits_are_finite() {
     for host in hosts() {

@@ -1,7 +1,8 @@
 //! Kernels against naive twins at every length, with equal bits on every level.
 
 use reinmax::categorical::{log_softmax, softmax};
-use reinmax::kernel::reduce::{Dot, Sum};
+use reinmax::kernel::lanes::Lanes;
+use reinmax::kernel::reduce::{Dot, Sum, SumOf};
 use reinmax::kernel::sqrt::in_software;
 use reinmax::{Backend, Error, Host};
 use reinmax_tests::elementary::{Function, ulps};
@@ -134,5 +135,35 @@ fn square_roots_in_software_are_rounded_correctly() {
     }
     for x in [-1.0, -f32::from_bits(1), f32::NEG_INFINITY, f32::NAN] {
         assert!(in_software(x).is_nan(), "{x:e}");
+    }
+}
+
+/// Of equal terms a single running sum would round all away the same way: 1 % of 2^24 times 0.1.
+#[test]
+fn long_sums_lose_little() {
+    for len in [1000, 16_384, 16_385, 3 * 16_384 + 5, 1 << 20, 1 << 24] {
+        let x = vec![0.1_f32; len];
+        let (terms, square) = (f64::from(0.1_f32), f64::from(0.1_f32).powi(2));
+        let mut first = None;
+        for host in hosts() {
+            let sums = [host.run(Sum { x: &x }), host.run(Dot { a: &x, b: &x }), host.run(SumOf { f: Square, x: &x })];
+            for (sum, term) in sums.iter().zip([terms, square, square]) {
+                let exact = term * len as f64;
+                let error = (f64::from(*sum) - exact).abs() / exact;
+                assert!(error < tolerance::LONG_SUM, "{len} terms on {}: {error:e}", host.level());
+            }
+            let in_order = x.chunks(1 << 14).fold(0.0, |sum, x| sum + order::sum(x));
+            assert_same_bits(&sums[..1], &[in_order], "blocks in order");
+            assert_same_bits(&sums, first.get_or_insert(sums), &format!("{len} terms on {}", host.level()));
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Square;
+impl reinmax::kernel::lanes::Function<1> for Square {
+    #[inline(always)]
+    fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
+        x * x
     }
 }

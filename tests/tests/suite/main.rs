@@ -20,6 +20,7 @@ mod numerics;
 mod optim;
 mod optim_twins;
 mod order;
+mod own_estimator;
 mod parallel;
 mod random;
 mod rollback;

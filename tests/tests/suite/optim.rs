@@ -42,6 +42,22 @@ fn weight_decay_is_added_to_the_gradient() {
     same(Sgd { weight_decay: 0.1, ..Sgd::new(0.01) }, Sgd::new(0.01));
 }
 
+/// With beta1 = 0 the first moment is the gradient, however large the last one was; PyTorch 2's numbers.
+#[test]
+fn without_momentum_the_last_gradient_counts() {
+    fn run(adam: Adam, grads: &[f32], expected: &[f64]) {
+        let (mut param, mut state) = ([0.0], [0.0; 2]);
+        for (step, (grad, expected)) in (1..).zip(grads.iter().zip(expected)) {
+            adam.step(step, &mut param, &[*grad], &mut state).expect("valid");
+            assert_close(&param, &[*expected], tolerance::FORWARD, &format!("step {step}"));
+        }
+    }
+    let (lr, beta1, beta2) = (0.1, 0.0, 0.0);
+    let adam = Adam { beta1, beta2, ..Adam::new(lr) };
+    run(adam, &[1e8, 1.0, 5.0], &[-0.1, -0.2, -0.3]);
+    run(adam, &[1e4, 1e-3, 1e-3, 1e-3], &[-0.1, -0.199_999, -0.299_998, -0.399_997]);
+}
+
 #[test]
 fn a_refused_step_changes_nothing() {
     let refused = |optimizer: Adam, step, grads: &[f32], state: usize| {

@@ -2,8 +2,9 @@
 
 use rand_core::Rng;
 use rand_pcg::Pcg32;
-use reinmax::Stream;
+use reinmax::categorical::Noise;
 use reinmax::random::{fill_uniforms, uniform};
+use reinmax::{Argument, Error, Portable, Stream};
 use reinmax_tests::tolerance::SIGMAS;
 use reinmax_tests::{assert_same_bits, hosts};
 
@@ -97,3 +98,29 @@ const PINNED: [[u32; 4]; 3] = [
     [0x69bf7f16, 0x11ed6cb3, 0x090c4a94, 0x12076a88],
     [0x1dfce207, 0x5c0742f4, 0x2bcbf06f, 0xd7ab5407],
 ];
+
+/// Whatever the noise is, the uniforms behind it can be read.
+#[test]
+fn noise_gives_its_uniforms() {
+    let stream = Stream::new(5, 6);
+    let numbers = |stream: Stream, index| {
+        let mut x = vec![0.0; 40];
+        stream.fill_uniforms(index, &mut x);
+        x
+    };
+    let (plain, companion) = (numbers(stream, 70), numbers(stream.companion(), 70));
+    let forced = Noise::Forced { index: &[1, 2], stream, position: 70 };
+    for host in hosts() {
+        for (noise, expected) in
+            [(Noise::stream(&stream, 70), &plain), (Noise::Uniforms(&plain), &plain), (forced, &companion)]
+        {
+            let mut x = vec![f32::NAN; 40];
+            noise.fill_uniforms(&host, &mut x).expect("enough of them");
+            assert_same_bits(&x, expected, host.level().name());
+        }
+    }
+    let refused = |given: &[f32]| Noise::Uniforms(given).fill_uniforms(&Portable, &mut [0.0; 2]).expect_err("refused");
+    let argument = Argument::Uniforms;
+    assert_eq!(refused(&[0.5]), Error::Length { argument, expected: 2, got: 1 });
+    assert_eq!(refused(&[0.5, 1.0]), Error::Value { argument, at: 1 });
+}
