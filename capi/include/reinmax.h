@@ -1,7 +1,7 @@
 /* reinmax: backpropagation through categorical samples, in memory that the caller lends.
  *
- * The library allocates nothing, holds no global state and no lock, and never panics. Two threads may be in it at once, on
- * different tapes and arrays.
+ * For C99, C++11 and later. The library allocates nothing, holds no global state and no lock, and never panics. Two threads
+ * may be in it at once, on different tapes and arrays.
  *
  * Every function returns REINMAX_STATUS_OK (0) or a negative status, unless its type says otherwise; the statuses that a
  * function can return stand in its description. On an error a tape has recorded nothing, and plain output arrays are
@@ -581,7 +581,7 @@ reinmax_status reinmax_tape_gather_rows(struct reinmax_tape *tape, uint64_t tabl
 // Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_argmax_one_hot(struct reinmax_tape *tape, uint64_t x, uint64_t *out);
 
-// Binary cross-entropy with targets in [0, 1], summed over a row: n x 1. Errors: SHAPE.
+// Binary cross-entropy with targets in [0, 1] (others are not refused), summed over a row: n x 1. Errors: SHAPE.
 //
 // Errors besides those named: FULL, STALE, TOO_LARGE, NULL, MISALIGNED, NOT_INITIALISED.
 reinmax_status reinmax_tape_bce_with_logits(struct reinmax_tape *tape,
@@ -1613,7 +1613,8 @@ reinmax_status reinmax_softmax(const float *logits, size_t rows, size_t k, float
 reinmax_status reinmax_log_softmax(const float *logits, size_t rows, size_t k, float *log_probs);
 
 // For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by
-// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
+// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total. A row of
+// zeros gives 0. Negative probabilities are not looked for: what they give is unspecified.
 //
 // Errors: NO_CATEGORIES, VALUE for 0 draws, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN
 // or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.

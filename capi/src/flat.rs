@@ -87,7 +87,8 @@ pub unsafe extern "C" fn reinmax_log_softmax(logits: *const f32, rows: usize, k:
 }
 
 /// For each row of probs (rows x k) as many categories as `draws` says: rows * draws indices, those of a row side by
-/// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total.
+/// side. One uniform u a draw; the index is the smallest whose prefix sum exceeds u times the row's total. A row of
+/// zeros gives 0. Negative probabilities are not looked for: what they give is unspecified.
 ///
 /// Errors: NO_CATEGORIES, VALUE for 0 draws, LENGTH and VALUE for the noise, VALUE for probabilities whose sum is NaN
 /// or infinite, TOO_LARGE, OVERLAP, BOTH_NOISES, NULL, MISALIGNED.

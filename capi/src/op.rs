@@ -63,7 +63,7 @@ operations! {
     reinmax_tape_gather_rows(tape, table: u64, index: u64) => tape.gather_rows(var(table), var(index));
     /// The one-hot row of each row's greatest element, the first of equals. No gradient. Errors: NO_CATEGORIES, LOGITS.
     reinmax_tape_argmax_one_hot(tape, x: u64) => tape.argmax_one_hot(var(x));
-    /// Binary cross-entropy with targets in [0, 1], summed over a row: n x 1. Errors: SHAPE.
+    /// Binary cross-entropy with targets in [0, 1] (others are not refused), summed over a row: n x 1. Errors: SHAPE.
     reinmax_tape_bce_with_logits(tape, logits: u64, targets: u64) => tape.bce_with_logits(var(logits), var(targets));
     /// -ln of the softmax at each row's class (n x 1, whole numbers as floats): n x 1. Errors: SHAPE, NO_CATEGORIES,
     /// LOGITS, VALUE.
