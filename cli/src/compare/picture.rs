@@ -63,8 +63,9 @@ fn draw(section: &Section, area: &Area<'_>) -> Result<(), Box<dyn std::error::Er
     builder.margin(18 * UNITS).margin_right(room * UNITS).x_label_area_size(48 * UNITS).y_label_area_size(72 * UNITS);
     let biases = biases(&marks).log_scale();
     let names = if greatest > LINEAR * least {
-        let chart = builder.build_cartesian_2d((least / 1.3..greatest * 1.3).log_scale(), biases)?;
-        place(chart, section, &marks)?
+        // Whole powers of ten, which are what a logarithmic axis names.
+        let decades = 10_f64.powf(least.log10().floor())..10_f64.powf(greatest.log10().ceil());
+        place(builder.build_cartesian_2d(decades.log_scale(), biases)?, section, &marks)?
     } else {
         place(builder.build_cartesian_2d(0.0..greatest * 1.08, biases)?, section, &marks)?
     };

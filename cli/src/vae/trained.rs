@@ -41,7 +41,8 @@ impl Trained {
         let network = Network::new(&config, images.pixels());
         let params = file.params(&network).map_err(named)?;
         let (run, epochs) = (file.run().map_err(named)?, file.epochs().map_err(named)?.len());
-        Ok(Trained { name: format!("{run} after {epochs} epochs"), config, network, params, images })
+        let name = format!("{run} after {epochs} epoch{}", if epochs == 1 { "" } else { "s" });
+        Ok(Trained { name, config, network, params, images })
     }
 
     pub(crate) fn latents(&self) -> usize {
