@@ -73,6 +73,7 @@ fn suits(choice: &Choice, groups: &[Group<'_>]) -> Result<(), String> {
     groups.iter().try_for_each(check)
 }
 
+/// One table: every estimator on every problem of a group.
 fn section(
     host: Host,
     group: Group<'_>,
@@ -80,7 +81,6 @@ fn section(
     args: &GradientsArgs,
     progress: &Progress,
 ) -> Result<Section, String> {
-    let name = group.name();
     let (mut exacts, mut expected_loss, mut states, mut variables) = (Vec::new(), 0.0, 0, 0);
     let mut tallies: Vec<Vec<Tally>> = choices.iter().map(|_| Vec::new()).collect();
     for number in group.numbers() {
@@ -89,13 +89,14 @@ fn section(
         if !exact.iter().all(|g| g.is_finite()) {
             return Err(format!("{}: the exact gradient is not finite", problem.name));
         }
+        if dot(&exact, &exact) == 0.0 {
+            return Err(format!("{}: the exact gradient is 0, and nothing can be relative to it", problem.name));
+        }
         let stream = stream(args.seed, number);
         let laboratory = Laboratory { host, problem: &problem, exact: &exact, draws: args.draws, stream };
         for (choice, tallies) in choices.iter().zip(&mut tallies) {
             progress.now(choice.label());
-            let measured = choice.visit(laboratory).map_err(|error| error.to_string());
-            let tally = measured.and_then(|measured| Tally::of(&measured));
-            tallies.push(tally.map_err(|error| format!("{}: {}: {error}", problem.name, choice.spelled()))?);
+            tallies.push(tally(*choice, laboratory)?);
             progress.steps(1);
             if group.images().is_none() {
                 progress.finished(&format!("{}: {}", problem.name, choice.label()));
@@ -108,13 +109,16 @@ fn section(
         expected_loss += expected / group.numbers().count() as f64;
         exacts.extend(exact);
     }
-    if dot(&exacts, &exacts) == 0.0 {
-        return Err(format!("{name}: the exact gradient is 0, and nothing can be relative to it"));
-    }
     let entry = |(choice, tallies): (&Choice, &Vec<Tally>)| Entry::new(*choice, tallies, &exacts, args.draws);
     let results = choices.iter().zip(&tallies).map(entry).collect();
     let (images, k) = (group.images(), group.categories());
-    Ok(Section { problem: name, images, variables, k, states, expected_loss, exact: exacts, results })
+    Ok(Section { problem: group.name(), images, variables, k, states, expected_loss, exact: exacts, results })
+}
+
+fn tally(choice: Choice, laboratory: Laboratory<'_>) -> Result<Tally, String> {
+    let measured = choice.visit(laboratory).map_err(|error| error.to_string());
+    let tally = measured.and_then(|measured| Tally::of(&measured));
+    tally.map_err(|error| format!("{}: {}: {error}", laboratory.problem.name, choice.spelled()))
 }
 
 fn finish(args: &GradientsArgs, report: &Report, folder: Option<&Folder>) -> Result<(), String> {

@@ -8,7 +8,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::vae::{idx, images, vae, write};
-use crate::{json, list, number, program, refused};
+use crate::{json, list, number, program, refused, text};
 
 /// Latents and categories of the models here.
 const CODE: (usize, usize) = (2, 3);
@@ -225,4 +225,31 @@ fn wrong_usage_names_what_was_wrong() {
     let theirs = safetensors::serialize(tensors.iter(), None).expect("a file");
     write(&folder.path().join("theirs.safetensors"), &theirs);
     refused(&compared(&["--model", "theirs.safetensors"]), 1, &["theirs.safetensors", "no settings", "no run"]);
+}
+
+/// README.md and docs/estimators.md: portable numerics, so these are the numbers on every machine.
+#[test]
+#[ignore = "half a minute: ./ci.sh exhaustive runs it"]
+fn the_pages_say_what_it_finds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = ["--estimator", "reinmax", "--seed", "0", "--numerics", "portable", "--out", "run"];
+    json(&vae(&[&run], folder.path()));
+    let arguments = ["compare", "gradients", "--model", "run/reinmax-tau=1.3-seed-0.safetensors", "--images", "0..100"];
+    let options = ["--draws", "2", "--format", "markdown", "--estimator", "straight_through", "--estimator", "reinmax"];
+    let output = program(&[&arguments[..], &options].concat(), folder.path());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let (table, page) = (text(&output.stdout), include_str!("../../../docs/estimators.md"));
+    let section = page.split("after 160 epochs").last().expect("the last table");
+    // All but the time, which differs.
+    let row = |name: &str, table: &str| {
+        let row = table.lines().find(|line| line.starts_with(&format!("| {name}:tau=1 |"))).expect("a row");
+        row.rsplit_once(" | ").expect("cells").0.to_owned()
+    };
+    for (name, norm) in [("straight_through", "0.96"), ("reinmax", "0.33")] {
+        let ours = row(name, &table);
+        assert_eq!(ours, row(name, section));
+        let cell: f64 = ours.split(" | ").nth(2).expect("the bias").parse().expect("a number");
+        assert_eq!(format!("{cell:.2}"), norm);
+        assert!(include_str!("../../../README.md").contains(norm));
+    }
 }
