@@ -138,7 +138,7 @@ make_libraries() {
 }
 
 verb_capi() { # the C interface: header up to date, install prefix, C programs against both libraries, bits as in Rust
-    local scratch=${CARGO_TARGET_DIR:-target}/capi prefix task variables
+    local scratch=${CARGO_TARGET_DIR:-target}/capi prefix task variables standard
     need "g++ make cmake pkg-config" build-essential cmake pkg-config
     rm -rf "$scratch" && mkdir -p "$scratch"
     scratch=$(realpath "$scratch") prefix=$scratch/prefix
@@ -163,7 +163,10 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
         echo 'return 0; }'
     } | gcc -std=c11 "${strict[@]}" $(pkg-config --cflags reinmax) -x c -c -o "$scratch/example.o" -
     # The header is C++ too.
-    echo '#include <reinmax.h>' | g++ -std=c++17 "${strict[@]}" $(pkg-config --cflags reinmax) -x c++ -fsyntax-only -
+    for standard in c++11 c++17; do
+        echo '#include <reinmax.h>' | g++ -std=$standard "${strict[@]}" $(pkg-config --cflags reinmax) -x c++ -fsyntax-only -
+    done
+    echo '#include <reinmax.h>' | gcc -std=c99 "${strict[@]}" $(pkg-config --cflags reinmax) -x c -fsyntax-only -
 
     cmake -S examples/c -B "$scratch/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
     cmake --build "$scratch/build" >/dev/null
@@ -173,6 +176,7 @@ verb_capi() { # the C interface: header up to date, install prefix, C programs a
     make_libraries install "${elsewhere[@]}"
     gcc -std=c11 examples/c/contract.c -o "$scratch/contract_elsewhere" \
         $(PKG_CONFIG_PATH=$scratch/usr/lib/multi/pkgconfig pkg-config --cflags --libs reinmax) -lm
+    LD_LIBRARY_PATH=$scratch/usr/lib/multi "$scratch/contract_elsewhere"
     cmake -S examples/c -B "$scratch/build_elsewhere" -Dreinmax_DIR="$scratch/usr/lib/multi/cmake/reinmax" >/dev/null
     cmake --build "$scratch/build_elsewhere" --target polynomial >/dev/null
     make_libraries uninstall "${elsewhere[@]}"

@@ -278,11 +278,6 @@ impl Choice {
         self.spelled().replace(':', "-")
     }
 
-    /// Whether it works from losses of whole samples, not from the upstream gradient.
-    pub(crate) fn takes_losses(self) -> bool {
-        matches!(self.entry.kind, Kind::Exact | Kind::Reinforce | Kind::Rloo | Kind::Arm | Kind::DisArm)
-    }
-
     /// The temperature of the distribution that is drawn from.
     pub(crate) fn tau_of_draws(self) -> f32 {
         if self.entry.kind == Kind::DecoupledSt { self.number("tau_forward") } else { 1.0 }

@@ -1,5 +1,7 @@
 //! Progress and other lines on stderr.
 
+use std::io::Write;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar on a terminal, and elsewhere a line for each part that is finished; or nothing at all.
@@ -34,7 +36,7 @@ impl Progress {
     pub(crate) fn finished(&self, part: &str) {
         if self.lines {
             let all = self.bar.length().unwrap_or(0).max(1);
-            eprintln!("{part}: done, {} % of all", 100 * self.bar.position() / all);
+            line(&format!("{part}: done, {} % of all", 100 * self.bar.position() / all));
         }
     }
 
@@ -43,9 +45,14 @@ impl Progress {
     }
 }
 
+/// Whoever closed stderr does not want it; the results are wanted all the same.
+fn line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A line, unless all is to be quiet.
 pub(crate) fn say(quiet: bool, line: &str) {
     if !quiet {
-        eprintln!("{line}");
+        self::line(line);
     }
 }

@@ -10,6 +10,7 @@ mod paper;
 mod picture;
 pub(crate) mod report;
 mod saved;
+mod scored;
 mod train;
 pub(crate) mod trained;
 

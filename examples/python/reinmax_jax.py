@@ -78,7 +78,8 @@ _rows.defvjp(_forward, _backward)
 
 
 def _check_index(index, shape):
-    """Refuses what is not a category for each row; under jit its values are not known, and none beyond the last one is."""
+    """Refuses what is not a category for each row. Under jit values are not known: a category that there is not then gives
+    a row of zeros, and an error of the gradient's callback."""
     if jnp.shape(index) != shape[:-1] or not jnp.issubdtype(jnp.result_type(index), jnp.integer):
         raise ValueError(f"whole numbers of the shape {shape[:-1]} are needed, not {jnp.result_type(index)} of {jnp.shape(index)}")
     if not isinstance(index, jax.core.Tracer):
@@ -92,9 +93,12 @@ def reinmax(logits, tau, *, key=None, index=None):
     if (key is None) == (index is None):
         raise TypeError("either a key or the categories are needed")
     # Here, where the caller's line is at hand, and not in a callback.
+    if jnp.shape(tau) != ():
+        raise ValueError(f"tau is one number, not an array of the shape {jnp.shape(tau)}")
     if not isinstance(tau, jax.core.Tracer):
         native.check_tau(tau)
     if index is not None:
+        index = jnp.asarray(index)
         _check_index(index, logits.shape)
     rows = logits.reshape(-1, logits.shape[-1])
     if index is None:

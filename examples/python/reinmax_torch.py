@@ -8,9 +8,21 @@ not need and this does: logits on the CPU. What it can and this cannot: gradient
 """
 
 import torch
-from torch.autograd.function import once_differentiable
 
 import reinmax_native as native
+
+
+class _Gradient(torch.autograd.Function):
+    """ReinMax's gradient, a node of its own: whoever differentiates it, on whatever way, gets the error."""
+
+    @staticmethod
+    def forward(ctx, logits, probs, upstream, index, tau):
+        logits, probs, upstream = (x.detach().contiguous().numpy() for x in (logits, probs, upstream))
+        return torch.from_numpy(native.reinmax_backward(logits, probs, index, upstream, tau))
+
+    @staticmethod
+    def backward(ctx, upstream):
+        raise RuntimeError("reinmax has no second derivative")
 
 
 class _ReinMax(torch.autograd.Function):
@@ -27,14 +39,11 @@ class _ReinMax(torch.autograd.Function):
         return sample, probs
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_at_sample, grad_at_probs):
         logits, probs = ctx.saved_tensors
         grad = None
         if grad_at_sample is not None:
-            upstream = grad_at_sample.contiguous().numpy()
-            grad = native.reinmax_backward(logits.detach().numpy(), probs.numpy(), ctx.index, upstream, ctx.tau)
-            grad = torch.from_numpy(grad)
+            grad = _Gradient.apply(logits, probs, grad_at_sample, ctx.index, ctx.tau)
         if grad_at_probs is not None:
             # Through softmax's own output: its Jacobian.
             through_probs = probs * (grad_at_probs - (probs * grad_at_probs).sum(-1, keepdim=True))

@@ -107,9 +107,21 @@ class DropIn(unittest.TestCase):
             reinmax(torch.zeros(2, 3, dtype=int), 1.0)
         with self.assertRaisesRegex(ValueError, "tau"):
             reinmax(logits, 0.0)
-        (grad,) = torch.autograd.grad((reinmax(logits, 1.0)[0] ** 2).sum(), logits, create_graph=True)
-        with self.assertRaisesRegex(RuntimeError, "once_differentiable"):
-            (grad**2).sum().backward()
+        sample, probs = reinmax(logits, 1.0)
+        (grad,) = torch.autograd.grad((sample**2).sum() + (logits**3).sum(), logits, create_graph=True)
+        for second in [lambda loss: loss.backward(), lambda loss: torch.autograd.grad(loss, logits)]:
+            with self.assertRaisesRegex(RuntimeError, "no second derivative"):
+                second((grad**2).sum())
+                self.fail("a wrong second derivative")
+
+    def test_second_derivative_through_probs(self):
+        values = torch.randn(3, 4)
+        results = []
+        for function in (lambda x: reinmax(x, 1.0)[1], lambda x: x.softmax(-1)):
+            logits = values.clone().requires_grad_()
+            (grad,) = torch.autograd.grad((function(logits) ** 3).sum(), logits, create_graph=True)
+            results.append(torch.autograd.grad((grad**2).sum(), logits)[0])
+        torch.testing.assert_close(results[0], results[1], rtol=0, atol=GOLDEN)
 
     def test_it_trains(self):
         torch.manual_seed(0)

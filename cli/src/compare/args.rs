@@ -27,9 +27,9 @@ Examples:
   reinmax-cli compare gradients --file tests/golden/exact_enumeration.json --case poly9 --format json
   reinmax-cli compare gradients --model runs/vae-1/reinmax-tau=1.3-seed-0.safetensors --images 0..100 --draws 1000
 
-All k^L states (2^20 at most) are enumerated in double precision. An estimator whose only noise is the drawn categories is enumerated
-too (\"enumerated\": no error of sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an
-unbiased estimator would show with so many draws. The mean of n draws has a squared error of bias^2 + variance / n;
+All k^L states are enumerated (2^20 at most; of a --model 2^26 numbers, states times k times L), with sums in double
+precision. An estimator whose only noise is the drawn categories is enumerated too (\"enumerated\": no error of sampling);
+any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an unbiased one would show with so many draws. The mean of n draws has a squared error of bias^2 + variance / n;
 beyond n = \"crossing\" the bias is the greater part. Bias, std and MSE are relative to the exact gradient's norm (squared).
 Results do not depend on --threads. The files of --out (gradients.json, gradients.svg) are written anew each time.
 
@@ -96,7 +96,7 @@ pub(crate) struct GradientsArgs {
     pub(crate) case: Option<String>,
     /// A model that `run vae` has left: what it loses by reconstructing images
     #[arg(long, value_name = "FILE.safetensors",
-          conflicts_with_all = ["problem", "latents", "categories", "degree", "file"])]
+          conflicts_with_all = ["problem", "latents", "categories", "degree", "file", "case"])]
     pub(crate) model: Option<PathBuf>,
     /// Of --model: test images, the end not included [default: 0..10]
     #[arg(long, value_name = "A..B", requires = "model")]

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use reinmax::Host;
 
 use super::args::{Format, GradientsArgs};
-use super::measure::{Laboratory, PARTS, exact, stream};
-use super::moments::dot;
+use super::measure::{Exact, Laboratory, PARTS, exact, stream};
+use super::moments::norm;
 use super::picture;
 use super::report::{Entry, Report, Section};
 use super::subject::{Group, Subject};
@@ -81,19 +81,19 @@ fn section(
     args: &GradientsArgs,
     progress: &Progress,
 ) -> Result<Section, String> {
-    let (mut exacts, mut expected_loss, mut states, mut variables) = (Vec::new(), 0.0, 0, 0);
+    let (mut exacts, mut expected_loss, mut losses, mut states, mut variables) = (Vec::new(), 0.0, Vec::new(), 0, 0);
     let mut tallies: Vec<Vec<Tally>> = choices.iter().map(|_| Vec::new()).collect();
     for number in group.numbers() {
         let problem = group.problem(host, number)?;
-        let (exact, expected) = exact(&problem);
-        if !exact.iter().all(|g| g.is_finite()) {
+        let Exact { gradient, expected_loss: expected, greatest_loss } = exact(&problem);
+        if !gradient.iter().all(|g| g.is_finite()) {
             return Err(format!("{}: the exact gradient is not finite", problem.name));
         }
-        if dot(&exact, &exact) == 0.0 {
-            return Err(format!("{}: the exact gradient is 0, and nothing can be relative to it", problem.name));
+        if group.images().is_none() {
+            check_norm(&problem.name, &gradient, &[greatest_loss])?;
         }
         let stream = stream(args.seed, number);
-        let laboratory = Laboratory { host, problem: &problem, exact: &exact, draws: args.draws, stream };
+        let laboratory = Laboratory { host, problem: &problem, exact: &gradient, draws: args.draws, stream };
         for (choice, tallies) in choices.iter().zip(&mut tallies) {
             progress.now(choice.label());
             tallies.push(tally(*choice, laboratory)?);
@@ -107,12 +107,24 @@ fn section(
         }
         (states, variables) = (problem.states, problem.variables);
         expected_loss += expected / group.numbers().count() as f64;
-        exacts.extend(exact);
+        exacts.extend(gradient);
+        losses.push(greatest_loss);
     }
-    let entry = |(choice, tallies): (&Choice, &Vec<Tally>)| Entry::new(*choice, tallies, &exacts, args.draws);
+    check_norm(&group.name(), &exacts, &losses)?;
+    // What f32 leaves of an unbiased gradient's mean.
+    let rounding = f64::from(f32::EPSILON) * norm(&losses) / norm(&exacts);
+    let entry = |(choice, tallies): (&Choice, &Vec<Tally>)| Entry::new(*choice, tallies, &exacts, args.draws, rounding);
     let results = choices.iter().zip(&tallies).map(entry).collect();
     let (images, k) = (group.images(), group.categories());
     Ok(Section { problem: group.name(), images, variables, k, states, expected_loss, exact: exacts, results })
+}
+
+/// Refuses an exact gradient that is 0, or no more than the rounding of sums of losses of this size.
+fn check_norm(name: &str, exact: &[f64], losses: &[f64]) -> Result<(), String> {
+    if norm(exact) <= 64.0 * f64::EPSILON * norm(losses) {
+        return Err(format!("{name}: the exact gradient is 0, and nothing can be relative to it"));
+    }
+    Ok(())
 }
 
 fn tally(choice: Choice, laboratory: Laboratory<'_>) -> Result<Tally, String> {

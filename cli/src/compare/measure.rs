@@ -34,19 +34,31 @@ pub(crate) struct Measured {
     pub(crate) microseconds: f64,
 }
 
-/// The exact gradient (L x k) and the expected loss.
-pub(crate) fn exact(problem: &Problem) -> (Vec<f64>, f64) {
+/// What enumeration gives.
+#[derive(Debug)]
+pub(crate) struct Exact {
+    /// L x k.
+    pub(crate) gradient: Vec<f64>,
+    pub(crate) expected_loss: f64,
+    /// The greatest absolute loss: rounding is relative to it.
+    pub(crate) greatest_loss: f64,
+}
+
+/// All states in double precision.
+pub(crate) fn exact(problem: &Problem) -> Exact {
     let probs = problem.probs();
     let (mut state, mut upstream) = (vec![0; problem.variables], vec![0.0; problem.dim()]);
-    let (mut gradient, mut expected) = (vec![0.0; problem.dim()], 0.0);
+    let (mut gradient, mut expected, mut greatest) = (vec![0.0; problem.dim()], 0.0, 0.0_f64);
     for at in 0..problem.states {
         problem.state(at, &mut state);
         let probability = probability(&probs, problem.k, &state);
         if probability == 0.0 {
             continue;
         }
-        let weight = probability * problem.loss(&state, &mut upstream);
+        let loss = problem.loss(&state, &mut upstream);
+        let weight = probability * loss;
         expected += weight;
+        greatest = greatest.max(loss.abs());
         for (row, z) in gradient.chunks_mut(problem.k).zip(&state) {
             row[*z as usize] += weight;
         }
@@ -54,7 +66,7 @@ pub(crate) fn exact(problem: &Problem) -> (Vec<f64>, f64) {
     for (gradient, p) in gradient.iter_mut().zip(&probs) {
         *gradient -= p * expected;
     }
-    (gradient, expected)
+    Exact { gradient, expected_loss: expected, greatest_loss: greatest }
 }
 
 fn probability(probs: &[f64], k: usize, state: &[u32]) -> f64 {

@@ -115,6 +115,10 @@ pub(crate) fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
 
+pub(crate) fn norm(x: &[f64]) -> f64 {
+    dot(x, x).sqrt()
+}
+
 /// The cosine of the angle between two vectors; 0 where one of them is 0.
 pub(crate) fn cosine(x: &[f64], y: &[f64]) -> f64 {
     let norms = (dot(x, x) * dot(y, y)).sqrt();

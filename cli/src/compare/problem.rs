@@ -13,6 +13,8 @@ pub(crate) const MAX_STATES: usize = 1 << 20;
 
 /// Losses of so few numbers (states times L times k) are computed once and looked up.
 const TABLE: usize = 1 << 22;
+/// The losses of a model's code are looked up in any case: a quarter of a GiB.
+const MAX_TABLE: usize = 1 << 26;
 
 /// The constant of the paper's toy polynomial.
 const TARGET: f64 = 0.45;
@@ -202,7 +204,7 @@ impl Problem {
         logits: Vec<f32>,
         evaluate: impl FnOnce(&[u32]) -> Result<(Vec<f64>, Vec<f32>), String>,
     ) -> Result<Self, String> {
-        let states = count_states(variables, k)?;
+        let states = count_table(variables, k)?;
         let mut all = vec![0; states * variables];
         for (at, state) in all.chunks_mut(variables).enumerate() {
             write_state(at, k, state);
@@ -299,8 +301,19 @@ fn write_state(mut at: usize, k: usize, state: &mut [u32]) {
     }
 }
 
+/// The same, if the gradients of that many can be kept as well.
+pub(crate) fn count_table(variables: usize, k: usize) -> Result<usize, String> {
+    let states = count_states(variables, k)?;
+    let numbers = states.checked_mul(variables * k).filter(|numbers| *numbers <= MAX_TABLE);
+    numbers.map(|_| states).ok_or_else(|| {
+        format!(
+            "{k}^{variables} states with gradients of {variables} x {k}: at most {MAX_TABLE} (2^26) numbers are kept"
+        )
+    })
+}
+
 /// k^L, if that many can be enumerated.
-pub(crate) fn count_states(variables: usize, k: usize) -> Result<usize, String> {
+fn count_states(variables: usize, k: usize) -> Result<usize, String> {
     let states = u32::try_from(variables).ok().and_then(|variables| k.checked_pow(variables));
     states.filter(|states| *states <= MAX_STATES).ok_or_else(|| {
         format!("{k}^{variables} states: at most {MAX_STATES} (2^20) are enumerated; give fewer latents or categories")

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::moments::{cosine, dot};
+use super::moments::{cosine, norm};
 use super::tally::Tally;
 use crate::estimators::{Choice, Value, spelled, spelled_parameters};
 use crate::statistics::fixed;
@@ -60,19 +60,20 @@ struct MeanOf {
 
 impl Entry {
     /// Of the problems that are looked at as one, in order: their gradients stand beside each other.
-    pub(crate) fn new(choice: Choice, tallies: &[Tally], exact: &[f64], draws: u64) -> Self {
-        let norm = dot(exact, exact).sqrt();
+    /// A bias up to `rounding` counts as none.
+    pub(crate) fn new(choice: Choice, tallies: &[Tally], exact: &[f64], draws: u64, rounding: f64) -> Self {
+        let size = norm(exact);
         let problems = tallies.len() as f64;
         let sum = |of: fn(&Tally) -> f64| tallies.iter().map(of).sum::<f64>();
         let enumerated = tallies.iter().all(|tally| tally.enumerated);
         let bias: Vec<f64> = tallies.iter().flat_map(|tally| tally.bias.iter().copied()).collect();
         let mean: Vec<f64> = bias.iter().zip(exact).map(|(bias, exact)| bias + exact).collect();
-        let relative_bias = dot(&bias, &bias).sqrt() / norm;
-        let variance = sum(|tally| tally.variance) / norm.powi(2);
+        let relative_bias = norm(&bias) / size;
+        let variance = sum(|tally| tally.variance) / size.powi(2);
         let noise = if enumerated { 0.0 } else { (variance / draws as f64).sqrt() };
         // What noise adds to a squared bias, in the mean, is taken off.
         let squared_bias = (relative_bias.powi(2) - noise.powi(2)).max(0.0);
-        let found = relative_bias > ROUNDING && relative_bias > SIGNIFICANT * noise;
+        let found = relative_bias > ROUNDING.max(rounding) && relative_bias > SIGNIFICANT * noise;
         let chi: Option<Vec<(f64, usize)>> = tallies.iter().map(|tally| tally.chi_squared).collect();
         let mse = |n: u64| squared_bias + variance / n as f64;
         Entry {
@@ -129,6 +130,11 @@ impl Entry {
     }
 }
 
+/// A field of CSV.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
 const HEADER: [&str; 11] =
     ["estimator", "method", "bias", "noise floor", "std", "cosine", "MSE n=1", "n=100", "n=10000", "crossing n", "us"];
 
@@ -152,11 +158,8 @@ pub(crate) struct Section {
 
 impl Section {
     fn title(&self) -> String {
-        let norm = dot(&self.exact, &self.exact).sqrt();
-        format!(
-            "{}: {} states, expected loss {:.6}, |exact gradient| {norm:.6}",
-            self.problem, self.states, self.expected_loss
-        )
+        let (states, loss, size) = (self.states, self.expected_loss, norm(&self.exact));
+        format!("{}: {states} states, expected loss {loss:.6}, |exact gradient| {size:.6}", self.problem)
     }
 }
 
@@ -195,7 +198,7 @@ impl Report {
                 let _ = writeln!(
                     text,
                     "{},{},{},{},{},{relative_bias},{relative_bias_noise},{relative_std},{cosine},{cosine_of_mean},{mse},{crossing},{}",
-                    section.problem.replace([',', '"', '\n'], " "),
+                    quoted(&section.problem),
                     entry.estimator,
                     parameters,
                     entry.method,

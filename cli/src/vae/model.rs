@@ -29,16 +29,31 @@ pub(super) struct Network {
 pub(super) struct Recorded {
     /// Where a replay begins.
     pub(super) start: Mark,
+    /// Codes of each image.
+    pub(super) draws: u32,
     /// The images, batch x pixels.
     pub(super) images: Var,
-    /// Logits of the decoder's pixels, batch x pixels.
+    /// Logits of the decoder's pixels, (batch draws) x pixels.
     pub(super) pixels: Var,
-    /// Binary cross-entropy of each image, batch x 1.
+    /// Binary cross-entropy of each image and code, (batch draws) x 1.
     pub(super) reconstruction: Var,
     /// Divergence of each variable from the uniform distribution, (batch latents) x 1.
     pub(super) divergence: Var,
     /// Negative evidence lower bound, nats an image: the mean over the batch.
     pub(super) loss: Var,
+}
+
+/// A recording whose codes are drawn outside of the tape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GivenCodes {
+    pub(super) recorded: Recorded,
+    /// Where a replay of the encoder alone begins.
+    pub(super) encoder: Mark,
+    /// Logits and probabilities of the codes, (batch latents) x categories.
+    pub(super) logits: Var,
+    pub(super) probs: Var,
+    /// One-hot vectors, (batch draws) x (latents categories).
+    pub(super) codes: Var,
 }
 
 /// A recording of the decoder at given codes.
@@ -137,20 +152,58 @@ impl Network {
         let one_hot = tape.sample(estimator, logits, probs, Draws::Stream)?;
         let code = tape.view(one_hot, Shape::new(batch, latents * categories))?;
         let pixels = chain(tape, code, decoder)?;
-        let reconstruction = tape.bce_with_logits(pixels, images)?;
         let drawn = if tau_of_draws == 1.0 {
             probs
         } else {
             let tempered = tape.affine(logits, 1.0 / tau_of_draws, 0.0)?;
             tape.softmax(tempered)?
         };
+        self.record_loss(tape, (start, 1), images, (pixels, drawn))
+    }
+
+    /// The same, with several codes of each image that are given (see [`GivenCodes`]). The decoder comes first, so that
+    /// the encoder can be replayed without it.
+    pub(super) fn record_given_codes<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        params: &[f32],
+        draws: u32,
+    ) -> Result<GivenCodes> {
+        let Network { pixels, batch, latents, categories, .. } = *self;
+        let layers = self.leaves(params, |shape, values| tape.param(shape, values))?;
+        let (encoder_layers, decoder_layers) = layers.split_at(self.encoder_layers);
+        let image_shape = Shape::new(batch, pixels);
+        let images = tape.input(image_shape, &vec![0.0; image_shape.len()])?;
+        let code_shape = Shape::new(batch * draws, latents * categories);
+        let codes = tape.input(code_shape, &vec![0.0; code_shape.len()])?;
+
+        let start = tape.mark();
+        let pixels = chain(tape, codes, decoder_layers)?;
+        let encoder = tape.mark();
+        let logits = chain(tape, images, encoder_layers)?;
+        let logits = tape.view(logits, Shape::new(batch * latents, categories))?;
+        let probs = tape.softmax(logits)?;
+        let recorded = self.record_loss(tape, (start, draws), images, (pixels, probs))?;
+        Ok(GivenCodes { recorded, encoder, logits, probs, codes })
+    }
+
+    /// Both parts of the loss, from the decoder's pixels and the distribution of the codes.
+    fn record_loss<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        (start, draws): (Mark, u32),
+        images: Var,
+        (pixels, drawn): (Var, Var),
+    ) -> Result<Recorded> {
+        let targets = if draws == 1 { images } else { tape.repeat_rows(images, draws)? };
+        let reconstruction = tape.bce_with_logits(pixels, targets)?;
         let divergence = tape.kl_to_uniform(drawn)?;
         let mean_reconstruction = tape.mean(reconstruction)?;
         let mean_divergence = tape.mean(divergence)?;
         // The mean over images of the sum over variables.
-        let mean_divergence = tape.affine(mean_divergence, latents as f32, 0.0)?;
+        let mean_divergence = tape.affine(mean_divergence, self.latents as f32, 0.0)?;
         let loss = tape.add(mean_reconstruction, mean_divergence)?;
-        Ok(Recorded { start, images, pixels, reconstruction, divergence, loss })
+        Ok(Recorded { start, draws, images, pixels, reconstruction, divergence, loss })
     }
 }
 

@@ -125,7 +125,7 @@ pub(super) struct ModelFile<'a> {
 
 impl<'a> ModelFile<'a> {
     pub(super) fn parse(file: &'a [u8]) -> Result<Self, String> {
-        let failed = |error: safetensors::SafeTensorError| error.to_string();
+        let failed = |error: safetensors::SafeTensorError| format!("no file of safetensors: {error}");
         let (_, head) = SafeTensors::read_metadata(file).map_err(failed)?;
         Ok(ModelFile { head, tensors: SafeTensors::deserialize(file).map_err(failed)? })
     }

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use rand_core::Rng;
 use reinmax::{Draws, Error, Estimator, Host, Memory, Result, Stream, Tape, measure};
 
-use super::config::{Config, TAKES_UPSTREAM};
+use super::config::{Config, NO_ENUMERATION};
 use super::data::{Data, Images};
 use super::model::{Network, Recorded};
 use super::paper::Hyperparameters;
 use super::saved::{Place, Saved};
+use super::scored::Scored;
 use super::{Epoch, Job};
 use crate::estimators::Visitor;
 use crate::scores::Scores;
@@ -50,14 +51,31 @@ impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
     type Out = std::result::Result<Vec<Epoch>, String>;
 
     fn exact(self) -> Self::Out {
-        Err(TAKES_UPSTREAM.to_owned())
+        Err(NO_ENUMERATION.to_owned())
     }
 
-    fn scores(self, _: Scores) -> Self::Out {
-        Err(TAKES_UPSTREAM.to_owned())
+    fn scores(self, scores: Scores) -> Self::Out {
+        let Place { config, network, .. } = self.place;
+        let shape = (config.latents as usize, config.categories as usize);
+        self.run(|tape, params| {
+            let given = network.record_given_codes(tape, params, scores.draws() as u32)?;
+            Ok((given.recorded, Some(Scored::new(scores, given, shape))))
+        })
     }
 
     fn upstream<E: Estimator>(self, estimator: E) -> Self::Out {
+        let Place { job, network, .. } = self.place;
+        let estimator = (estimator, job.choice.tau_of_draws());
+        self.run(|tape, params| Ok((network.record(tape, params, estimator)?, None)))
+    }
+}
+
+impl<F: FnMut() -> bool> Training<'_, F> {
+    /// All epochs of what `record` records.
+    fn run(
+        self,
+        record: impl Fn(&mut Tape<'_, Host>, &[f32]) -> Result<(Recorded, Option<Scored>)>,
+    ) -> std::result::Result<Vec<Epoch>, String> {
         let Training { place, data, host, saved, mut go_on } = self;
         let Place { job, config, network, .. } = place;
         let hyperparameters = config.hyperparameters(job.choice);
@@ -66,14 +84,12 @@ impl<F: FnMut() -> bool> Visitor for Training<'_, F> {
         let mut stopped = (0..saved.epochs.len()).fold(false, |stopped, _| stopped | !go_on());
 
         let named = |error: Error| error.to_string();
-        let estimator = (estimator, job.choice.tau_of_draws());
-        let record = |tape: &mut Tape<'_, Host>| network.record(tape, &saved.params, estimator);
-        let footprint = measure(host, |tape| record(tape).map(drop)).map_err(named)?;
+        let footprint = measure(host, |tape| record(tape, &saved.params).map(drop)).map_err(named)?;
         let mut memory = Memory::new(&footprint);
         let mut tape = Tape::with_backend(memory.slabs(), host);
-        let recorded = record(&mut tape).map_err(named)?;
+        let (recorded, scored) = record(&mut tape, &saved.params).map_err(named)?;
         let batch = vec![0.0; config.batch as usize * data.train.pixels()];
-        let mut session = Session { tape, recorded, batch, seed: job.seed, hyperparameters };
+        let mut session = Session { tape, recorded, scored, batch, seed: job.seed, hyperparameters };
 
         let mut last_saved = Instant::now();
         while !stopped && saved.epochs.len() < config.epochs as usize {
@@ -111,6 +127,8 @@ fn first(network: &Network, job: &Job, hyperparameters: Hyperparameters) -> Save
 struct Session<'m> {
     tape: Tape<'m, Host>,
     recorded: Recorded,
+    /// Where codes are not drawn by the tape.
+    scored: Option<Scored>,
     /// The pixels of a batch.
     batch: Vec<f32>,
     seed: u64,
@@ -124,7 +142,7 @@ impl Session<'_> {
         let steps = (data.train.len() / size) as u32;
         let streams = FIRST_EPOCH + 2 * u64::from(number);
         let order = order(&Stream::new(self.seed, ORDER), u64::from(number), data.train.len());
-        self.tape.seed(self.seed, streams);
+        self.seed(streams);
         let begun = Instant::now();
         let mut total = 0.0;
         for (images, step) in order.chunks_exact(size).zip(number * steps + 1..) {
@@ -132,18 +150,38 @@ impl Session<'_> {
             total += f64::from(self.step(step, state)?);
         }
         let microseconds_per_step = begun.elapsed().as_secs_f64() * 1e6 / f64::from(steps);
-        self.tape.seed(self.seed, streams + 1);
+        self.seed(streams + 1);
         let test_loss = self.test(&data.test)?;
         Ok(Epoch { loss: total / f64::from(steps), test_loss, microseconds_per_step })
     }
 
+    /// Draws come from the beginning of this stream of the run's seed.
+    fn seed(&mut self, stream: u64) {
+        self.tape.seed(self.seed, stream);
+        if let Some(scored) = &mut self.scored {
+            scored.seed(self.seed, stream);
+        }
+    }
+
+    /// The batch with new draws.
+    fn forward(&mut self) -> Result<()> {
+        let Session { tape, recorded, scored, batch, .. } = self;
+        tape.set(recorded.images, batch)?;
+        match scored {
+            Some(scored) => scored.forward(tape),
+            None => tape.replay(recorded.start, Draws::Stream),
+        }
+    }
+
     /// One step on the batch; its loss.
     fn step(&mut self, step: u32, state: &mut [f32]) -> Result<f32> {
-        let Session { tape, recorded, batch, hyperparameters, .. } = self;
-        tape.set(recorded.images, batch)?;
+        self.forward()?;
+        let Session { tape, recorded, scored, hyperparameters, .. } = self;
         tape.zero_grad()?;
-        tape.replay(recorded.start, Draws::Stream)?;
         tape.backward(recorded.loss)?;
+        if let Some(scored) = scored {
+            scored.backward(tape)?;
+        }
         let loss = tape.value(recorded.loss)?.first().copied().unwrap_or(f32::NAN);
         let host = *tape.backend();
         let Hyperparameters { lr, optimizer, .. } = *hyperparameters;
@@ -153,18 +191,18 @@ impl Session<'_> {
 
     /// The mean loss of all images; what is missing in the last batch is filled with the first image and not counted.
     fn test(&mut self, images: &Images) -> Result<f64> {
-        let Session { tape, recorded, batch, .. } = self;
-        let size = batch.len() / images.pixels();
+        let size = self.batch.len() / images.pixels();
         let mut total = 0.0;
         for first in (0..images.len()).step_by(size) {
             let count = size.min(images.len() - first);
-            images.copy((first..first + count).chain(std::iter::repeat_n(0, size - count)), batch);
-            tape.set(recorded.images, batch)?;
-            tape.replay(recorded.start, Draws::Stream)?;
-            let divergence = tape.value(recorded.divergence)?;
-            let terms = tape.value(recorded.reconstruction)?.iter().take(count);
-            let terms = terms.chain(divergence.iter().take(count * (divergence.len() / size)));
-            total += terms.map(|x| f64::from(*x)).sum::<f64>();
+            images.copy((first..first + count).chain(std::iter::repeat_n(0, size - count)), &mut self.batch);
+            self.forward()?;
+            // The sum over the first images of a batch of what belongs to them, in double precision.
+            let sum =
+                |terms: &[f32]| -> f64 { terms.iter().take(count * (terms.len() / size)).map(|x| f64::from(*x)).sum() };
+            let Session { tape, recorded, .. } = self;
+            total += sum(tape.value(recorded.reconstruction)?) / f64::from(recorded.draws);
+            total += sum(tape.value(recorded.divergence)?);
         }
         Ok(total / images.len() as f64)
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
 use reinmax::{Draws, Host, Memory, Result, Tape, measure};
 
 use super::config::Config;
@@ -10,8 +11,9 @@ use super::model::Network;
 use super::saved::ModelFile;
 use crate::task::Task;
 
-/// Codes that are decoded by one pass.
+/// Codes that are decoded by one pass, and by one recording.
 const BATCH: usize = 256;
+const PART: usize = 1024;
 
 /// A model, and the images that it was tested on.
 #[derive(Debug)]
@@ -72,9 +74,17 @@ impl Trained {
     /// The cross-entropy of an image in nats at each of these states (latents numbers each), and its gradient with
     /// respect to their one-hot vectors (states x latents x categories).
     pub(crate) fn losses(&self, host: Host, image: usize, states: &[u32]) -> Result<(Vec<f64>, Vec<f32>)> {
-        let (latents, categories) = (self.latents(), self.categories());
         let image = self.image(image);
-        let record = |tape: &mut Tape<'_, Host>| self.network.record_codes(tape, &self.params, (&image, BATCH as u32));
+        // Parts do not depend on the threads that share them.
+        let parts = states.par_chunks(PART * self.latents()).map(|states| self.losses_of_part(host, &image, states));
+        let parts: Vec<(Vec<f64>, Vec<f32>)> = parts.collect::<Result<_>>()?;
+        let (losses, upstreams): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        Ok((losses.concat(), upstreams.concat()))
+    }
+
+    fn losses_of_part(&self, host: Host, image: &[f32], states: &[u32]) -> Result<(Vec<f64>, Vec<f32>)> {
+        let (latents, categories) = (self.latents(), self.categories());
+        let record = |tape: &mut Tape<'_, Host>| self.network.record_codes(tape, &self.params, (image, BATCH as u32));
         let footprint = measure(host, |tape| record(tape).map(drop))?;
         let mut memory = Memory::new(&footprint);
         let mut tape = Tape::with_backend(memory.slabs(), host);

@@ -129,9 +129,10 @@ fn the_autoencoder_has_estimators_of_its_own() {
     {
         assert!(list.contains(parameters), "{parameters}: {list}");
     }
-    for name in ["exact", "reinforce", "rloo", "arm", "disarm"] {
-        assert!(!words(list).contains(name), "{name}");
+    for name in ["reinforce", "rloo", "arm", "disarm"] {
+        assert!(words(list).contains(name), "{name}");
     }
+    assert!(!words(list).contains("exact"));
 }
 
 #[test]

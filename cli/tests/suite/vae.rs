@@ -46,16 +46,19 @@ fn it_learns_what_can_be_learned() {
     let folder = tempfile::tempdir().expect("a folder");
     images(folder.path(), "halves");
     let options = ["--seed", "0", "--hidden", "24", "--latents", "1", "--categories", "2", "--lr", "0.01"];
-    let estimators = ["reinmax", "st", "stgs", "darn", "mve", "decoupled_st:tau_forward=0.2,tau_backward=1"];
+    let tempered = "decoupled_st:tau_forward=0.2,tau_backward=1";
+    let of_losses = ["reinforce:baseline=8", "rloo", "arm", "disarm"];
+    let estimators = [&["reinmax", "st", "stgs", "darn", "mve", tempered][..], &of_losses].concat();
     let estimators: Vec<&str> = estimators.iter().flat_map(|name| ["--estimator", name]).collect();
     for numerics in ["fast", "portable"] {
         let more = ["--epochs", "300", "--numerics", numerics];
         let report = json(&vae(&[&estimators, &HALVES, &options, &more], folder.path()));
-        assert_eq!(list(&report["results"]).len(), 6);
+        assert_eq!(list(&report["results"]).len(), 10);
         for run in list(&report["results"]) {
             for loss in ["final_loss", "final_test_loss"] {
                 let (loss, least) = (number(&run[loss]), f64::ln(2.0));
-                assert!(loss > least - 1e-3 && loss < least + 0.2, "{numerics} {}: {loss}", run["estimator"]);
+                // An epoch whose draws hit no rare code shows a little less.
+                assert!(loss > least - 5e-3 && loss < least + 0.2, "{numerics} {}: {loss}", run["estimator"]);
             }
         }
     }
@@ -276,8 +279,8 @@ fn wrong_usage_names_what_was_wrong() {
         (&["--epochs", "100001"], &["epochs = 100001", "at most 100000"]),
         (&["--data", ""], &["data = ''", "digits"]),
         (&["--estimator", "reinmax:tau=1e-40"], &["tau = '1e-40'", "positive and finite"]),
-        (&["--estimator", "exact"], &["exact", "upstream gradient"]),
-        (&["--estimator", "rloo"], &["rloo", "upstream gradient"]),
+        (&["--estimator", "exact"], &["exact", "too many"]),
+        (&["--estimator", "disarm"], &["disarm", "k = 2"]),
         (&["--estimator", "mve", "--categories", "100"], &["mve", "categories"]),
         (&["--estimator", "st", "--estimator", "straight_through"], &["straight_through:tau=1.3", "twice"]),
         (&["--hidden", "64,0"], &["hidden = 0", "at least 1"]),
