@@ -17,7 +17,8 @@ use crate::{Kernel, Split};
 pub struct GradientInputs<'a> {
     /// rows x k.
     pub logits: &'a [f32],
-    /// rows x k: softmax of the logits (tau = 1).
+    /// rows x k: softmax of the logits (tau = 1). With a number in it that is not finite the gradient of its row is
+    /// unspecified, and may differ between backends.
     pub probs: &'a [f32],
     /// rows * draws: the category of each draw.
     pub index: &'a [u32],

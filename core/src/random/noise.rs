@@ -33,7 +33,7 @@ impl Noise<'_> {
     /// With forced categories they come from the stream's companion, as an estimator's noise besides the category does.
     ///
     /// # Errors
-    /// [`Error::Length`] and [`Error::Value`] for numbers of the caller's: `out` takes all of them.
+    /// [`crate::Error::Length`] and [`crate::Error::Value`] for numbers of the caller's: `out` takes all of them.
     pub fn fill_uniforms<B: Backend>(&self, backend: &B, out: &mut [f32]) -> Result<()> {
         match self {
             Noise::Stream { stream, position } => stream.fill_uniforms_on(backend, *position, out),
