@@ -47,6 +47,9 @@ verb_fmt() { # formatting; comments, which rustfmt leaves alone, end at 120 colu
 
 verb_clippy() { # lints, warnings denied
     cargo clippy --workspace --all-targets --locked -- -D warnings
+}
+
+verb_clippy_benches() { # the same of the benchmarks, which have peers as dependencies
     # In the same folder, as most of what they depend on has been checked there.
     CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target} \
         cargo clippy --manifest-path benches/Cargo.toml --all-targets --locked -- -D warnings

@@ -111,8 +111,7 @@ impl<F: Formula> Kernel for AddGradient<'_, F> {
         } else if L::N == 1 {
             one_lane::<L, F, Across>(formula, inputs, grad);
         } else if F::saved_per_draw(inputs.k) > SHORT {
-            // More than a tile holds.
-            one_lane::<Scalar, F, Across>(formula, inputs, grad);
+            beyond_a_tile(formula, inputs, grad);
         } else if inputs.draws == 1 {
             with_known_k!(inputs.k, |k| rows_across::<L, F>(formula, GradientInputs { k, ..inputs }, grad));
         } else {
@@ -346,6 +345,12 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
         }
         add_folded::<L>(&tiles.grad, grad);
     }
+}
+
+/// Short rows whose draws save more than a tile holds. Out of the way: compiled once, and not for every level.
+#[inline(never)]
+fn beyond_a_tile<F: Formula>(formula: F, inputs: GradientInputs<'_>, grad: &mut [f32]) {
+    one_lane::<Scalar, F, Across>(formula, inputs, grad);
 }
 
 /// Rows with one lane. A single draw is added as it is, and so is each of a long row; many of a short row have sixteen
