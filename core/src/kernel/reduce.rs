@@ -32,7 +32,12 @@ impl Kernel for Dot<'_> {
     fn run<L: Lanes>(self) -> f32 {
         let len = self.a.len().min(self.b.len());
         let (a, b) = (self.a.get(..len).unwrap_or(&[]), self.b.get(..len).unwrap_or(&[]));
-        a.chunks(BLOCK).zip(b.chunks(BLOCK)).fold(0.0, |sum, (a, b)| sum + dot_of_block::<L>(a, b))
+        // No `fold`: its closure would not be compiled for the level.
+        let mut sum = 0.0;
+        for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+            sum += dot_of_block::<L>(a, b);
+        }
+        sum
     }
 }
 
@@ -55,7 +60,11 @@ impl Kernel for Sum<'_> {
     type Out = f32;
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
-        self.x.chunks(BLOCK).fold(0.0, |sum, x| sum + sum_of_block::<L>(x))
+        let mut sum = 0.0;
+        for x in self.x.chunks(BLOCK) {
+            sum += sum_of_block::<L>(x);
+        }
+        sum
     }
 }
 
@@ -87,7 +96,11 @@ impl<F: Function<1>> Kernel for SumOf<'_, F> {
     type Out = f32;
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
-        self.x.chunks(BLOCK).fold(0.0, |sum, x| sum + sum_of_function::<L, F>(self.f, x))
+        let mut sum = 0.0;
+        for x in self.x.chunks(BLOCK) {
+            sum += sum_of_function::<L, F>(self.f, x);
+        }
+        sum
     }
 }
 
