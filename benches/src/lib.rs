@@ -2,10 +2,14 @@
 
 use reinmax::categorical::{draw, log_softmax, one_hot, softmax};
 use reinmax::kernel::linear::{Contraction, Operand};
-use reinmax::{Backend, Estimator, GradientInputs, Host, Noise, ReinMax, Result, StraightThrough, Stream};
+use reinmax::kernel::reduce::Sum;
+use reinmax::{
+    Backend, Estimator, Footprint, GradientInputs, Host, Memory, Noise, ReinMax, Result, Shape, StraightThrough,
+    Stream, Tape,
+};
 
 /// The kernels, by name.
-pub const KERNELS: [&str; 9] = [
+pub const KERNELS: [&str; 11] = [
     "uniform",
     "softmax",
     "log_softmax",
@@ -15,6 +19,8 @@ pub const KERNELS: [&str; 9] = [
     "reinmax_backward_tau1",
     "st_backward",
     "linear",
+    "sum",
+    "mean_abs_pow",
 ];
 
 /// Operands of rows x k, and room for results.
@@ -72,6 +78,14 @@ impl Operands {
             "one_hot" => one_hot(host, index, k, out)?,
             "reinmax_backward" => ReinMax { tau: 1.3 }.backward(host, inputs, grad)?,
             "reinmax_backward_tau1" => ReinMax { tau: 1.0 }.backward(host, inputs, grad)?,
+            "sum" => out[0] = host.run(Sum { x: logits }),
+            "mean_abs_pow" => {
+                let values = logits.len() + 1;
+                let mut memory = Memory::new(&Footprint { nodes: 2, values, grads: 0, saved: 0 });
+                let mut tape = Tape::with_backend(memory.slabs(), *host);
+                let x = tape.input(Shape::new(*rows as u32, k as u32), logits)?;
+                tape.mean_abs_pow(x, -0.45, 2.0)?;
+            }
             "st_backward" => StraightThrough { tau: 1.0 }.backward(host, inputs, grad)?,
             _ => {
                 let (a, b) = (Operand::plain(logits), Operand::transposed(square));
