@@ -213,15 +213,11 @@ pub const REINMAX_VERSION_MINOR: u32 = 1;
 /// See REINMAX_VERSION_MAJOR.
 pub const REINMAX_VERSION_PATCH: u32 = 0;
 
-/// The package's version says the same.
+// The package's version says the same.
 const _: () = {
-    const fn digit(text: &str) -> u32 {
-        let [digit] = text.as_bytes() else { return u32::MAX };
-        (*digit - b'0') as u32
-    }
-    assert!(digit(env!("CARGO_PKG_VERSION_MAJOR")) == REINMAX_VERSION_MAJOR);
-    assert!(digit(env!("CARGO_PKG_VERSION_MINOR")) == REINMAX_VERSION_MINOR);
-    assert!(digit(env!("CARGO_PKG_VERSION_PATCH")) == REINMAX_VERSION_PATCH);
+    assert!(matches!(u32::from_str_radix(env!("CARGO_PKG_VERSION_MAJOR"), 10), Ok(REINMAX_VERSION_MAJOR)));
+    assert!(matches!(u32::from_str_radix(env!("CARGO_PKG_VERSION_MINOR"), 10), Ok(REINMAX_VERSION_MINOR)));
+    assert!(matches!(u32::from_str_radix(env!("CARGO_PKG_VERSION_PATCH"), 10), Ok(REINMAX_VERSION_PATCH)));
 };
 
 /// The version of the interface that the library has: a program compares it with REINMAX_ABI_VERSION.

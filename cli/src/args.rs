@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use reinmax::Numerics;
 use serde::{Deserialize, Serialize};
 
+use crate::bench::kernel_names;
 use crate::compare::args::Comparison;
 use crate::estimators;
 use crate::polynomial::args::{self as polynomial, PolynomialArgs};
@@ -200,9 +201,7 @@ pub(crate) struct BenchArgs {
     /// Threads of a kernel, as in 1,2
     #[arg(long, default_values_t = [1], value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Vec<u16>,
-    /// One of memcpy, exp, uniform, softmax, log_softmax, sample, sample_index, reinmax_backward,
-    /// reinmax_backward_tau1, st_backward, linear and tape; repeatable [default: all]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = format!("One of {}; repeatable [default: all]", kernel_names()))]
     pub(crate) kernel: Vec<String>,
     /// One shape; repeatable; linear and tape have sizes of their own [default: nineteen from 8192x2 to 16384x1000]
     #[arg(long, value_name = "ROWSxK", value_parser = shape)]

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::args::{BenchArgs, BenchFormat, BenchSubject};
 use crate::{Failure, machine, print};
 
+pub(crate) use kernels::names as kernel_names;
 use timing::Timing;
 
 /// What `--format json` prints.

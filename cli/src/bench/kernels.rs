@@ -70,6 +70,11 @@ const LARGE: usize = 1 << 22;
 /// What is measured on sizes of its own.
 const WITHOUT_SHAPE: [&str; 2] = ["linear", "tape"];
 
+/// All of them, for messages.
+pub(crate) fn names() -> String {
+    [&KERNELS[..], &WITHOUT_SHAPE].concat().join(", ")
+}
+
 /// Refuses kernels that there are not, and shapes for those that have sizes of their own.
 pub(super) fn check(args: &BenchArgs) -> std::result::Result<(), String> {
     for kernel in &args.kernel {
@@ -80,8 +85,7 @@ pub(super) fn check(args: &BenchArgs) -> std::result::Result<(), String> {
                 ));
             }
         } else if !KERNELS.contains(&kernel.as_str()) {
-            let known = [&KERNELS[..], &WITHOUT_SHAPE].concat().join(", ");
-            return Err(format!("--kernel {kernel}: there are {known}"));
+            return Err(format!("--kernel {kernel}: there are {}", names()));
         }
     }
     Ok(())

@@ -28,10 +28,11 @@ Examples:
   reinmax-cli compare gradients --model runs/vae-1/reinmax-tau=1.3-seed-0.safetensors --images 0..100 --draws 1000
 
 All k^L states are enumerated (2^20 at most; of a --model 2^26 numbers, states times k times L), with sums in double
-precision. An estimator whose only noise is the drawn categories is enumerated too (\"enumerated\": no error of sampling);
-any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an unbiased one would show with so many draws. The mean of n draws has a squared error of bias^2 + variance / n;
-beyond n = \"crossing\" the bias is the greater part. Bias, std and MSE are relative to the exact gradient's norm (squared).
-Results do not depend on --threads. The files of --out (gradients.json, gradients.svg) are written anew each time.
+precision. An estimator whose only noise is the drawn categories is enumerated too (\"enumerated\": no error of
+sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an unbiased one would show with
+so many draws. The mean of n draws has a squared error of bias^2 + variance / n; beyond n = \"crossing\" the bias is the
+greater part. Bias, std and MSE are relative to the exact gradient's norm (squared). Results do not depend on --threads.
+The files of --out (gradients.json, gradients.svg) are written anew each time.
 
 The variables of a --model are an image's code, and its loss is what the decoder loses at each of the k^L codes, in nats.
 All images make one table, as if their gradients were one long vector: a batch's, at the logits. Only \"cosine\" is a

