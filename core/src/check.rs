@@ -111,9 +111,10 @@ pub(crate) fn check_uniforms(uniforms: &[f32]) -> Result<()> {
 
 /// Refuses a category that does not exist.
 pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
-    // A whole block at a time without an early exit: such a loop becomes vector instructions. Below 2^31 the top bit of
-    // `index` or of `last - index` is set exactly where the index is beyond the last one; few instruction sets compare
-    // unsigned numbers.
+    // A whole block at a time without an early exit: such a loop becomes vector instructions. No index is greater than
+    // all of their bits together: for two categories, where there are most indices, that decides. Else, below 2^31, the
+    // top bit of `index` or of `last - index` is set exactly where the index is beyond the last one; few instruction
+    // sets compare unsigned numbers.
     let end = u32::try_from(k).unwrap_or(u32::MAX);
     if !SIMD {
         return match index.iter().position(|index| *index >= end) {
@@ -123,6 +124,9 @@ pub(crate) fn check_indices(index: &[u32], k: usize) -> Result<()> {
     }
     let last = end.wrapping_sub(1);
     for (block, indices) in index.chunks(LANES * LANES).enumerate() {
+        if end > 0 && indices.iter().fold(0, |bits, index| bits | index) <= last {
+            continue;
+        }
         let sign = indices.iter().fold(0, |sign, index| sign | index | last.wrapping_sub(*index)) >> 31;
         if (sign != 0 || end > 1 << 31 || end == 0) && indices.iter().any(|index| *index >= end) {
             let within = indices.iter().position(|index| *index >= end).unwrap_or(0);

@@ -264,7 +264,7 @@ impl Function<2> for PowerVjp {
 
 /// 2 g x: the bits of [`PowerVjp`] for the power 2.
 #[derive(Clone, Copy)]
-struct SquareVjp;
+pub(super) struct SquareVjp;
 impl Function<2> for SquareVjp {
     #[inline(always)]
     fn call<L: Lanes>(self, [g, x]: [L; 2]) -> L {
@@ -274,7 +274,7 @@ impl Function<2> for SquareVjp {
 }
 
 #[derive(Clone, Copy)]
-struct Square;
+pub(super) struct Square;
 impl Function<1> for Square {
     #[inline(always)]
     fn call<L: Lanes>(self, [x]: [L; 1]) -> L {

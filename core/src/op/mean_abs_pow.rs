@@ -1,6 +1,6 @@
 //! Mean absolute power: the loss of the polynomial task, in one pass over its input each way.
 
-use super::arithmetic::{Power, PowerVjp, add_grad, write};
+use super::arithmetic::{Power, PowerVjp, Square, SquareVjp, add_grad, write};
 use super::reduce::Constant;
 use super::{Forward, Op, Operation, Spec, Vjp};
 use crate::check::check_power;
@@ -14,39 +14,58 @@ impl<B: Backend> Tape<'_, B> {
     ///
     /// # Errors
     /// As [`Tape::abs_pow`].
+    #[inline] // Where the power is a constant, what other powers need is not linked.
     pub fn mean_abs_pow(&mut self, x: Var, shift: f32, power: f32) -> Result<Var> {
         check_power(power)?;
         let len = self.shape(x)?.len().max(1) as f32;
-        self.record(MeanAbsPow::OP, &[x], Spec { config: [shift, power, len, 0.0], ..Spec::new(Shape::SCALAR) })
+        let spec = Spec { config: [shift, power, len, 0.0], ..Spec::new(Shape::SCALAR) };
+        // Comparing powers for each step of the lanes takes longer than squaring.
+        let op = if power == 2.0 { MeanSquare::OP } else { MeanAbsPow::OP };
+        self.record(op, &[x], spec)
     }
 }
 
-/// |x + shift|^power
+/// f(x + shift)
 #[derive(Clone, Copy)]
-struct ShiftedPower {
+struct Shifted<F> {
+    f: F,
     shift: f32,
-    power: f32,
 }
-impl Function<1> for ShiftedPower {
+impl<F: Function<1>> Function<1> for Shifted<F> {
     #[inline(always)]
     fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
-        Power(self.power).call([x + L::splat(self.shift)])
+        self.f.call([x + L::splat(self.shift)])
     }
 }
 
-/// slope * power * |x + shift|^(power - 1) * sign(x + shift)
+/// The VJP of f(x + shift), given that of f.
 #[derive(Clone, Copy)]
-struct ShiftedPowerVjp {
+struct ShiftedVjp<F> {
+    vjp: F,
     shift: f32,
-    power: f32,
-    slope: f32,
+    upstream: f32,
 }
-impl Function<1> for ShiftedPowerVjp {
+impl<F: Function<2>> Function<1> for ShiftedVjp<F> {
     #[inline(always)]
     fn call<L: Lanes>(self, [x]: [L; 1]) -> L {
         // Adding 0 makes -0 a 0, as the gradients between the three operations would.
-        L::splat(0.0) + PowerVjp(self.power).call([L::splat(self.slope), x + L::splat(self.shift)])
+        L::splat(0.0) + self.vjp.call([L::splat(self.upstream), x + L::splat(self.shift)])
     }
+}
+
+/// Writes the mean of f(x + shift).
+fn mean<B: Backend>(f: Forward<'_, '_, B>, term: impl Function<1>) -> Result<()> {
+    let [shift, _, len, _] = f.config;
+    let sum = f.backend.run(SumOf { f: Shifted { f: term, shift }, x: f.inputs[0].values });
+    write(f.backend, Constant(sum / len), [], f.out)
+}
+
+/// Its gradient, given the VJP of f.
+fn pull_back<B: Backend>(mut v: Vjp<'_, B>, vjp: impl Function<2>) -> Result<()> {
+    let ([shift, _, len, _], x) = (v.config, v.inputs[0].values);
+    let upstream = 0.0 + v.upstream.first().copied().unwrap_or(0.0) / len;
+    add_grad(&mut v, 0, ShiftedVjp { vjp, shift, upstream }, [x]);
+    Ok(())
 }
 
 struct MeanAbsPow;
@@ -54,15 +73,21 @@ impl<B: Backend> Operation<B> for MeanAbsPow {
     const OP: &'static Op<B> = &Op {
         name: "mean_abs_pow",
         forward: |f: Forward<'_, '_, B>| {
-            let [shift, power, len, _] = f.config;
-            let sum = f.backend.run(SumOf { f: ShiftedPower { shift, power }, x: f.inputs[0].values });
-            write(f.backend, Constant(sum / len), [], f.out)
+            let [_, power, ..] = f.config;
+            mean(f, Power(power))
         },
-        vjp: |mut v: Vjp<'_, B>| {
-            let ([shift, power, len, _], x) = (v.config, v.inputs[0].values);
-            let slope = 0.0 + v.upstream.first().copied().unwrap_or(0.0) / len;
-            add_grad(&mut v, 0, ShiftedPowerVjp { shift, power, slope }, [x]);
-            Ok(())
+        vjp: |v: Vjp<'_, B>| {
+            let [_, power, ..] = v.config;
+            pull_back(v, PowerVjp(power))
         },
+    };
+}
+
+struct MeanSquare;
+impl<B: Backend> Operation<B> for MeanSquare {
+    const OP: &'static Op<B> = &Op {
+        name: "mean_abs_pow",
+        forward: |f: Forward<'_, '_, B>| mean(f, Square),
+        vjp: |v: Vjp<'_, B>| pull_back(v, SquareVjp),
     };
 }
