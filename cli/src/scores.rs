@@ -71,7 +71,7 @@ impl Scores {
         draw_antithetic(probs, k, &drawn.uniforms, &mut drawn.index)
     }
 
-    /// Adds the gradient to `grad`, which holds zeros: the mean over draws, or over pairs of them.
+    /// Adds the gradient to `grad`, which holds zeros: the mean over draws.
     pub(crate) fn gradient(
         self,
         host: Host,
@@ -89,9 +89,7 @@ impl Scores {
             Scores::Arm => Arm { uniforms: &drawn.uniforms }.gradient(&host, inputs, grad)?,
             Scores::DisArm => DisArm.gradient(&host, inputs, grad)?,
         }
-        // The sum has a term for each draw, or for each pair.
-        let terms = if self.antithetic() { draws / 2 } else { draws };
-        grad.iter_mut().for_each(|g| *g /= terms as f32);
+        grad.iter_mut().for_each(|g| *g /= draws as f32);
         Ok(())
     }
 }

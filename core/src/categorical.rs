@@ -51,12 +51,12 @@ pub fn log_softmax<B: Backend>(backend: &B, logits: &[f32], k: usize, log_probs:
 /// Draws `draws` categories for each row of `probs` (rows x k) by inverting its cumulative sum: the smallest index
 /// whose prefix sum exceeds u times the total. `index` receives rows * draws of them, the draws of a row side by side.
 /// One uniform a draw, of 23 bits: a probability below 2^-23 is drawn as often as 2^-23 or never, by where it lies. A
-/// category of probability 0 is never drawn, unless its row has no other: that gives index 0.
+/// category of probability 0 is never drawn.
 ///
 /// # Errors
 /// [`Error::NoCategories`], [`Error::Length`], [`Error::TooLarge`], [`Error::Value`] for 0 draws, a uniform outside [0,
-/// 1), a forced index of k or more, or a row of [`Argument::Probs`] whose sum is NaN or infinite (forced draws do not
-/// look for one); `index` is unspecified then. Negative probabilities are not checked for: with them the result is
+/// 1), a forced index of k or more, or a row of [`Argument::Probs`] whose sum is NaN, infinite or 0 (forced draws do
+/// not look for one); `index` is unspecified then. Negative probabilities are not checked for: with them the result is
 /// unspecified and may differ between backends.
 pub fn draw<B: Backend>(
     backend: &B,
@@ -70,7 +70,7 @@ pub fn draw<B: Backend>(
     check_draws(draws)?;
     check_len(Argument::Index, index.len(), product(rows, draws)?)?;
     check_noise(noise, index.len(), k, index)?;
-    if backend.draw_index(DrawIndex { probs, k, draws, noise, index }) { Ok(()) } else { Err(bad_probs(probs)) }
+    if backend.draw_index(DrawIndex { probs, k, draws, noise, index }) { Ok(()) } else { Err(bad_probs(probs, k)) }
 }
 
 /// What [`sample`] writes.
@@ -86,6 +86,9 @@ pub struct Samples<'a> {
 
 /// [`softmax`], one [`draw`] for each row and [`one_hot`], with the bits of the three. Faster than these where the
 /// arrays do not fit in the cache: a block of rows goes through all three before the next.
+///
+/// An estimator's gradient takes the probabilities of tau = 1, whatever temperature of its own it has: `tau` here
+/// tempers what is drawn from, and probabilities of another temperature are not for [`crate::GradientInputs`].
 ///
 /// # Errors
 /// Those of the three. After [`Error::Logits`] the outputs are unspecified.

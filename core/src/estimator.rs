@@ -187,7 +187,8 @@ pub trait ScoreEstimator: Copy {
     /// Its name in tables and on the command line.
     const NAME: &'static str;
 
-    /// Adds the gradient of the logits to `grad`, summed over the draws of a row.
+    /// Adds the gradient of the logits to `grad`, summed over the draws of a row: the estimate of the mean loss's
+    /// gradient is that divided by `draws`, whichever the estimator.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::Value`] for the configuration or an index beyond k, [`Error::NoCategories`].

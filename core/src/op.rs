@@ -154,18 +154,31 @@ pub enum Draws<'a> {
 /// Hands out a recording's or a replay's noise, node after node.
 #[derive(Debug)]
 pub struct NoiseSource<'a> {
-    pub(crate) draws: Draws<'a>,
-    pub(crate) stream: Stream,
+    /// What is left of the caller's.
+    draws: Draws<'a>,
+    /// How much that was.
+    given: usize,
+    stream: Stream,
     pub(crate) cursor: u64,
     /// The node that takes noise.
     pub(crate) node: u32,
 }
 
 impl<'a> NoiseSource<'a> {
+    pub(crate) fn new(draws: Draws<'a>, stream: Stream, cursor: u64) -> Self {
+        let given = match draws {
+            Draws::Stream => 0,
+            Draws::Uniforms(uniforms) => uniforms.len(),
+            Draws::Forced(index) => index.len(),
+        };
+        NoiseSource { draws, given, stream, cursor, node: 0 }
+    }
+
     /// Noise for `draws` draws that take `uniforms_per_draw` uniforms each.
     ///
     /// # Errors
-    /// [`Error::Length`] where the caller's uniforms or forced indices run out.
+    /// [`Error::Length`] where the caller's uniforms or forced indices run out: `expected` is what was asked for up to
+    /// here, so at least that many are needed.
     pub fn take(&mut self, draws: usize, uniforms_per_draw: usize) -> Result<Noise<'a>> {
         let uniforms = product(draws, uniforms_per_draw)?;
         match &mut self.draws {
@@ -175,13 +188,13 @@ impl<'a> NoiseSource<'a> {
                 Ok(noise)
             }
             Draws::Uniforms(rest) => {
-                let short = Error::Length { argument: Argument::Uniforms, expected: uniforms, got: rest.len() };
+                let short = short(Argument::Uniforms, self.given, rest.len(), uniforms);
                 let (mine, others) = rest.split_at_checked(uniforms).ok_or(short)?;
                 *rest = others;
                 Ok(Noise::Uniforms(mine))
             }
             Draws::Forced(rest) => {
-                let short = Error::Length { argument: Argument::Index, expected: draws, got: rest.len() };
+                let short = short(Argument::Index, self.given, rest.len(), draws);
                 let (index, others) = rest.split_at_checked(draws).ok_or(short)?;
                 *rest = others;
                 // Forced draws leave the cursor alone, and two nodes must not share their noise. Not a distance that is
@@ -196,8 +209,13 @@ impl<'a> NoiseSource<'a> {
     pub(crate) fn finish(&self) -> Result<()> {
         match self.draws {
             Draws::Stream => Ok(()),
-            Draws::Uniforms(rest) => check_len(Argument::Uniforms, rest.len(), 0),
-            Draws::Forced(rest) => check_len(Argument::Index, rest.len(), 0),
+            Draws::Uniforms(rest) => check_len(Argument::Uniforms, self.given, self.given - rest.len()),
+            Draws::Forced(rest) => check_len(Argument::Index, self.given, self.given - rest.len()),
         }
     }
+}
+
+/// What to say where `rest` numbers of `given` are left and `needed` are asked for.
+fn short(argument: Argument, given: usize, rest: usize, needed: usize) -> Error {
+    Error::Length { argument, expected: (given - rest).saturating_add(needed), got: given }
 }

@@ -82,6 +82,8 @@ pub struct Tape<'m, B: Backend = Portable> {
     peak: Footprint,
     /// Number of parameters (floats): the prefix of values and gradients.
     params: usize,
+    /// The epoch that it began with: what a mark before the first node carries.
+    first_epoch: u32,
     epoch: u32,
     measuring: bool,
     stream: Stream,
@@ -102,7 +104,7 @@ impl<'m, B: Backend> Tape<'m, B> {
         let epoch = first_epoch(slabs.nodes);
         let (at, peak) = (Footprint::default(), Footprint::default());
         let stream = Stream::new(0, 0);
-        Tape { slabs, backend, at, peak, params: 0, epoch, measuring: false, stream, cursor: 0 }
+        Tape { slabs, backend, at, peak, params: 0, first_epoch: epoch, epoch, measuring: false, stream, cursor: 0 }
     }
 
     /// Draws from now on come from output 0 of `Stream::new(seed, stream)`.
@@ -157,7 +159,7 @@ impl<'m, B: Backend> Tape<'m, B> {
         let before = self.at;
         let var = self.push(&node, grad, spec.saved)?;
         if !self.measuring {
-            let mut noise = NoiseSource { draws, stream: self.stream, cursor: self.cursor, node: 0 };
+            let mut noise = NoiseSource::new(draws, self.stream, self.cursor);
             if let Err(error) = self.forward(var.node, &mut noise).and_then(|()| noise.finish()) {
                 self.at = before;
                 return Err(error);
@@ -304,7 +306,7 @@ impl<'m, B: Backend> Tape<'m, B> {
     }
 
     fn epoch_before(&self, at: &Footprint) -> u32 {
-        at.nodes.checked_sub(1).and_then(|last| self.slabs.nodes.get(last)).map_or(0, |node| node.epoch)
+        at.nodes.checked_sub(1).and_then(|last| self.slabs.nodes.get(last)).map_or(self.first_epoch, |node| node.epoch)
     }
 
     // ---- running ---------------------------------------------------------------------------------------------------

@@ -76,6 +76,16 @@ impl<B: Backend + Clone + Send + Sync> DataParallel<B> {
         (self.seed, self.stream) = (seed, 0);
     }
 
+    /// The next stream's number: with the seed, all there is to know about future draws. Part of a checkpoint.
+    pub fn stream(&self) -> u64 {
+        self.stream
+    }
+
+    /// Draws from now on come from streams `stream`, `stream` + 1, .. of the seed: goes on where a checkpoint was made.
+    pub fn set_stream(&mut self, stream: u64) {
+        self.stream = stream;
+    }
+
     /// Runs `block(b, tape)` for each block b on a fresh tape; it declares the parameters, records its part of the
     /// batch, runs backward and returns its loss. Each tape has a stream of its own ([`DataParallel::seed`]). Writes
     /// the sum of the parameters' gradients to `grads` and returns the sum of the losses, both added in the order of

@@ -53,10 +53,10 @@ pub fn antithetic(p: &[f64], u: f64) -> [u32; 2] {
     [u, f64::min(1.0 - u, below_one)].map(|u| if u < p[0] { 0 } else { 1 })
 }
 
-/// ARM for the pairs of one row: (f(z') - f(z)) (u - 1/2) for the first logit, the negative for the second.
+/// ARM for the pairs of one row: (f(z') - f(z)) (2u - 1) for the first logit, the negative for the second.
 pub fn arm(uniforms: &[f64], losses: &[f64]) -> Vec<f64> {
     let pairs = uniforms.iter().zip(losses.chunks(2));
-    let first: f64 = pairs.map(|(u, f)| (f[1] - f[0]) * (u - 0.5)).sum();
+    let first: f64 = pairs.map(|(u, f)| (f[1] - f[0]) * (2.0 * u - 1.0)).sum();
     vec![first, -first]
 }
 
@@ -64,7 +64,7 @@ pub fn arm(uniforms: &[f64], losses: &[f64]) -> Vec<f64> {
 pub fn disarm(logits: &[f64], drawn: &[u32], losses: &[f64]) -> Vec<f64> {
     let greater = 1.0 / (1.0 + (-(logits[0] - logits[1]).abs()).exp());
     let pairs = drawn.chunks(2).zip(losses.chunks(2));
-    let first: f64 = pairs.map(|(z, f)| (f[0] - f[1]) / 2.0 * (f64::from(z[1]) - f64::from(z[0])) * greater).sum();
+    let first: f64 = pairs.map(|(z, f)| (f[0] - f[1]) * (f64::from(z[1]) - f64::from(z[0])) * greater).sum();
     vec![first, -first]
 }
 

@@ -142,7 +142,7 @@ impl Network {
         let Network { pixels, batch, latents, categories, .. } = *self;
         let layers = self.leaves(params, |shape, values| tape.param(shape, values))?;
         let (encoder, decoder) = layers.split_at(self.encoder_layers);
-        let images = room(tape, Shape::new(batch, pixels))?;
+        let images = tape.input_zeros(Shape::new(batch, pixels))?;
 
         let start = tape.mark();
         let logits = self.encode(tape, (images, batch), encoder)?;
@@ -170,8 +170,8 @@ impl Network {
         let Network { pixels, batch, latents, categories, .. } = *self;
         let layers = self.leaves(params, |shape, values| tape.param(shape, values))?;
         let (encoder_layers, decoder_layers) = layers.split_at(self.encoder_layers);
-        let images = room(tape, Shape::new(batch, pixels))?;
-        let codes = room(tape, Shape::new(batch * draws, latents * categories))?;
+        let images = tape.input_zeros(Shape::new(batch, pixels))?;
+        let codes = tape.input_zeros(Shape::new(batch * draws, latents * categories))?;
 
         let start = tape.mark();
         let pixels = chain(tape, codes, decoder_layers)?;
@@ -255,11 +255,6 @@ impl Network {
         }
         Ok(leaves)
     }
-}
-
-/// An input that is set later.
-fn room<B: Backend>(tape: &mut Tape<'_, B>, shape: Shape) -> Result<Var> {
-    tape.input(shape, &vec![0.0; shape.len()])
 }
 
 /// Layers one after the other, rectified in between.

@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! z = category 0 iff u < p_0,   z' = category 0 iff 1 - u < p_0
-//! grad of l_0 = sum over pairs of (f(z') - f(z)) (u - 1/2),   grad of l_1 its negative
+//! grad of l_0 = sum over pairs of (f(z') - f(z)) (2u - 1),   grad of l_1 its negative
 //! ```
+//!
+//! The paper's estimate is half of a pair's term: a pair counts as the two draws that it is, so here too a sum divided
+//! by the number of draws is their mean.
 //!
 //! Yin and Zhou, "ARM: Augment-REINFORCE-Merge Gradient for Stochastic Binary Networks" (arXiv 1807.11143). k = 2 only.
 //! Bias: none. Variance: often below that of REINFORCE without a baseline, as a constant added to the loss cancels; not
@@ -26,15 +29,18 @@ pub struct Arm<'a> {
 /// rows * pairs `uniforms`. `probs` is rows x 2.
 ///
 /// # Errors
-/// [`crate::Error::Value`] for k other than 2, a uniform outside [0, 1) or a probability that is NaN or infinite,
-/// [`crate::Error::Length`].
+/// [`crate::Error::Value`] for k other than 2, a uniform outside [0, 1), a probability that is NaN or infinite or a row
+/// that has none above 0, [`crate::Error::Length`].
 pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u32]) -> Result<()> {
-    let rows = check_binary(probs.len(), k)?;
-    let pairs = uniforms.len().checked_div(rows).unwrap_or(0);
-    check_len(Argument::Uniforms, uniforms.len(), rows * pairs)?;
+    let count = check_binary(probs.len(), k)?;
+    let pairs = uniforms.len().checked_div(count).unwrap_or(0);
+    check_len(Argument::Uniforms, uniforms.len(), count * pairs)?;
     check_len(Argument::Index, index.len(), product(uniforms.len(), 2)?)?;
     check_uniforms(uniforms)?;
     require_each(probs, f32::is_finite, Argument::Probs)?;
+    for (row, p) in rows(probs, 2).enumerate() {
+        require(p.iter().any(|p| *p > 0.0), Argument::Probs, row * 2)?;
+    }
     for (at, (index, u)) in index.chunks_mut(2).zip(uniforms).enumerate() {
         let p = probs.get(at.checked_div(pairs).unwrap_or(0) * 2).copied().unwrap_or(0.0);
         // Below 1, as a uniform is: 1 would draw category 1 where its probability is 0.
@@ -77,9 +83,9 @@ impl ScoreEstimator for Arm<'_> {
 /// What multiplies f(first) - f(second) of a pair in the gradient of l_0.
 #[derive(Clone, Copy)]
 pub(super) enum Weight<'a> {
-    /// 1/2 - u.
+    /// 1 - 2u.
     Arm(&'a [f32]),
-    /// max(p) / 2, with the sign of the pair; 0 where both are equal.
+    /// max(p), with the sign of the pair; 0 where both are equal.
     DisArm,
 }
 
@@ -105,10 +111,12 @@ impl Kernel for AddPairs<'_> {
                 let ([first, second], [f, other]) = (index, loss) else { continue };
                 total += (f - other)
                     * match self.weight {
-                        Weight::Arm(uniforms) => 0.5 - uniforms.get(row * (draws / 2) + pair).copied().unwrap_or(0.5),
+                        Weight::Arm(uniforms) => {
+                            1.0 - 2.0 * uniforms.get(row * (draws / 2) + pair).copied().unwrap_or(0.5)
+                        }
                         Weight::DisArm if first == second => 0.0,
-                        Weight::DisArm if *first == 0 => 0.5 * greater,
-                        Weight::DisArm => -0.5 * greater,
+                        Weight::DisArm if *first == 0 => greater,
+                        Weight::DisArm => -greater,
                     };
             }
             if let [of_first, of_second] = grad {

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! (z, z') an antithetic pair of binary draws,   grad of l_0 = sum over pairs of
-//! (f(z) - f(z')) / 2 * max(p_0, p_1) * (1 where only z is category 0, -1 where only z' is, 0 where z = z')
+//! (f(z) - f(z')) * max(p_0, p_1) * (1 where only z is category 0, -1 where only z' is, 0 where z = z')
 //! ```
 //!
-//! and the gradient of l_1 is its negative. Dong, Mnih and Tucker, "DisARM: An Antithetic Gradient Estimator for Binary
+//! and the gradient of l_1 is its negative; the paper's estimate is half of a pair's term, as a pair is two draws. Dong, Mnih and Tucker, "DisARM: An Antithetic Gradient Estimator for Binary
 //! Latent Variables" (arXiv 2006.10680), found independently by Yin, Ho, Yan, Qian and Zhou (U2G, 2020). k = 2 only.
 //! Bias: none. Variance: at most that of ARM. Cost: O(1) a pair, two losses, no upstream gradient. It has no tau.
 //! [`super::draw_antithetic`] makes the pairs.

@@ -18,12 +18,12 @@ use super::{DrawInputs, Estimator, GradientInputs, MAX_CATEGORIES};
 use crate::categorical::Noise;
 use crate::check::{check_categories, check_draws, check_len, check_noise, check_rows, product, require_each};
 use crate::kernel::direction::Direction;
-use crate::kernel::exp::{exp_any, ln};
+use crate::kernel::exp::{LN_BLOCK, exp_any, ln};
 use crate::kernel::gradient::{AddGradient, Formula, Group};
 use crate::kernel::gumbel_max::perturb;
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{cut, cut_mut, row_count, rows_mut};
-use crate::random::{Uniforms, gumbel};
+use crate::random::{Uniforms, gumbel_of_block};
 use crate::{Argument, Backend, Error, Kernel, Result, Split};
 
 /// The Straight-Through Gumbel-Softmax estimator.
@@ -144,8 +144,11 @@ impl Kernel for Perturb<'_> {
             Noise::Forced { stream, position, .. } => (Uniforms::stream(&stream.companion(), position, L::N), true),
         };
         // Noise for everything, element by element: the order of uniforms is that of (row, draw, category).
-        for block in self.saved.chunks_mut(L::N) {
-            gumbel(uniforms.lanes::<L>(block.len())).store(block);
+        for block in self.saved.chunks_mut(LN_BLOCK) {
+            for x in block.chunks_mut(L::N) {
+                uniforms.lanes::<L>(x.len()).store(x);
+            }
+            gumbel_of_block::<L>(block);
         }
         if forced {
             for (draw, (saved, index)) in rows_mut(self.saved, k).zip(self.index).enumerate() {

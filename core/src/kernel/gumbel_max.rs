@@ -81,7 +81,7 @@ fn argmax_along<L: Lanes>(row: &[f32]) -> u32 {
 /// One draw a row, sixteen rows at a time.
 #[inline(always)]
 fn rows_across<L: Lanes>(logits: &[f32], k: usize, perturbed: &mut [f32], index: &mut [u32]) -> Result<(), usize> {
-    let mut shifted = [[0.0; LANES]; SHORT];
+    let (mut shifted, mut tile) = ([[0.0; LANES]; SHORT], [[0.0; LANES]; SHORT]);
     let blocks = perturbed.chunks_mut(LANES * k.max(1)).zip(index.chunks_mut(LANES));
     for (block, ((perturbed, index), logits)) in blocks.zip(logits.chunks(LANES * k.max(1))).enumerate() {
         transpose_in::<L>(logits, k, &mut shifted);
@@ -89,7 +89,7 @@ fn rows_across<L: Lanes>(logits: &[f32], k: usize, perturbed: &mut [f32], index:
             let bad = rows(logits, k).position(|row| !has_softmax(row));
             return Err(block * LANES + bad.unwrap_or(0));
         }
-        add_and_choose::<L>(&shifted, k, perturbed, index);
+        add_and_choose::<L>(&shifted, k, &mut tile, perturbed, index);
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ fn draws_across<L: Lanes>(
     perturbed: &mut [f32],
     index: &mut [u32],
 ) -> Result<(), usize> {
-    let mut shifted = [[0.0; LANES]; SHORT];
+    let (mut shifted, mut tile) = ([[0.0; LANES]; SHORT], [[0.0; LANES]; SHORT]);
     let of_rows = rows_mut(perturbed, k.saturating_mul(draws)).zip(index.chunks_mut(draws.max(1)));
     for (row, ((perturbed, index), logits)) in of_rows.zip(rows(logits, k)).enumerate() {
         broadcast(logits, &mut shifted);
@@ -111,7 +111,7 @@ fn draws_across<L: Lanes>(
             return Err(row);
         }
         for (perturbed, index) in perturbed.chunks_mut(LANES * k.max(1)).zip(index.chunks_mut(LANES)) {
-            add_and_choose::<L>(&shifted, k, perturbed, index);
+            add_and_choose::<L>(&shifted, k, &mut tile, perturbed, index);
         }
     }
     Ok(())
@@ -131,11 +131,11 @@ fn shift<L: Lanes>(tile: &mut Tile, k: usize) -> bool {
     good.all_positive_finite()
 }
 
-/// Adds a tile to the noise of up to sixteen draws, and finds where each sum is greatest.
+/// Adds a tile to the noise of up to sixteen draws, and finds where each sum is greatest. `tile` is a place to do so: one
+/// for all of them, as a kilobyte of zeros for each would take as long as its noise.
 #[inline(always)]
-fn add_and_choose<L: Lanes>(shifted: &Tile, k: usize, perturbed: &mut [f32], index: &mut [u32]) {
-    let mut tile: Tile = [[0.0; LANES]; SHORT];
-    transpose_in::<L>(perturbed, k, &mut tile);
+fn add_and_choose<L: Lanes>(shifted: &Tile, k: usize, tile: &mut Tile, perturbed: &mut [f32], index: &mut [u32]) {
+    transpose_in::<L>(perturbed, k, tile);
     let (mut best, mut at) = (L::splat(f32::NEG_INFINITY), L::splat(0.0));
     for (j, (v, x)) in tile.iter_mut().zip(shifted).take(k).enumerate() {
         let sum = L::load(v) + L::load(x);
@@ -143,7 +143,7 @@ fn add_and_choose<L: Lanes>(shifted: &Tile, k: usize, perturbed: &mut [f32], ind
         best = L::select_lt(best, sum, sum, best);
         sum.store(v);
     }
-    transpose_out::<L>(&tile, k, perturbed);
+    transpose_out::<L>(tile, k, perturbed);
     let mut lanes = [0.0; LANES];
     at.store(&mut lanes);
     for (index, at) in index.iter_mut().zip(lanes) {

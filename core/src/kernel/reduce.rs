@@ -2,15 +2,10 @@
 
 use super::lanes::{Function, Lanes, Sums, fold};
 use super::serial::sum_of_products;
-use super::{LANES, SHORT};
+use super::{LANES, LONG, SHORT};
 use crate::Kernel;
 
-/// Terms of a block. A running sum that is much larger than its terms rounds them away, all equal ones the same way, so
-/// blocks are summed on their own, and then their sums one after the other: 16 million times 0.1 is off by 2e-5 of it,
-/// not by 1e-2.
-const BLOCK: usize = 1 << 14;
-
-/// The sum of the products of two slices of equal length, or of as many elements as both have.
+/// The sum of the products of two slices of equal length.
 #[derive(Debug)]
 pub struct Dot<'a> {
     /// First factor.
@@ -34,7 +29,7 @@ impl Kernel for Dot<'_> {
         let (a, b) = (self.a.get(..len).unwrap_or(&[]), self.b.get(..len).unwrap_or(&[]));
         // No `fold`: its closure would not be compiled for the level.
         let mut sum = 0.0;
-        for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
+        for (a, b) in a.chunks(LONG).zip(b.chunks(LONG)) {
             sum += dot_of_block::<L>(a, b);
         }
         sum
@@ -61,7 +56,7 @@ impl Kernel for Sum<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
         let mut sum = 0.0;
-        for x in self.x.chunks(BLOCK) {
+        for x in self.x.chunks(LONG) {
             sum += sum_of_block::<L>(x);
         }
         sum
@@ -97,7 +92,7 @@ impl<F: Function<1>> Kernel for SumOf<'_, F> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> f32 {
         let mut sum = 0.0;
-        for x in self.x.chunks(BLOCK) {
+        for x in self.x.chunks(LONG) {
             sum += sum_of_function::<L, F>(self.f, x);
         }
         sum
@@ -129,7 +124,7 @@ fn sum_of_function<L: Lanes, F: Function<1>>(f: F, x: &[f32]) -> f32 {
 }
 
 /// Column sums added onto `out`: `out[c] += sum over r of x[r, c]`, each column in the order of its rows: up to 16 rows
-/// one after the other, more into sixteen running sums.
+/// one after the other, more into sixteen running sums, 2^14 rows at a time.
 #[derive(Debug)]
 pub struct AddColumnSums<'a> {
     /// Rows of `out.len()` elements.
@@ -143,23 +138,28 @@ impl Kernel for AddColumnSums<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let cols = self.out.len();
-        if cols == 0 {
-            return;
+        for x in self.x.chunks(LONG.saturating_mul(cols).max(1)) {
+            add_column_sums::<L>(x, self.out);
         }
-        let long = self.x.len() > SHORT.saturating_mul(cols);
-        for (block, out) in self.out.chunks_mut(L::N).enumerate() {
-            let mut sums = [L::splat(0.0); LANES];
-            let mut rest = self.x.get(block * L::N..).unwrap_or(&[]);
-            let mut row = 0;
-            while !rest.is_empty() {
-                let slot = if long { row % LANES } else { 0 };
-                if let Some(sum) = sums.get_mut(slot) {
-                    *sum = *sum + L::load(rest.get(..out.len()).unwrap_or(rest));
-                }
-                rest = rest.get(cols..).unwrap_or(&[]);
-                row += 1;
+    }
+}
+
+#[inline(always)]
+fn add_column_sums<L: Lanes>(x: &[f32], out: &mut [f32]) {
+    let cols = out.len();
+    let long = x.len() > SHORT.saturating_mul(cols);
+    for (block, out) in out.chunks_mut(L::N).enumerate() {
+        let mut sums = [L::splat(0.0); LANES];
+        let mut rest = x.get(block * L::N..).unwrap_or(&[]);
+        let mut row = 0;
+        while !rest.is_empty() {
+            let slot = if long { row % LANES } else { 0 };
+            if let Some(sum) = sums.get_mut(slot) {
+                *sum = *sum + L::load(rest.get(..out.len()).unwrap_or(rest));
             }
-            (L::load(out) + fold(sums)).store(out);
+            rest = rest.get(cols..).unwrap_or(&[]);
+            row += 1;
         }
+        (L::load(out) + fold(sums)).store(out);
     }
 }

@@ -5,7 +5,7 @@
 //! the last prefix. Should rounding leave no hit, it is the last category of positive probability. Rows of more than
 //! one block are in `sample_long`.
 
-use super::lanes::{Lanes, fold_in_one_place};
+use super::lanes::{Lanes, fold_in_one_place, is_positive_finite};
 use super::rows::{self, row_count, with_known_k};
 use super::sample_long::{PREFIX_SLACK, long_rows};
 use super::tile::{Tile, broadcast, tile_rows, transpose_in};
@@ -73,18 +73,21 @@ impl Split for DrawIndex<'_> {
     }
 }
 
-/// Whether all totals so far were finite: their sum times 0, as 0 times infinity or NaN is NaN.
+/// Whether all totals so far were positive and finite: 0, or NaN once one was not (0 times infinity is NaN, too).
 #[derive(Clone, Copy)]
-pub(super) struct Finite<L>(L);
+pub(super) struct Totals<L>(L);
 
-impl<L: Lanes> Finite<L> {
+impl<L: Lanes> Totals<L> {
     #[inline(always)]
     pub(super) fn new() -> Self {
-        Finite(L::splat(0.0))
+        Totals(L::splat(0.0))
     }
+    /// Looks at the totals in the first `count` lanes.
     #[inline(always)]
-    pub(super) fn add(&mut self, total: L) {
-        self.0 = self.0 + total * L::splat(0.0);
+    pub(super) fn add(&mut self, total: L, count: usize) {
+        let (zero, one) = (L::splat(0.0), L::splat(1.0));
+        let total = L::select_lt(L::iota(), L::splat(count as f32), total, one);
+        self.0 = L::select_lt(zero, total, self.0 + total * zero, L::splat(f32::NAN));
     }
     #[inline(always)]
     pub(super) fn all(self) -> bool {
@@ -92,12 +95,13 @@ impl<L: Lanes> Finite<L> {
     }
 }
 
-/// The first probability that is NaN or infinite; 0 where only a sum is, which is not worth the code that finds its
-/// row.
+/// The first probability that is NaN or infinite, or the first of a row that has none above 0; 0 where only a sum is
+/// infinite, which is not worth the code that finds its row.
 #[cold]
-pub(crate) fn bad_probs(probs: &[f32]) -> Error {
-    let at = probs.iter().position(|p| !p.is_finite()).unwrap_or(0);
-    Error::Value { argument: Argument::Probs, at }
+pub(crate) fn bad_probs(probs: &[f32], k: usize) -> Error {
+    let at = probs.iter().position(|p| !p.is_finite());
+    let empty = || rows::rows(probs, k).position(|row| !row.iter().any(|p| *p > 0.0)).map(|row| row * k);
+    Error::Value { argument: Argument::Probs, at: at.or_else(empty).unwrap_or(0) }
 }
 
 /// One lane: rows of any length and any number of draws, by the definition.
@@ -111,9 +115,9 @@ fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Un
         for index in mine {
             let (mut hit, _) = find(row, uniforms.lanes::<L>(1).first() * total);
             if hit == row.len() {
-                // Rounding has left none, or NaN and infinity exceed nothing. (Looking at each total takes 24 bytes
-                // more.)
-                if !total.is_finite() {
+                // Rounding has left none, or there is none: NaN and infinity exceed nothing. (Looking at each total takes
+                // 24 bytes more.)
+                if !is_positive_finite(total) {
                     return false;
                 }
                 hit = row.iter().rposition(|p| *p > 0.0).unwrap_or(0);
@@ -163,13 +167,14 @@ pub(super) fn find_in_block(block: &[f32], base: f32, threshold: f32) -> (usize,
 /// One draw for each row, k <= 16: lanes, of which there are many, hold rows.
 #[inline(always)]
 fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) -> bool {
-    let (mut tile, mut finite): (Tile, _) = ([[0.0; LANES]; SHORT], Finite::new());
+    let (mut tile, mut totals): (Tile, _) = ([[0.0; LANES]; SHORT], Totals::new());
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
         let u = uniforms.lanes::<L>(index.len());
         transpose_in::<L>(probs, k, &mut tile);
-        finite.add(invert::<L>(tile_rows(&tile, k), u, index));
+        let count = index.len();
+        totals.add(invert::<L>(tile_rows(&tile, k), u, index), count);
     }
-    finite.all()
+    totals.all()
 }
 
 /// Many draws for each row, k <= 16: lanes hold draws of one row.
@@ -182,17 +187,17 @@ fn draws_across<L: Lanes>(
     index: &mut [u32],
 ) -> bool {
     let mut tile: Tile = [[0.0; LANES]; SHORT];
-    let (mut index, mut finite) = (index, Finite::new());
+    let (mut index, mut totals) = (index, Totals::new());
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
         index = rest;
         broadcast(row, &mut tile);
         for index in mine.chunks_mut(L::N) {
             let u = uniforms.lanes::<L>(index.len());
-            finite.add(invert::<L>(tile_rows(&tile, k), u, index));
+            totals.add(invert::<L>(tile_rows(&tile, k), u, index), L::N);
         }
     }
-    finite.all()
+    totals.all()
 }
 
 /// Inverts the cumulative sum of each lane's row of at most 16 probabilities. Returns their totals.

@@ -54,7 +54,7 @@ impl Sample<'_> {
         let Sample { logits, k, scale, noise, probs, index, one_hot } = self;
         backend.softmax(Softmax { logits, k, scale, out: &mut *probs })?;
         if !backend.draw_index(DrawIndex { probs, k, draws: 1, noise, index: &mut *index }) {
-            return Err(bad_probs(probs));
+            return Err(bad_probs(probs, k));
         }
         backend.run_rows(OneHot { index, k, out: one_hot });
         Ok(())

@@ -6,7 +6,7 @@
 use super::LANES;
 use super::lanes::{Lanes, Sums, fold};
 use super::rows;
-use super::sample::{Finite, find_in_block};
+use super::sample::{Totals, find_in_block};
 use super::tile::Tile;
 use crate::random::Uniforms;
 
@@ -29,14 +29,14 @@ pub(super) fn long_rows<L: Lanes>(
     if draws == 1 {
         return side_by_side::<L>(probs, k, uniforms, index);
     }
-    let (mut index, mut finite) = (index, Finite::<L>::new());
+    let (mut index, mut totals) = (index, Totals::<L>::new());
     let mut ends = [0.0; GROUPS];
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();
         index = rest;
         let ends = Ends::new::<L>(row, &mut ends);
         let total = sequential(ends.last_block) + ends.base;
-        finite.add(L::splat(total));
+        totals.add(L::splat(total), L::N);
         for index in mine {
             let threshold = uniforms.next() * total;
             let block = ends.block(row, threshold);
@@ -47,13 +47,13 @@ pub(super) fn long_rows<L: Lanes>(
             *index = block.finish(row, block.values.len() - above, threshold);
         }
     }
-    finite.all()
+    totals.all()
 }
 
 /// One draw for each row, sixteen rows at a time.
 #[inline(always)]
 fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) -> bool {
-    let mut finite = Finite::new();
+    let mut totals = Totals::new();
     let mut ends = [[0.0; GROUPS]; LANES];
     // One block of each row, and its transpose.
     let (mut blocks, mut columns): (Tile, Tile) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
@@ -69,7 +69,7 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
         }
         L::load_columns(blocks.as_flattened(), LANES, &mut columns);
         let total = columns.iter().fold(L::splat(0.0), |sum, p| sum + L::load(p)) + L::load(&bases);
-        finite.add(total);
+        totals.add(total, index.len());
         let threshold = uniforms.lanes::<L>(index.len()) * total;
         let mut thresholds = [0.0; LANES];
         threshold.store(&mut thresholds);
@@ -96,7 +96,7 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
             *index = block.finish(row, below as usize, threshold);
         }
     }
-    finite.all()
+    totals.all()
 }
 
 /// A block with zeros behind it: they change no sum.

@@ -11,6 +11,19 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::ParamAfterOp`], [`Error::Length`], [`Error::Full`], [`Error::TooLarge`], [`Error::EpochsExhausted`].
     pub fn param(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
+        self.declare(shape, Some(values))
+    }
+
+    /// [`Tape::param`], all zeros: for initial values that are made in place, with [`Tape::value_mut`], so that no
+    /// second buffer need hold them.
+    ///
+    /// # Errors
+    /// As [`Tape::param`].
+    pub fn param_zeros(&mut self, shape: Shape) -> Result<Var> {
+        self.declare(shape, None)
+    }
+
+    fn declare(&mut self, shape: Shape, values: Option<&[f32]>) -> Result<Var> {
         if self.at.values != self.params || self.at.grads != self.params {
             return Err(Error::ParamAfterOp);
         }
@@ -24,7 +37,15 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Length`], [`Error::Full`], [`Error::TooLarge`], [`Error::EpochsExhausted`].
     pub fn input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
-        self.leaf(Argument::Input, shape, values, false)
+        self.leaf(Argument::Input, shape, Some(values), false)
+    }
+
+    /// [`Tape::input`], all zeros: room for what [`Tape::set`] or [`Tape::value_mut`] brings before each replay.
+    ///
+    /// # Errors
+    /// As [`Tape::input`].
+    pub fn input_zeros(&mut self, shape: Shape) -> Result<Var> {
+        self.leaf(Argument::Input, shape, None, false)
     }
 
     /// Records the caller's tensor, which takes a gradient, and accumulates it until [`Tape::zero_grad`].
@@ -32,19 +53,26 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Length`], [`Error::Full`], [`Error::TooLarge`], [`Error::EpochsExhausted`].
     pub fn differentiable_input(&mut self, shape: Shape, values: &[f32]) -> Result<Var> {
-        self.leaf(Argument::Input, shape, values, true)
+        self.leaf(Argument::Input, shape, Some(values), true)
     }
 
-    fn leaf(&mut self, argument: Argument, shape: Shape, values: &[f32], grad: bool) -> Result<Var> {
-        check_len(argument, values.len(), shape.checked_len()? as usize)?;
+    /// A tensor of `values`, or of zeros.
+    fn leaf(&mut self, argument: Argument, shape: Shape, values: Option<&[f32]>, grad: bool) -> Result<Var> {
+        let len = shape.checked_len()? as usize;
+        if let Some(values) = values {
+            check_len(argument, values.len(), len)?;
+        }
         let node = Node { shape, kind: Kind::Leaf, ..Node::EMPTY };
         let var = self.push(&node, grad, 0)?;
         self.peak.raise(&self.at);
         if !self.measuring {
-            self.set(var, values)?;
+            match values {
+                Some(values) => self.set(var, values)?,
+                None => self.value_mut(var)?.fill(0.0),
+            }
             if grad {
                 let start = self.node(var.node)?.grad;
-                span_mut(self.slabs.grads, start, values.len())?.fill(0.0);
+                span_mut(self.slabs.grads, start, len)?.fill(0.0);
             }
         }
         Ok(var)
@@ -66,6 +94,19 @@ impl<B: Backend> Tape<'_, B> {
         let start = node.value;
         span_mut(self.slabs.values, start, values.len())?.copy_from_slice(values);
         Ok(())
+    }
+
+    /// The values of a leaf or a parameter, row-major, to be written. Empty while measuring.
+    ///
+    /// # Errors
+    /// [`Error::Stale`], [`Error::NotALeaf`].
+    pub fn value_mut(&mut self, var: Var) -> Result<&mut [f32]> {
+        let node = self.lookup(var)?;
+        if node.kind != Kind::Leaf {
+            return Err(Error::NotALeaf);
+        }
+        let (start, len) = (node.value, node.len());
+        if self.measuring { Ok(&mut []) } else { span_mut(self.slabs.values, start, len) }
     }
 
     /// All parameters, one after the other in the order of their declaration. Empty while measuring.

@@ -17,7 +17,7 @@ impl<B: Backend> Tape<'_, B> {
         if self.measuring {
             return Ok(());
         }
-        let mut noise = NoiseSource { draws, stream: self.stream, cursor: self.cursor, node: 0 };
+        let mut noise = NoiseSource::new(draws, self.stream, self.cursor);
         for node in mark.at.nodes..self.at.nodes {
             self.forward(super::offset(node)?, &mut noise)?;
         }

@@ -51,35 +51,29 @@ pub const fn is_set(image: usize, pixel: usize) -> bool {
 }
 
 /// Declares a layer's weight (out x in, uniform in +-1/sqrt(in)) and bias (zeros).
-fn layer<B: Backend>(
-    tape: &mut Tape<'_, B>,
-    stream: u64,
-    (out, input): (usize, usize),
-    scratch: &mut [f32],
-) -> Result<(Var, Var)> {
-    let weight = scratch.get_mut(..out * input).unwrap_or_default();
-    Stream::new(11, stream).fill_uniforms(0, weight);
-    for x in weight.iter_mut() {
+fn layer<B: Backend>(tape: &mut Tape<'_, B>, stream: u64, (out, input): (usize, usize)) -> Result<(Var, Var)> {
+    let weight = tape.param_zeros(Shape::new(out as u32, input as u32))?;
+    let values = tape.value_mut(weight)?;
+    Stream::new(11, stream).fill_uniforms(0, values);
+    for x in values {
         // 1/sqrt(16) = 1/4.
         *x = (*x * 2.0 - 1.0) * 0.25;
     }
-    let weight = tape.param(Shape::new(out as u32, input as u32), weight)?;
-    Ok((weight, tape.param(Shape::new(1, out as u32), &[0.0; 16])?))
+    Ok((weight, tape.param_zeros(Shape::new(1, out as u32))?))
 }
 
-/// Records the model. Initial values pass through `scratch`, at least 256 floats: the stack is the scarcest memory.
+/// Records the model. Initial values are made where the tape keeps them.
 ///
 /// # Errors
-/// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small.
-pub fn record<B: Backend>(tape: &mut Tape<'_, B>, scratch: &mut [f32]) -> Result<Vae> {
-    let (encode, encode_bias) = layer(tape, 0, (HIDDEN, PIXELS), scratch)?;
-    let (to_logits, logits_bias) = layer(tape, 1, (CODE, HIDDEN), scratch)?;
-    let (decode, decode_bias) = layer(tape, 2, (PIXELS, CODE), scratch)?;
-    let images = scratch.get_mut(..IMAGES * PIXELS).unwrap_or_default();
-    for (i, x) in images.iter_mut().enumerate() {
+/// [`reinmax_core::Error::Full`] for memory that is too small.
+pub fn record<B: Backend>(tape: &mut Tape<'_, B>) -> Result<Vae> {
+    let (encode, encode_bias) = layer(tape, 0, (HIDDEN, PIXELS))?;
+    let (to_logits, logits_bias) = layer(tape, 1, (CODE, HIDDEN))?;
+    let (decode, decode_bias) = layer(tape, 2, (PIXELS, CODE))?;
+    let images = tape.input_zeros(Shape::new(IMAGES as u32, PIXELS as u32))?;
+    for (i, x) in tape.value_mut(images)?.iter_mut().enumerate() {
         *x = if is_set(i / PIXELS, i % PIXELS) { 1.0 } else { 0.0 };
     }
-    let images = tape.input(Shape::new(IMAGES as u32, PIXELS as u32), images)?;
 
     let start = tape.mark();
     let hidden = tape.linear(images, encode, encode_bias)?;
@@ -106,7 +100,7 @@ pub fn record<B: Backend>(tape: &mut Tape<'_, B>, scratch: &mut [f32]) -> Result
 /// [`reinmax_core::Error::Full`] and [`reinmax_core::Error::Length`] for memory that is too small.
 pub fn train<B: Backend>(tape: &mut Tape<'_, B>, state: &mut [f32], mut report: impl FnMut(f32)) -> Result<Vae> {
     tape.seed(11, 3);
-    let model = record(tape, state)?;
+    let model = record(tape)?;
     state.fill(0.0);
     let adam = Adam::new(0.01);
     let mut total = 0.0;

@@ -144,9 +144,10 @@ proptest! {
             let (mut of_arm, mut of_disarm) = ([0.0; 2], [0.0; 2]);
             Arm { uniforms: &[u] }.gradient(&Portable, inputs, &mut of_arm).expect("a pair");
             DisArm.gradient(&Portable, inputs, &mut of_disarm).expect("a pair");
+            // Means over the two draws.
             for (category, (a, d)) in of_arm.iter().zip(&of_disarm).enumerate() {
-                arm[category] += width * f64::from(*a);
-                disarm[category] += width * f64::from(*d);
+                arm[category] += width * f64::from(*a) / 2.0;
+                disarm[category] += width * f64::from(*d) / 2.0;
             }
             let kind = &mut kinds[(index[0] * 2 + index[1]) as usize];
             *kind = (kind.0 + width, kind.1 + width * f64::from(of_arm[0]), f64::from(of_disarm[0]));

@@ -58,14 +58,19 @@ fn handles_do_not_pass_to_a_copy_of_the_memory() {
 fn no_tape_of_many_takes_the_handle_of_another() {
     let mut memories: Vec<_> = (0..64).map(|_| TapeMem::<4, 8, 8, 1>::new()).collect();
     let mut tapes: Vec<_> = memories.iter_mut().map(|memory| Tape::new(memory.slabs())).collect();
+    let beginnings: Vec<_> = tapes.iter().map(Tape::mark).collect();
     let vars: Vec<Var> = tapes.iter_mut().map(|tape| tape.input(Shape::SCALAR, &[1.0]).expect("room")).collect();
     let marks: Vec<_> = tapes.iter().map(Tape::mark).collect();
     for (i, tape) in tapes.iter_mut().enumerate() {
         for j in (0..vars.len()).filter(|j| *j != i) {
             assert_eq!(tape.value(vars[j]), Err(Error::Stale), "tape {i}, handle of {j}");
-            assert_eq!(tape.reset(marks[j]), Err(Error::Stale), "tape {i}, mark of {j}");
+            for mark in [beginnings[j], marks[j]] {
+                assert_eq!(tape.reset(mark), Err(Error::Stale), "tape {i}, mark of {j}");
+                assert_eq!(tape.replay(mark, Draws::Stream), Err(Error::Stale), "tape {i}, mark of {j}");
+            }
         }
         assert_eq!(tape.value(vars[i]), Ok(&[1.0][..]));
+        tape.reset(beginnings[i]).expect("its own");
     }
 }
 

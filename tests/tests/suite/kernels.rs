@@ -2,7 +2,8 @@
 
 use reinmax::categorical::{log_softmax, softmax};
 use reinmax::kernel::lanes::Lanes;
-use reinmax::kernel::reduce::{Dot, Sum, SumOf};
+use reinmax::kernel::linear::{Contraction, Operand};
+use reinmax::kernel::reduce::{AddColumnSums, Dot, Sum, SumOf};
 use reinmax::kernel::sqrt::in_software;
 use reinmax::{Backend, Error, Host};
 use reinmax_tests::elementary::{Function, ulps};
@@ -135,6 +136,44 @@ fn square_roots_in_software_are_rounded_correctly() {
     }
     for x in [-1.0, -f32::from_bits(1), f32::NEG_INFINITY, f32::NAN] {
         assert!(in_software(x).is_nan(), "{x:e}");
+    }
+}
+
+/// Gradients of a weight and of a bias are sums over a batch: blocks of its rows, one after the other.
+#[test]
+fn long_batches_lose_little() {
+    let (cols, inner) = (3, 2);
+    for rows in [1000, 16_384, 16_385, 3 * 16_384 + 5, 1 << 20] {
+        let (upstream, x) = (vec![0.1_f32; rows * cols], vec![0.1_f32; rows * inner]);
+        let mut first = None;
+        for host in hosts() {
+            let (mut of_bias, mut of_weight) = (vec![0.0; cols], vec![0.0; cols * inner]);
+            host.run(AddColumnSums { x: &upstream, out: &mut of_bias });
+            let product = Contraction {
+                a: Operand::transposed(&upstream),
+                b: Operand::plain(&x),
+                bias: &[],
+                rows: cols,
+                inner: rows,
+                cols: inner,
+                add: true,
+                out: &mut of_weight,
+            };
+            host.contract(product).expect("lengths that fit");
+            let (term, square) = (f64::from(0.1_f32), f64::from(0.1_f32).powi(2));
+            for (sums, term) in [(&of_bias, term), (&of_weight, square)] {
+                for sum in sums {
+                    let exact = term * rows as f64;
+                    let error = (f64::from(*sum) - exact).abs() / exact;
+                    assert!(error < tolerance::LONG_SUM, "{rows} rows on {}: {error:e}", host.level());
+                }
+            }
+            let column = vec![0.1_f32; rows];
+            let in_order = column.chunks(1 << 14).fold(0.0, |sum, x| sum + order::sum(x));
+            assert_same_bits(&of_bias[..1], &[in_order], "blocks in order");
+            let both = [of_bias, of_weight].concat();
+            assert_same_bits(&both, first.get_or_insert(both.clone()), &format!("{rows} rows on {}", host.level()));
+        }
     }
 }
 

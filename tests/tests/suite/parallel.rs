@@ -14,6 +14,10 @@ const SHAPE: Shape = Shape::new(9, 4);
 /// One block's loss and gradient; its draws come from a stream of its own.
 fn block(b: usize, tape: &mut Tape<'_, Host>) -> Result<f32> {
     tape.seed(3, b as u64);
+    on_the_tapes_stream(tape)
+}
+
+fn on_the_tapes_stream(tape: &mut Tape<'_, Host>) -> Result<f32> {
     let params: Vec<f32> = (0..SHAPE.len()).map(|i| (i % 7) as f32 * 0.1).collect();
     let logits = tape.param(SHAPE, &params)?;
     let probs = tape.softmax(logits)?;
@@ -52,6 +56,26 @@ fn the_first_block_that_fails_is_reported() {
         _ => Err(Error::Stale),
     });
     assert_eq!(outcome, Err(Error::NoGrad));
+}
+
+/// Seed and stream are all that a checkpoint needs to go on with the same draws.
+#[test]
+fn a_step_is_repeated_from_its_stream() {
+    let host = Host::detect();
+    let footprint = measure(host, |tape| block(0, tape).map(drop)).expect("it records");
+    let mut parallel = DataParallel::new(host, &footprint, 4, 2).expect("threads");
+    parallel.seed(3);
+    let (mut first, mut second) = (vec![0.0; SHAPE.len()], vec![0.0; SHAPE.len()]);
+    parallel.step(&mut second, |_, tape| on_the_tapes_stream(tape)).expect("room");
+    let stream = parallel.stream();
+    assert_eq!(stream, 4);
+    parallel.step(&mut first, |_, tape| on_the_tapes_stream(tape)).expect("room");
+    assert_ne!(first, second);
+    let mut resumed = DataParallel::new(host, &footprint, 4, 1).expect("no threads");
+    resumed.seed(3);
+    resumed.set_stream(stream);
+    resumed.step(&mut second, |_, tape| on_the_tapes_stream(tape)).expect("room");
+    assert_eq!(first, second);
 }
 
 #[test]

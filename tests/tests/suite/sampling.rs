@@ -188,9 +188,10 @@ fn the_cursor_moves_by_rows_times_draws_times_width() {
     tape.replay(start, Draws::Uniforms(&[0.5; 27])).expect("27 uniforms");
     tape.replay(start, Draws::Forced(&[3; 18])).expect("18 indices");
     assert_eq!(tape.cursor(), 2 * 27);
-    let short = Error::Length { argument: Argument::Uniforms, expected: 12, got: 11 };
+    let short = Error::Length { argument: Argument::Uniforms, expected: 27, got: 26 };
     assert_eq!(tape.replay(start, Draws::Uniforms(&[0.5; 26])), Err(short));
-    assert!(matches!(tape.replay(start, Draws::Forced(&[3; 19])), Err(Error::Length { .. })));
+    let surplus = Error::Length { argument: Argument::Index, expected: 18, got: 19 };
+    assert_eq!(tape.replay(start, Draws::Forced(&[3; 19])), Err(surplus));
 }
 
 #[test]

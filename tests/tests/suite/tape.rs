@@ -306,3 +306,34 @@ fn mean_abs_pow_is_affine_abs_pow_and_mean() {
         }
     }
 }
+
+/// Leaves of zeros, filled where they lie; nothing that is computed can be written to.
+#[test]
+fn leaves_are_made_in_place() {
+    let record = |tape: &mut Tape<'_>| {
+        let w = tape.param_zeros(Shape::new(2, 2))?;
+        let x = tape.input_zeros(Shape::new(2, 2))?;
+        for (slot, value) in tape.value_mut(x)?.iter_mut().zip([1.0, 2.0, 3.0, 4.0]) {
+            *slot = value;
+        }
+        let product = tape.mul(w, x)?;
+        Ok([w, x, product])
+    };
+    let footprint = measure(Portable, |tape| record(tape).map(drop)).expect("it records");
+    let mut memory = Memory::new(&footprint);
+    // What an earlier tape left there.
+    let slabs = memory.slabs();
+    slabs.values.fill(7.0);
+    slabs.grads.fill(7.0);
+    let mut tape = Tape::new(slabs);
+    let start = tape.mark();
+    let [w, x, product] = record(&mut tape).expect("room");
+    assert_eq!((tape.value(w), tape.grad(w)), (Ok(&[0.0; 4][..]), Ok(&[0.0; 4][..])));
+    assert_eq!(tape.value(x), Ok(&[1.0, 2.0, 3.0, 4.0][..]));
+    assert_eq!(tape.value(product), Ok(&[0.0; 4][..]));
+    tape.value_mut(w).expect("a leaf").fill(2.0);
+    tape.replay(start, Draws::Stream).expect("it ran before");
+    assert_eq!(tape.value(product), Ok(&[2.0, 4.0, 6.0, 8.0][..]));
+    assert_eq!(tape.value_mut(product), Err(Error::NotALeaf));
+    assert_eq!(tape.param_zeros(Shape::SCALAR), Err(Error::ParamAfterOp));
+}
