@@ -46,8 +46,12 @@ impl Display for Job {
 pub(crate) struct Epoch {
     /// Negative evidence lower bound, nats an image: the mean over the epoch's steps.
     pub(crate) loss: f64,
-    /// That of the test images, after the epoch.
+    /// The part of it that is the divergence of the codes' distribution from the uniform one; the rest is the
+    /// cross-entropy of the pixels.
+    pub(crate) divergence: f64,
+    /// Those two of the test images, after the epoch.
     pub(crate) test_loss: f64,
+    pub(crate) test_divergence: f64,
     /// Mean over its steps.
     pub(crate) microseconds_per_step: f64,
 }

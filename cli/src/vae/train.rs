@@ -144,15 +144,18 @@ impl Session<'_> {
         let order = order(&Stream::new(self.seed, ORDER), u64::from(number), data.train.len());
         self.seed(streams);
         let begun = Instant::now();
-        let mut total = 0.0;
+        let (mut total, mut divergence) = (0.0, 0.0);
         for (images, step) in order.chunks_exact(size).zip(number * steps + 1..) {
             data.train.copy(images.iter().copied(), &mut self.batch);
-            total += f64::from(self.step(step, state)?);
+            let (loss, part) = self.step(step, state)?;
+            total += f64::from(loss);
+            divergence += f64::from(part);
         }
         let microseconds_per_step = begun.elapsed().as_secs_f64() * 1e6 / f64::from(steps);
         self.seed(streams + 1);
-        let test_loss = self.test(&data.test)?;
-        Ok(Epoch { loss: total / f64::from(steps), test_loss, microseconds_per_step })
+        let (test_loss, test_divergence) = self.test(&data.test)?;
+        let (loss, divergence) = (total / f64::from(steps), divergence / f64::from(steps));
+        Ok(Epoch { loss, divergence, test_loss, test_divergence, microseconds_per_step })
     }
 
     /// Draws come from the beginning of this stream of the run's seed.
@@ -173,8 +176,8 @@ impl Session<'_> {
         }
     }
 
-    /// One step on the batch; its loss.
-    fn step(&mut self, step: u32, state: &mut [f32]) -> Result<f32> {
+    /// One step on the batch; its loss, and the divergence in it.
+    fn step(&mut self, step: u32, state: &mut [f32]) -> Result<(f32, f32)> {
         self.forward()?;
         let Session { tape, recorded, scored, hyperparameters, .. } = self;
         tape.zero_grad()?;
@@ -182,17 +185,19 @@ impl Session<'_> {
         if let Some(scored) = scored {
             scored.backward(tape)?;
         }
-        let loss = tape.value(recorded.loss)?.first().copied().unwrap_or(f32::NAN);
+        let scalar = |var| tape.value(var).map(|value| value.first().copied().unwrap_or(f32::NAN));
+        let losses = (scalar(recorded.loss)?, scalar(recorded.mean_divergence)?);
         let host = *tape.backend();
         let Hyperparameters { lr, optimizer, .. } = *hyperparameters;
         optimizer.step(&host, (lr, step), tape.params_and_grads(), state)?;
-        Ok(loss)
+        Ok(losses)
     }
 
-    /// The mean loss of all images; what is missing in the last batch is filled with the first image and not counted.
-    fn test(&mut self, images: &Images) -> Result<f64> {
+    /// The mean loss of all images, and the divergence in it; what is missing in the last batch is filled with the first
+    /// image and not counted.
+    fn test(&mut self, images: &Images) -> Result<(f64, f64)> {
         let size = self.batch.len() / images.pixels();
-        let mut total = 0.0;
+        let (mut total, mut total_divergence) = (0.0, 0.0);
         for first in (0..images.len()).step_by(size) {
             let count = size.min(images.len() - first);
             images.copy((first..first + count).chain(std::iter::repeat_n(0, size - count)), &mut self.batch);
@@ -202,9 +207,12 @@ impl Session<'_> {
                 |terms: &[f32]| -> f64 { terms.iter().take(count * (terms.len() / size)).map(|x| f64::from(*x)).sum() };
             let Session { tape, recorded, .. } = self;
             total += sum(tape.value(recorded.reconstruction)?) / f64::from(recorded.draws);
-            total += sum(tape.value(recorded.divergence)?);
+            let divergence = sum(tape.value(recorded.divergence)?);
+            total += divergence;
+            total_divergence += divergence;
         }
-        Ok(total / images.len() as f64)
+        let count = images.len() as f64;
+        Ok((total / count, total_divergence / count))
     }
 }
 

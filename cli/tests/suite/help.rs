@@ -45,7 +45,8 @@ fn smaller(example: &str) -> String {
         }
         ("compare", rest) if rest.contains("gradients") => format!("compare {rest} --draws 500"),
         ("run", rest) if rest.contains("vae") && !rest.contains("--resume") => {
-            format!("run {} --hidden 8 --batch 20 --epochs 1", rest.replace("--epochs 40 ", ""))
+            let rest = rest.replace("--epochs 40 ", "").replace("--batch 200 ", "");
+            format!("run {rest} --hidden 8 --batch 20 --epochs 1")
         }
         (_, rest) if rest.contains("polynomial") && !rest.contains("--resume") => format!("{example} {task}"),
         _ => example.to_owned(),

@@ -15,10 +15,14 @@ const CODE: (usize, usize) = (2, 3);
 
 /// Trains on the images of `images` for a few steps, so that nothing is symmetric; the file that is left.
 fn model(folder: &Path) -> &'static str {
+    model_with(folder, "relu")
+}
+
+fn model_with(folder: &Path, activation: &str) -> &'static str {
     images(folder, "halves");
     let shape = ["--latents", "2", "--categories", "3", "--hidden", "8", "--data", "halves", "--batch", "20"];
     let run = ["--estimator", "reinmax", "--seed", "0", "--epochs", "5", "--lr", "0.05", "--out", "run"];
-    json(&vae(&[&shape, &run], folder));
+    json(&vae(&[&shape, &run, &["--activation", activation]], folder));
     "run/reinmax-tau=1.3-seed-0.safetensors"
 }
 
@@ -28,10 +32,14 @@ fn report(model: &str, options: &[&str], folder: &Path) -> Value {
 }
 
 /// The layers of a file in double precision.
-struct Twin(Vec<(Vec<f64>, Vec<f64>)>);
+struct Twin {
+    layers: Vec<(Vec<f64>, Vec<f64>)>,
+    /// The slope of the rectifiers below 0.
+    leak: f64,
+}
 
 impl Twin {
-    fn read(path: &Path) -> Self {
+    fn read(path: &Path, leak: f64) -> Self {
         let file = std::fs::read(path).expect("a model");
         let tensors = SafeTensors::deserialize(&file).expect("tensors");
         let floats = |name: String| -> Vec<f64> {
@@ -39,34 +47,36 @@ impl Twin {
             let four = |four: &[u8]| f64::from(f32::from_le_bytes(four.try_into().expect("four bytes")));
             tensor.data().chunks(4).map(four).collect()
         };
-        let layers = ["encoder.0", "encoder.2", "decoder.0", "decoder.2"];
-        Twin(layers.map(|name| (floats(format!("{name}.weight")), floats(format!("{name}.bias")))).to_vec())
+        let names = ["encoder.0", "encoder.2", "decoder.0", "decoder.2"];
+        let layers = names.map(|name| (floats(format!("{name}.weight")), floats(format!("{name}.bias")))).to_vec();
+        Twin { layers, leak }
     }
 
     fn layer(&self, at: usize, x: &[f64]) -> Vec<f64> {
-        let (weight, bias) = &self.0[at];
+        let (weight, bias) = &self.layers[at];
         let row = |(row, bias): (&[f64], &f64)| bias + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
         weight.chunks(x.len()).zip(bias).map(row).collect()
     }
 
     fn logits(&self, image: &[f64]) -> Vec<f64> {
-        self.layer(1, &rectified(&self.layer(0, image)))
+        self.layer(1, &self.rectified(&self.layer(0, image)))
     }
 
     /// Cross-entropy of an image at a code, and its gradient with respect to the code.
     fn loss(&self, code: &[f64], image: &[f64]) -> (f64, Vec<f64>) {
         let hidden = self.layer(2, code);
-        let pixels = self.layer(3, &rectified(&hidden));
+        let pixels = self.layer(3, &self.rectified(&hidden));
         let loss = pixels.iter().zip(image).map(|(x, t)| x.max(0.0) - x * t + (-x.abs()).exp().ln_1p()).sum();
         let of_pixels: Vec<f64> = pixels.iter().zip(image).map(|(x, t)| 1.0 / (1.0 + (-x).exp()) - t).collect();
-        let of_hidden = transposed(&self.0[3].0, &of_pixels);
-        let of_hidden: Vec<f64> = of_hidden.iter().zip(&hidden).map(|(g, h)| if *h > 0.0 { *g } else { 0.0 }).collect();
-        (loss, transposed(&self.0[2].0, &of_hidden))
+        let of_hidden = transposed(&self.layers[3].0, &of_pixels);
+        let of_hidden: Vec<f64> =
+            of_hidden.iter().zip(&hidden).map(|(g, h)| if *h > 0.0 { *g } else { self.leak * g }).collect();
+        (loss, transposed(&self.layers[2].0, &of_hidden))
     }
-}
 
-fn rectified(x: &[f64]) -> Vec<f64> {
-    x.iter().map(|x| x.max(0.0)).collect()
+    fn rectified(&self, x: &[f64]) -> Vec<f64> {
+        x.iter().map(|x| if *x > 0.0 { *x } else { self.leak * x }).collect()
+    }
 }
 
 /// weight' y.
@@ -118,9 +128,15 @@ fn expected(twin: &Twin, image: &[f64]) -> ([Vec<f64>; 3], f64, f64) {
 
 #[test]
 fn gradients_are_those_of_the_model() {
+    for (activation, leak) in [("relu", 0.0), ("leaky_relu", 0.01)] {
+        agrees_with_its_twin(activation, leak);
+    }
+}
+
+fn agrees_with_its_twin(activation: &str, leak: f64) {
     let folder = tempfile::tempdir().expect("a folder");
-    let model = model(folder.path());
-    let twin = Twin::read(&folder.path().join(model));
+    let model = model_with(folder.path(), activation);
+    let twin = Twin::read(&folder.path().join(model), leak);
     let options = ["--estimator", "exact", "--estimator", "st", "--estimator", "reinmax", "--images", "2..5"];
     let report = report(model, &options, folder.path());
     let table = &report["problems"][0];

@@ -5,7 +5,9 @@
 //! ```
 //!
 //! The estimator of Gregor, Danihelka, Mnih, Blundell and Wierstra, "Deep AutoRegressive Networks" (arXiv 1310.8499),
-//! as Liu et al. name it (arXiv 2304.08612): (Straight-Through + DARN) / 2 is ReinMax at tau = 1. Bias: terms in second
+//! as Liu et al. name it (arXiv 2304.08612): (Straight-Through + DARN) / 2 is ReinMax at tau = 1, which Shekhovtsov
+//! found as the limit of Gumbel-Rao ("Cold Analysis of Rao-Blackwellized Straight-Through Gumbel-Softmax Gradient
+//! Estimator", ICML 2023). Bias: terms in second
 //! and higher derivatives of the loss; exact for losses linear in each sample. Variance: high, as that of REINFORCE.
 //! Cost: O(k), no exponential. It has no tau.
 

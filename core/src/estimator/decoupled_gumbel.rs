@@ -7,9 +7,9 @@
 //!
 //! Shah et al., "Improving Discrete Optimisation Via Decoupled Straight-Through Estimator" (arXiv 2410.13331). The
 //! argmax does not depend on a temperature: tau_forward matters to [`DecoupledGumbel::relaxed`], and to a loss of that
-//! relaxed sample, whose upstream gradient then goes through y. Bias: vanishes as tau_backward -> 0 while the variance
-//! grows; a relaxed forward pass has a bias of its own. Cost: as [`GumbelSoftmax`]. Useful tau: 0.1 to 1 forward, 0.5
-//! to 2 backward.
+//! relaxed sample, whose upstream gradient then goes through y. Bias: that of [`GumbelSoftmax`] at tau_backward; a
+//! relaxed forward pass has a bias of its own. Cost: as [`GumbelSoftmax`]. Useful tau: 0.1 to 1 forward, 0.5 to 2
+//! backward.
 
 use super::{DrawInputs, Estimator, GradientInputs, GumbelSoftmax};
 use crate::{Backend, Result};

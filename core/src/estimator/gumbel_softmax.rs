@@ -4,9 +4,10 @@
 //! D = argmax(l + G),   grad = J(y) g / tau,   y = softmax((l + G) / tau),   G standard Gumbel
 //! ```
 //!
-//! Jang, Gu and Poole (arXiv 1611.01144); Maddison, Mnih and Teh (arXiv 1611.00712). Bias: vanishes as tau -> 0 while
-//! the variance grows. Cost: O(k) with two logarithms an element forward; k floats saved for each draw. Useful tau: 0.1
-//! to 1.
+//! Jang, Gu and Poole (arXiv 1611.01144); Maddison, Mnih and Teh (arXiv 1611.00712). Bias: as tau -> 0 it becomes that
+//! of ReinMax at tau = 1 (terms in third and higher derivatives), not steadily, while the variance grows: g is taken at
+//! the hard sample, so what is known of the relaxed loss, whose bias vanishes, does not hold here. Cost: O(k) with two
+//! logarithms an element forward; k floats saved for each draw. Useful tau: 0.1 to 1.
 //!
 //! A forced index D has noise of its own: Gumbel noise given that D wins. With E exponential, `v_D = -ln E_D` and `v_i
 //! = -ln(E_i / p_i + E_D)` up to a common shift (Paulus, Maddison and Krause, arXiv 2010.04838). A category whose
