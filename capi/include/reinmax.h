@@ -214,7 +214,7 @@ typedef uint32_t reinmax_argument;
 // twice.
 typedef struct reinmax_tape {
   // Opaque.
-  size_t opaque_words[24];
+  size_t opaque_words[25];
   // Opaque.
   uint64_t opaque_longs[6];
 } reinmax_tape;

@@ -28,7 +28,7 @@ pub struct CNode {
 #[derive(Debug)]
 pub struct CTape {
     /// Opaque.
-    pub opaque_words: [usize; 24],
+    pub opaque_words: [usize; 25],
     /// Opaque.
     pub opaque_longs: [u64; 6],
 }
