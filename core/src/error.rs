@@ -133,8 +133,8 @@ pub enum Error {
     Value {
         /// Which number.
         argument: Argument,
-        /// Its position in its slice. 0 where the argument is a single float; a count or a column (repeats, relaxed
-        /// samples, categories, columns, step) is itself here.
+        /// Its position in its slice; 0 for a single float. Of a count or a column (repeats, relaxed samples,
+        /// categories, columns, step): the number that was given.
         at: usize,
     },
     /// A row of logits holds NaN or +inf, or nothing but -inf: it has no softmax.
@@ -150,9 +150,10 @@ pub enum Error {
     Stale,
     /// `backward` needs a loss of shape 1 x 1; [`crate::Tape::backward_with`] takes other shapes.
     NotScalar,
-    /// The tensor takes no gradient: nothing it depends on is a parameter or a differentiable leaf.
+    /// No gradient reaches the tensor: nothing it depends on is a parameter or a differentiable leaf, or a `detach` or
+    /// an argmax lies between.
     NoGrad,
-    /// A parameter was declared after something else was recorded; parameters come first.
+    /// A parameter was declared after a tensor with values of its own; parameters come first.
     ParamAfterOp,
     /// Only leaves and parameters can be set.
     NotALeaf,
@@ -230,7 +231,7 @@ impl fmt::Display for Error {
             Error::TooLarge => f.write_str("the size does not fit in 32 bits (on a tape) or in an address"),
             Error::Stale => f.write_str("the handle is from before a reset, or of another tape"),
             Error::NotScalar => f.write_str("the loss is not of shape 1x1; backward_with takes an upstream gradient"),
-            Error::NoGrad => f.write_str("the tensor depends on no parameter or differentiable leaf"),
+            Error::NoGrad => f.write_str("no gradient reaches the tensor: it depends on no parameter or differentiable leaf, or through detach alone"),
             Error::ParamAfterOp => f.write_str("parameters must be declared before anything else is recorded"),
             Error::NotALeaf => f.write_str("only leaves and parameters can be set"),
             Error::Measuring => f.write_str("a measuring tape has no values"),

@@ -124,8 +124,8 @@ pub struct Spec {
     pub number: u32,
     /// Number of floats to keep from forward to backward.
     pub saved: usize,
-    /// Which inputs make the output take a gradient, where they take one themselves. The gradient of another input,
-    /// where that tensor has one, is in [`Vjp::grads`] all the same: a VJP leaves alone what it does not differentiate.
+    /// The output takes a gradient if an input that is marked here does. [`Vjp::grads`] may have gradients of inputs that
+    /// are not marked, too: a VJP leaves those alone.
     pub differentiable: [bool; MAX_INPUTS],
 }
 

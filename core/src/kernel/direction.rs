@@ -13,7 +13,7 @@ pub trait Direction<L: Lanes> {
     const ALONG: bool;
     /// A sum in progress.
     type Sum: Copy;
-    /// A sum of nothing yet, of as many terms as `len` elements of a row are.
+    /// An empty sum for a row of `len` elements: the length decides the order of its terms.
     fn zero(len: usize) -> Self::Sum;
     /// Adds step `step` to a sum.
     fn add(sum: &mut Self::Sum, step: usize, x: L);

@@ -56,8 +56,8 @@ pub struct Group<'a, L> {
 pub trait Formula: Copy + Send {
     /// Whether it reads the logits.
     const LOGITS: bool;
-    /// How many of the saved floats belong to a draw among k categories. With more than 16 for k <= 16 there is one
-    /// lane on every backend.
+    /// How many of the saved floats belong to a draw among k categories. Where that is more than 16 for k <= 16, every
+    /// backend computes in one lane, which is slow.
     #[inline(always)]
     fn saved_per_draw(_k: usize) -> usize {
         0

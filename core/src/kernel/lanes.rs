@@ -21,7 +21,8 @@ pub trait Lanes:
     const FUSED: bool = false;
     /// How many of these vectors the registers hold: what a matrix product can keep in hand.
     const REGISTERS: usize;
-    /// Whether a vector is so few registers that a chain of operations on it alone leaves the CPU waiting.
+    /// Whether a vector is so few registers (one or two) that a chain of operations on it alone leaves the CPU waiting:
+    /// kernels then have several vectors in hand.
     const WAITS: bool = false;
     /// Whether [`Lanes::load_columns`] is made of shuffles, which can run ahead of arithmetic.
     const SHUFFLES: bool = false;
@@ -92,7 +93,7 @@ pub trait Lanes:
     fn abs(self) -> Self {
         self.and_bits(0x7fff_ffff)
     }
-    /// The negative (of zero: -0 becomes 0).
+    /// 0 - x: the negative, and +0 of either zero.
     #[inline(always)]
     fn neg(self) -> Self {
         Self::splat(0.0) - self

@@ -17,7 +17,8 @@ pub enum Noise<'a> {
     /// Numbers in [0, 1), as many as the draws take.
     Uniforms(&'a [f32]),
     /// Forced draws: these categories, one for each draw, whatever their probabilities. An estimator whose backward
-    /// pass needs noise besides the index takes it from the stream's companion, at `position`.
+    /// pass needs noise besides the index makes it from the stream and `position`, too: Gumbel-Softmax from outputs of
+    /// the stream's companion, Gumbel-Rao from keys.
     Forced {
         /// The categories.
         index: &'a [u32],
