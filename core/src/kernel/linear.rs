@@ -11,7 +11,6 @@ mod turned;
 
 pub use turned::turn;
 
-use super::LONG;
 use super::lanes::Lanes;
 use super::rows::{cut, cut_mut};
 use crate::check::{check_len, product};
@@ -19,11 +18,9 @@ use crate::{Argument, Kernel, Result, Split};
 
 /// `out[i, c] = bias[c] + sum over j of a[i, j] * b[j, c]`, or `out += ..`.
 ///
-/// The sum over j runs in order up to 16 terms; a longer one goes into sixteen running sums, folded 8, 4, 2, 1. Where
-/// `a` is transposed, `b` is not and there is no bias (the gradient of a weight: a sum over the rows of a batch) it is in
-/// blocks of 2^14 terms, added one after the other. The bias is added last. Cost: rows * inner * cols multiplications
-/// and additions. Stack: up to 34 KiB on lanes with eight registers and more (AVX2, AVX-512, NEON), where parts of the
-/// factors are copied.
+/// The sum over j runs in order up to 16 terms; a longer one goes into sixteen running sums, folded 8, 4, 2, 1. The
+/// bias is added last. Cost: rows * inner * cols multiplications and additions. Stack: up to 34 KiB on lanes with eight
+/// registers and more (AVX2, AVX-512, NEON), where parts of the factors are copied.
 ///
 /// # Errors
 /// [`crate::Error::Length`] where a slice does not have the size that `rows`, `inner` and `cols` give it.
@@ -89,26 +86,12 @@ impl Kernel for Contraction<'_> {
         if self.cols == 0 || self.rows == 0 {
             return Ok(());
         }
-        let Contraction { a, b, bias, rows, inner, cols, mut add, out } = self;
-        // Sums over a batch: both factors have their terms in the order of the rows of the batch.
-        let block = if a.transposed && !b.transposed && bias.is_empty() { LONG } else { inner };
-        let (mut rest_a, mut rest_b, mut rest) = (a.values, b.values, inner);
-        loop {
-            let inner = rest.min(block);
-            let (values_a, after_a) = cut(rest_a, rows, inner);
-            let (values_b, after_b) = cut(rest_b, cols, inner);
-            let (a, b) = (Operand { values: values_a, ..a }, Operand { values: values_b, ..b });
-            let part = Contraction { a, b, bias, rows, inner, cols, add, out: &mut *out };
-            match (L::N > 1, L::REGISTERS) {
-                (true, 32..) => part.tiled::<L, 4, 4, 4, 4, 2>(),
-                (true, 8..) => part.tiled::<L, 2, 2, 4, 1, 1>(),
-                _ => part.tiled::<L, 1, 1, 1, 1, 1>(),
-            }
-            (rest_a, rest_b, rest, add) = (after_a, after_b, rest - inner, true);
-            if rest == 0 {
-                return Ok(());
-            }
+        match (L::N > 1, L::REGISTERS) {
+            (true, 32..) => self.tiled::<L, 4, 4, 4, 4, 2>(),
+            (true, 8..) => self.tiled::<L, 2, 2, 4, 1, 1>(),
+            _ => self.tiled::<L, 1, 1, 1, 1, 1>(),
         }
+        Ok(())
     }
 }
 

@@ -85,8 +85,11 @@ impl<L: Lanes> Totals<L> {
     /// Looks at the totals in the first `count` lanes.
     #[inline(always)]
     pub(super) fn add(&mut self, total: L, count: usize) {
-        let (zero, one) = (L::splat(0.0), L::splat(1.0));
-        let total = L::select_lt(L::iota(), L::splat(count as f32), total, one);
+        let mut total = total;
+        if count < L::N {
+            total = L::select_lt(L::iota(), L::splat(count as f32), total, L::splat(1.0));
+        }
+        let zero = L::splat(0.0);
         self.0 = L::select_lt(zero, total, self.0 + total * zero, L::splat(f32::NAN));
     }
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! Matrix products: matmul and linear.
 
 use super::{Forward, Op, Operation, Spec, Vjp};
+use crate::kernel::LONG;
 use crate::kernel::linear::{Contraction, Operand};
 use crate::kernel::reduce::AddColumnSums;
 use crate::{Argument, Backend, Error, Result, Shape, Tape, Var};
@@ -58,12 +59,28 @@ impl<B: Backend> Operation<B> for MatMul {
                 v.backend.contract(Contraction { a, b, bias: &[], rows, inner: cols, cols: inner, add: true, out })?;
             }
             if let Some(out) = v.grads.get(1) {
-                let (a, b) = (Operand::transposed(a.values), Operand::plain(g));
-                v.backend.contract(Contraction { a, b, bias: &[], rows: inner, inner: rows, cols, add: true, out })?;
+                add_sum_over_rows(v.backend, (a.values, inner), (g, cols), out)?;
             }
             Ok(())
         },
     };
+}
+
+/// Adds a' b to `out`, height x width: a sum over the rows that both have, in blocks of [`LONG`] of them.
+fn add_sum_over_rows<B: Backend>(
+    backend: &B,
+    (a, height): (&[f32], usize),
+    (b, width): (&[f32], usize),
+    out: &mut [f32],
+) -> Result<()> {
+    let blocks = a.chunks(LONG.saturating_mul(height).max(1)).zip(b.chunks(LONG.saturating_mul(width).max(1)));
+    for (a, b) in blocks {
+        let inner = a.len().checked_div(height).unwrap_or(0);
+        let (a, b) = (Operand::transposed(a), Operand::plain(b));
+        let out = &mut *out;
+        backend.contract(Contraction { a, b, bias: &[], rows: height, inner, cols: width, add: true, out })?;
+    }
+    Ok(())
 }
 
 struct Linear;
@@ -100,17 +117,7 @@ impl<B: Backend> Operation<B> for Linear {
                 })?;
             }
             if let Some(out) = v.grads.get(1) {
-                let (a, b) = (Operand::transposed(g), Operand::plain(x.values));
-                v.backend.contract(Contraction {
-                    a,
-                    b,
-                    bias: &[],
-                    rows: outputs,
-                    inner: rows,
-                    cols: inputs,
-                    add: true,
-                    out,
-                })?;
+                add_sum_over_rows(v.backend, (g, outputs), (x.values, inputs), out)?;
             }
             if let Some(out) = v.grads.get(2) {
                 v.backend.run(AddColumnSums { x: g, out });

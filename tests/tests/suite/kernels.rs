@@ -2,10 +2,9 @@
 
 use reinmax::categorical::{log_softmax, softmax};
 use reinmax::kernel::lanes::Lanes;
-use reinmax::kernel::linear::{Contraction, Operand};
-use reinmax::kernel::reduce::{AddColumnSums, Dot, Sum, SumOf};
+use reinmax::kernel::reduce::{Dot, Sum, SumOf};
 use reinmax::kernel::sqrt::in_software;
-use reinmax::{Backend, Error, Host};
+use reinmax::{Backend, Error, Host, Memory, Shape, Tape, measure};
 use reinmax_tests::elementary::{Function, ulps};
 use reinmax_tests::{assert_close, assert_same_bits, hosts, order, tolerance, twin};
 
@@ -139,6 +138,27 @@ fn square_roots_in_software_are_rounded_correctly() {
     }
 }
 
+/// The gradients of a linear layer's weight and bias.
+fn gradients_of_a_layer(
+    host: Host,
+    (rows, inner, cols): (usize, usize, usize),
+    x: &[f32],
+    upstream: &[f32],
+) -> (Vec<f32>, Vec<f32>) {
+    let record = |tape: &mut Tape<'_, Host>| {
+        let weight = tape.param_zeros(Shape::new(cols as u32, inner as u32))?;
+        let bias = tape.param_zeros(Shape::new(1, cols as u32))?;
+        let x = tape.input(Shape::new(rows as u32, inner as u32), x)?;
+        tape.linear(x, weight, bias)
+    };
+    let mut memory = Memory::new(&measure(host, |tape| record(tape).map(drop)).expect("it records"));
+    let mut tape = Tape::with_backend(memory.slabs(), host);
+    let out = record(&mut tape).expect("room");
+    tape.backward_with(out, upstream).expect("a gradient for each output");
+    let (weight, bias) = tape.param_grads().split_at(cols * inner);
+    (weight.to_vec(), bias.to_vec())
+}
+
 /// Gradients of a weight and of a bias are sums over a batch: blocks of its rows, one after the other.
 #[test]
 fn long_batches_lose_little() {
@@ -147,19 +167,7 @@ fn long_batches_lose_little() {
         let (upstream, x) = (vec![0.1_f32; rows * cols], vec![0.1_f32; rows * inner]);
         let mut first = None;
         for host in hosts() {
-            let (mut of_bias, mut of_weight) = (vec![0.0; cols], vec![0.0; cols * inner]);
-            host.run(AddColumnSums { x: &upstream, out: &mut of_bias });
-            let product = Contraction {
-                a: Operand::transposed(&upstream),
-                b: Operand::plain(&x),
-                bias: &[],
-                rows: cols,
-                inner: rows,
-                cols: inner,
-                add: true,
-                out: &mut of_weight,
-            };
-            host.contract(product).expect("lengths that fit");
+            let (of_weight, of_bias) = gradients_of_a_layer(host, (rows, inner, cols), &x, &upstream);
             let (term, square) = (f64::from(0.1_f32), f64::from(0.1_f32).powi(2));
             for (sums, term) in [(&of_bias, term), (&of_weight, square)] {
                 for sum in sums {
