@@ -666,7 +666,8 @@ reinmax_status reinmax_draw_antithetic(const float *probs,
 
 // ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn
 // by reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
-// rows share a sample's loss.
+// rows share a sample's loss. A sum over draws, two for each pair: divided by their number it estimates the mean
+// loss's gradient.
 //
 // Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 reinmax_status reinmax_gradient_arm(const float *probs,
@@ -1560,7 +1561,8 @@ reinmax_status reinmax_backward_mve(const float *logits,
                                     float *grad);
 
 // REINFORCE (baseline: what is taken from each loss, 0 for none): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
-// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss. A
+// sum over draws: divided by their number it estimates the mean loss's gradient.
 //
 // Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
 // MISALIGNED.
@@ -1575,7 +1577,8 @@ reinmax_status reinmax_gradient_reinforce(float baseline,
                                           float *grad);
 
 // RLOO (two draws or more): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
-// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss. A
+// sum over draws: divided by their number it estimates the mean loss's gradient.
 //
 // Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
 // MISALIGNED.
@@ -1589,7 +1592,8 @@ reinmax_status reinmax_gradient_rloo(const float *probs,
                                      float *grad);
 
 // DisARM (k = 2, draws in antithetic pairs): adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,
-// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss. A
+// sum over draws: divided by their number it estimates the mean loss's gradient.
 //
 // Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
 // MISALIGNED.

@@ -175,7 +175,8 @@ macro_rules! estimator {
 macro_rules! score_estimator {
     ($core:literal, ($($field:ident: $type:ty),*) $make:expr, $gradient:ident) => {
         #[doc = concat!(" ", $core, ": adds the gradient of the logits to grad (rows x k), from the loss of each draw. probs is rows x k,")]
-        /// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss.
+        /// index is rows * draws, losses is losses_len = rows * draws, or draws where all rows share a sample's loss. A
+        /// sum over draws: divided by their number it estimates the mean loss's gradient.
         ///
         /// Errors: NO_CATEGORIES, LENGTH (losses), VALUE (configuration, index, draws), TOO_LARGE, OVERLAP, NULL,
         /// MISALIGNED.
@@ -234,7 +235,8 @@ pub unsafe extern "C" fn reinmax_draw_antithetic(
 
 /// ARM (k = 2): adds the gradient of the logits to grad (rows x 2). probs is rows x 2; index is rows * 2 pairs, drawn
 /// by reinmax_draw_antithetic from uniforms (rows * pairs); losses is losses_len = rows * 2 pairs, or 2 pairs where all
-/// rows share a sample's loss.
+/// rows share a sample's loss. A sum over draws, two for each pair: divided by their number it estimates the mean
+/// loss's gradient.
 ///
 /// Errors: LENGTH (losses), VALUE (index, a uniform, pairs), TOO_LARGE, OVERLAP, NULL, MISALIGNED.
 #[unsafe(no_mangle)]

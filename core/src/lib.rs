@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 //! Backpropagation through categorical samples, without a heap, an operating system or a panic.
 //!
-//! The layers, top to bottom. Each depends on those below it alone, with three exceptions: [`Backend`] names the kernels
-//! of estimators, so that a backend can override them, kernels that draw use [`random`], and [`tape`] and [`op`] are two
-//! halves of one thing.
+//! The layers, top to bottom. Each depends on those below it alone, with three exceptions: [`Backend`] names the
+//! kernels of estimators, so that a backend can override them, kernels that draw use [`random`], and [`tape`] and
+//! [`op`] are two halves of one thing.
 //!
 //! | layer | what it does |
 //! |---|---|

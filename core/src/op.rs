@@ -124,8 +124,8 @@ pub struct Spec {
     pub number: u32,
     /// Number of floats to keep from forward to backward.
     pub saved: usize,
-    /// The output takes a gradient if an input that is marked here does. [`Vjp::grads`] may have gradients of inputs that
-    /// are not marked, too: a VJP leaves those alone.
+    /// The output takes a gradient if an input that is marked here does. [`Vjp::grads`] may have gradients of inputs
+    /// that are not marked, too: a VJP leaves those alone.
     pub differentiable: [bool; MAX_INPUTS],
 }
 

@@ -120,11 +120,11 @@ pub enum Numerics {
     /// The same bits on every level, every target, and with every number of threads.
     #[default]
     Portable,
-    /// For large models on hosts: fused multiply-adds in softmax, log_softmax and the backward passes of estimators that
-    /// compute a softmax of their own, and a library's matrix products (feature `gemm`, on by default), on CPUs with AVX2 and FMA or with
-    /// AVX-512. Results are as accurate as before, and repeat on the same machine; other levels, targets and versions
-    /// may differ in the last bits. Draws from the same probabilities are the same, but probabilities that differ in
-    /// the last bit can move one.
+    /// For large models on hosts: fused multiply-adds in softmax, log_softmax and the backward passes of estimators
+    /// that compute a softmax of their own, and a library's matrix products (feature `gemm`, on by default), on CPUs
+    /// with AVX2 and FMA or with AVX-512. Results are as accurate as before, and repeat on the same machine; other
+    /// levels, targets and versions may differ in the last bits. Draws from the same probabilities are the same, but
+    /// probabilities that differ in the last bit can move one.
     Fast,
 }
 

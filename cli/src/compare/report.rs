@@ -36,8 +36,8 @@ pub(crate) struct Entry {
     relative_bias_noise: f64,
     /// Root of the expected squared distance from the mean.
     pub(crate) relative_std: f64,
-    /// Norm of the mean gradient. The paper's script divides bias and standard deviation by it: so do these two, divided
-    /// by this.
+    /// Norm of the mean gradient. The paper's script divides bias and standard deviation by it: so do these two,
+    /// divided by this.
     relative_mean: f64,
     /// Of a gradient with the exact one, in the mean (over images, too); 0 for a gradient of zeros.
     cosine: f64,

@@ -193,8 +193,8 @@ impl Session<'_> {
         Ok(losses)
     }
 
-    /// The mean loss of all images, and the divergence in it; what is missing in the last batch is filled with the first
-    /// image and not counted.
+    /// The mean loss of all images, and the divergence in it; what is missing in the last batch is filled with the
+    /// first image and not counted.
     fn test(&mut self, images: &Images) -> Result<(f64, f64)> {
         let size = self.batch.len() / images.pixels();
         let (mut total, mut total_divergence) = (0.0, 0.0);

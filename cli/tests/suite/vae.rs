@@ -101,8 +101,8 @@ fn results_are_in_order_whatever_the_threads() {
     }
 }
 
-/// Beyond the paper's table its authors give ReinMax's settings for 32 x 64, which its relatives take; others have those
-/// of 8 x 4.
+/// Beyond the paper's table its authors give ReinMax's settings for 32 x 64, which its relatives take; others have
+/// those of 8 x 4.
 #[test]
 fn the_largest_shape_has_settings_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -5,10 +5,10 @@
 //! (f(z) - f(z')) * max(p_0, p_1) * (1 where only z is category 0, -1 where only z' is, 0 where z = z')
 //! ```
 //!
-//! and the gradient of l_1 is its negative; the paper's estimate is half of a pair's term, as a pair is two draws. Dong, Mnih and Tucker, "DisARM: An Antithetic Gradient Estimator for Binary
-//! Latent Variables" (arXiv 2006.10680), found independently by Yin, Ho, Yan, Qian and Zhou (U2G, 2020). k = 2 only.
-//! Bias: none. Variance: at most that of ARM. Cost: O(1) a pair, two losses, no upstream gradient. It has no tau.
-//! [`super::draw_antithetic`] makes the pairs.
+//! and the gradient of l_1 is its negative; the paper's estimate is half of a pair's term, as a pair is two draws.
+//! Dong, Mnih and Tucker, "DisARM: An Antithetic Gradient Estimator for Binary Latent Variables" (arXiv 2006.10680),
+//! found independently by Yin, Ho, Yan, Qian and Zhou (U2G, 2020). k = 2 only. Bias: none. Variance: at most that of
+//! ARM. Cost: O(1) a pair, two losses, no upstream gradient. It has no tau. [`super::draw_antithetic`] makes the pairs.
 
 use super::arm::{AddPairs, Weight, check_pairs};
 use super::{ScoreEstimator, ScoreInputs};

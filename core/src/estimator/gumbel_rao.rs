@@ -8,9 +8,9 @@
 //! Paulus, Maddison and Krause, "Rao-Blackwellizing the Straight-Through Gumbel-Softmax Gradient Estimator" (arXiv
 //! 2010.04838), its Monte Carlo form GR-MCK. Bias: that of Gumbel-Softmax at the same tau; as tau -> 0 (and R ->
 //! infinity) it becomes ReinMax (Shekhovtsov, "Cold Analysis of Rao-Blackwellized Straight-Through Gumbel-Softmax
-//! Gradient Estimator", ICML 2023). Variance: below Gumbel-Softmax, the more so with more noise. Cost: O(k R), a logarithm
-//! an exponential number (and another, and an exp, where tau is not 1); two floats saved for each draw. Useful tau: 0.1
-//! to 1.
+//! Gradient Estimator", ICML 2023). Variance: below Gumbel-Softmax, the more so with more noise. Cost: O(k R), a
+//! logarithm an exponential number (and another, and an exp, where tau is not 1); two floats saved for each draw.
+//! Useful tau: 0.1 to 1.
 //!
 //! The noise is not stored: see [`super::conditional`].
 

@@ -132,8 +132,8 @@ impl Function<1> for Ln {
 /// Elements that [`ln_of_block`] takes.
 pub(crate) const LN_BLOCK: usize = 8 * LANES;
 
-/// [`ln`] of each element of a block, in three passes: one logarithm is a long chain of operations, and a CPU begins the
-/// next one meanwhile if what it has to look ahead over is short.
+/// [`ln`] of each element of a block, in three passes: one logarithm is a long chain of operations, and a CPU begins
+/// the next one meanwhile if what it has to look ahead over is short.
 #[inline(always)]
 pub(crate) fn ln_of_block<L: Lanes>(x: &mut [f32]) {
     if L::N == 1 {

@@ -131,8 +131,8 @@ fn shift<L: Lanes>(tile: &mut Tile, k: usize) -> bool {
     good.all_positive_finite()
 }
 
-/// Adds a tile to the noise of up to sixteen draws, and finds where each sum is greatest. `tile` is a place to do so: one
-/// for all of them, as a kilobyte of zeros for each would take as long as its noise.
+/// Adds a tile to the noise of up to sixteen draws, and finds where each sum is greatest. `tile` is a place to do so:
+/// one for all of them, as a kilobyte of zeros for each would take as long as its noise.
 #[inline(always)]
 fn add_and_choose<L: Lanes>(shifted: &Tile, k: usize, tile: &mut Tile, perturbed: &mut [f32], index: &mut [u32]) {
     transpose_in::<L>(perturbed, k, tile);

@@ -118,8 +118,8 @@ fn one_by_one<L: Lanes>(probs: &[f32], k: usize, draws: usize, uniforms: &mut Un
         for index in mine {
             let (mut hit, _) = find(row, uniforms.lanes::<L>(1).first() * total);
             if hit == row.len() {
-                // Rounding has left none, or there is none: NaN and infinity exceed nothing. (Looking at each total takes
-                // 24 bytes more.)
+                // Rounding has left none, or there is none: NaN and infinity exceed nothing. (Looking at each total
+                // takes 24 bytes more.)
                 if !is_positive_finite(total) {
                     return false;
                 }
