@@ -14,7 +14,7 @@ use rand_core::Rng;
 use rand_pcg::Pcg32;
 
 use crate::kernel::LANES;
-use crate::kernel::exp::ln_of_block;
+use crate::kernel::exp::{ln, ln_of_block};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::cut_mut;
 use crate::{Backend, Kernel, Portable, Split};
@@ -163,12 +163,18 @@ pub fn fill_uniforms(rng: &mut impl Rng, out: &mut [f32]) {
     }
 }
 
-/// Turns uniforms into standard Gumbel noise -ln(-ln u), up to [`LN_BLOCK`] of them. A caller's 0 counts as 2^-25: the
-/// noise stays finite.
+/// Standard Gumbel noise -ln(-ln u) from a uniform. A caller's 0 counts as 2^-25: the noise stays finite.
+#[inline(always)]
+pub(crate) fn gumbel<L: Lanes>(uniform: L) -> L {
+    let exponential = ln(uniform.max(L::splat(SMALLEST_UNIFORM))).neg();
+    ln(exponential).neg()
+}
+
+/// [`gumbel`] of each number of a block, which is as long as [`ln_of_block`] takes.
 #[inline(always)]
 pub(crate) fn gumbel_of_block<L: Lanes>(x: &mut [f32]) {
     for x in x.chunks_mut(L::N) {
-        L::load(x).max(L::splat(1.0 / 33_554_432.0)).store(x);
+        L::load(x).max(L::splat(SMALLEST_UNIFORM)).store(x);
     }
     for _ in 0..2 {
         ln_of_block::<L>(x);
@@ -177,6 +183,9 @@ pub(crate) fn gumbel_of_block<L: Lanes>(x: &mut [f32]) {
         }
     }
 }
+
+/// What noise is made of in place of a smaller number of the caller's.
+const SMALLEST_UNIFORM: f32 = 1.0 / 33_554_432.0;
 
 /// How many copies of the generator run side by side: twice the lanes, because the product of one vector takes as long
 /// as all the work on another.

@@ -24,7 +24,7 @@ use crate::kernel::gradient::{AddGradient, Formula, Group};
 use crate::kernel::gumbel_max::perturb;
 use crate::kernel::lanes::{Lanes, Scalar};
 use crate::kernel::rows::{cut, cut_mut, row_count, rows_mut};
-use crate::random::{Uniforms, gumbel_of_block};
+use crate::random::{Uniforms, gumbel, gumbel_of_block};
 use crate::{Argument, Backend, Error, Kernel, Result, Split};
 
 /// The Straight-Through Gumbel-Softmax estimator.
@@ -145,11 +145,17 @@ impl Kernel for Perturb<'_> {
             Noise::Forced { stream, position, .. } => (Uniforms::stream(&stream.companion(), position, L::N), true),
         };
         // Noise for everything, element by element: the order of uniforms is that of (row, draw, category).
-        for block in self.saved.chunks_mut(LN_BLOCK) {
-            for x in block.chunks_mut(L::N) {
-                uniforms.lanes::<L>(x.len()).store(x);
+        if L::N == 1 {
+            for x in self.saved.chunks_mut(1) {
+                gumbel(uniforms.lanes::<L>(1)).store(x);
             }
-            gumbel_of_block::<L>(block);
+        } else {
+            for block in self.saved.chunks_mut(LN_BLOCK) {
+                for x in block.chunks_mut(L::N) {
+                    uniforms.lanes::<L>(x.len()).store(x);
+                }
+                gumbel_of_block::<L>(block);
+            }
         }
         if forced {
             for (draw, (saved, index)) in rows_mut(self.saved, k).zip(self.index).enumerate() {

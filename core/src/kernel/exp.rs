@@ -136,12 +136,6 @@ pub(crate) const LN_BLOCK: usize = 8 * LANES;
 /// the next one meanwhile if what it has to look ahead over is short.
 #[inline(always)]
 pub(crate) fn ln_of_block<L: Lanes>(x: &mut [f32]) {
-    if L::N == 1 {
-        for x in x {
-            ln(L::load(core::slice::from_ref(x))).store(core::slice::from_mut(x));
-        }
-        return;
-    }
     let (mut e, mut t, mut p) = ([0.0; LN_BLOCK], [0.0; LN_BLOCK], [0.0; LN_BLOCK]);
     for ((x, e), t) in x.chunks(L::N).zip(e.chunks_mut(L::N)).zip(t.chunks_mut(L::N)) {
         let (exponent, mantissa) = exponent_and_mantissa(L::load(x));

@@ -9,7 +9,7 @@ use super::lanes::{Lanes, fold_in_one_place, is_positive_finite};
 use super::rows::{self, row_count, with_known_k};
 use super::sample_long::{PREFIX_SLACK, long_rows};
 use super::tile::{Tile, broadcast, tile_rows, transpose_in};
-use super::{LANES, SHORT};
+use super::{LANES, SHORT, SIMD};
 use crate::random::{Noise, Uniforms};
 use crate::{Argument, Error, Kernel, Split};
 
@@ -98,13 +98,15 @@ impl<L: Lanes> Totals<L> {
     }
 }
 
-/// The first probability that is NaN or infinite, or the first of a row that has none above 0; 0 where only a sum is
-/// infinite, which is not worth the code that finds its row.
+/// The first probability that is NaN or infinite, or the first of a row that has none above 0. 0 where only a sum is
+/// infinite, and on small targets for such a row: not worth the code that finds it (90 bytes on a Cortex-M4).
 #[cold]
 pub(crate) fn bad_probs(probs: &[f32], k: usize) -> Error {
-    let at = probs.iter().position(|p| !p.is_finite());
-    let empty = || rows::rows(probs, k).position(|row| !row.iter().any(|p| *p > 0.0)).map(|row| row * k);
-    Error::Value { argument: Argument::Probs, at: at.or_else(empty).unwrap_or(0) }
+    let mut at = probs.iter().position(|p| !p.is_finite());
+    if SIMD && at.is_none() {
+        at = rows::rows(probs, k).position(|row| !row.iter().any(|p| *p > 0.0)).map(|row| row * k);
+    }
+    Error::Value { argument: Argument::Probs, at: at.unwrap_or(0) }
 }
 
 /// One lane: rows of any length and any number of draws, by the definition.

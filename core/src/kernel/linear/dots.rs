@@ -2,6 +2,7 @@
 
 use super::{Contraction, rows_of};
 use crate::kernel::lanes::{Lanes, Sums, fold};
+use crate::kernel::tile::{Tile, transpose_in};
 use crate::kernel::{LANES, SHORT};
 
 /// How many numbers of `b` are used for all rows of `a` before the next ones: 24 KiB, which the nearest cache holds
@@ -11,6 +12,9 @@ const L1_FLOATS: usize = 6 << 10;
 #[inline(always)]
 pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'_>) {
     let out = core::mem::take(&mut c.out);
+    if L::N > 1 && !c.a.transposed && c.inner <= SHORT {
+        return short_sums::<L, R>(&c, out);
+    }
     let simple = c.a.transposed || c.inner <= SHORT;
     let strip_width = if simple { LANES } else { (L1_FLOATS / c.inner).clamp(C, LANES) / C * C };
     let mut col = 0;
@@ -144,7 +148,56 @@ fn add_step<L: Lanes, const R: usize, const C: usize>(
     }
 }
 
-/// Sums of up to 16 terms, in order; and the transposed `a`, which no operation multiplies with a transposed `b`.
+/// Sums of up to 16 terms, in order: too short for lanes along them, so lanes hold sixteen columns, each a row of `b`.
+#[inline(always)]
+fn short_sums<L: Lanes, const R: usize>(c: &Contraction<'_>, out: &mut [f32]) {
+    let mut columns: Tile = [[0.0; LANES]; SHORT];
+    let mut col = 0;
+    while col < c.cols {
+        let width = LANES.min(c.cols - col);
+        let b = c.b.values.get(col * c.inner..(col + width) * c.inner).unwrap_or(&[]);
+        transpose_in::<L>(b, c.inner, &mut columns);
+        let mut row = 0;
+        while row < c.rows {
+            let out = out.get_mut(row * c.cols..).unwrap_or_default();
+            if R > 1 && c.rows - row >= R {
+                short_sums_of_rows::<L, R>(c, row, &columns, (col, width), out);
+                row += R;
+            } else {
+                short_sums_of_rows::<L, 1>(c, row, &columns, (col, width), out);
+                row += 1;
+            }
+        }
+        col += width;
+    }
+}
+
+/// R rows from `row` on of `width` columns; `out` begins at `row`.
+#[inline(always)]
+fn short_sums_of_rows<L: Lanes, const R: usize>(
+    c: &Contraction<'_>,
+    row: usize,
+    columns: &Tile,
+    (col, width): (usize, usize),
+    out: &mut [f32],
+) {
+    let Some(rows) = rows_of::<R>(c.a.values, row, c.inner) else { return };
+    let mut sums = [L::splat(0.0); R];
+    for (j, column) in columns.iter().take(c.inner).enumerate() {
+        let b = L::load(column);
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            *sum = *sum + L::splat(row.get(j).copied().unwrap_or(0.0)) * b;
+        }
+    }
+    for (r, sum) in sums.into_iter().enumerate() {
+        let start = r * c.cols + col;
+        let out = out.get_mut(start..start + width).unwrap_or_default();
+        Contraction::finish(c.bias, c.add, col, sum, out);
+    }
+}
+
+/// One lane's sums of up to 16 terms, in order; and the transposed `a`, which no operation multiplies with a transposed
+/// `b`.
 #[inline(always)]
 fn slow<L: Lanes>(c: &Contraction<'_>, row: usize, col: usize, width: usize, out: &mut [f32]) {
     let (row_stride, term_stride) = if c.a.transposed { (1, c.rows) } else { (c.inner, 1) };
