@@ -158,9 +158,9 @@ static void scores(void) {
     IS(OK, reinmax_draw_antithetic(probs, uniforms, 1, 1, pair));
     EXPECT(pair[0] == 0 && pair[1] == 1);
     IS(OK, reinmax_gradient_arm(probs, pair, uniforms, losses, 2, 1, 1, grad));
-    EXPECT(grad[0] == 0.75f && grad[1] == -0.75f); /* (3 - 1) (1/2 - 1/8) */
+    EXPECT(grad[0] == 1.5f && grad[1] == -1.5f); /* (3 - 1) (1 - 2/8) */
     IS(OK, reinmax_gradient_disarm(probs, pair, losses, 2, 1, 2, 2, grad));
-    EXPECT(grad[0] == 1.5f); /* + (3 - 1) / 2 * 0.75 */
+    EXPECT(grad[0] == 3.0f); /* + (3 - 1) * 0.75 */
     grad[0] = grad[1] = 0.0f;
     IS(OK, reinmax_gradient_reinforce(1.0f, probs, both, losses, 2, 1, 2, 2, grad));
     EXPECT(grad[0] == 1.5f && grad[1] == -1.5f); /* (3 - 1) (e_0 - p) + (1 - 1) (e_1 - p) */
