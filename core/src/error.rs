@@ -231,7 +231,9 @@ impl fmt::Display for Error {
             Error::TooLarge => f.write_str("the size does not fit in 32 bits (on a tape) or in an address"),
             Error::Stale => f.write_str("the handle is from before a reset, or of another tape"),
             Error::NotScalar => f.write_str("the loss is not of shape 1x1; backward_with takes an upstream gradient"),
-            Error::NoGrad => f.write_str("no gradient reaches the tensor: it depends on no parameter or differentiable leaf, or through detach alone"),
+            Error::NoGrad => f.write_str(
+                "the tensor depends on no parameter or differentiable leaf, or only through detach or argmax",
+            ),
             Error::ParamAfterOp => f.write_str("parameters must be declared before anything else is recorded"),
             Error::NotALeaf => f.write_str("only leaves and parameters can be set"),
             Error::Measuring => f.write_str("a measuring tape has no values"),

@@ -3,7 +3,7 @@
 //! The order of every sum is part of a result's definition, whatever the lanes: up to [`SHORT`] terms are summed in
 //! order; of more, term j goes to running sum j mod 16, and the sixteen sums are folded 8, 4, 2, 1. Sums over a whole
 //! slice or over the rows of a batch (gradients of weights and biases) go in blocks of [`LONG`] terms, added one after
-//! the other. Sums over the draws of a row follow the same rule as a row.
+//! the other. [`gradient`] says how the draws of a row are summed.
 //!
 //! A kernel's slices must have the lengths that their docs give: what calls it ([`crate::categorical`],
 //! [`crate::estimator`], the tape) has compared them. With others the result is unspecified, never a panic.

@@ -33,8 +33,8 @@ sampling); any other is drawn from (\"Monte Carlo\"), and \"noise floor\" is the
 so many draws. The mean of n draws has a squared error of bias^2 + variance / n; beyond n = \"crossing\" the bias is the
 greater part. Bias, std and MSE are relative to the exact gradient's norm (squared); \"cos n=1\" is the mean cosine of one
 gradient with the exact one (0 where a gradient is 0), \"cos of mean\" that of the mean gradient. The paper's script gives
-the latter, and divides bias and std by the mean gradient's norm (in JSON and CSV \"relative_mean\"). Results do not depend on --threads.
-The files of --out (gradients.json, gradients.svg) are written anew each time.
+the latter, and divides bias and std by the mean gradient's norm (in JSON and CSV \"relative_mean\"). Results do not
+depend on --threads. The files of --out (gradients.json, gradients.svg) are written anew each time.
 
 The variables of a --model are an image's code, and its loss is what the decoder loses at each of the k^L codes, in nats.
 All images make one table, as if their gradients were one long vector: a batch's, at the logits. Only \"cos n=1\" is a

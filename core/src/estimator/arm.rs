@@ -16,7 +16,8 @@ use super::{ScoreEstimator, ScoreInputs};
 use crate::check::{check_len, check_rows, check_uniforms, product, require, require_each};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::{rows, rows_mut};
-use crate::{Argument, Backend, Kernel, Result};
+use crate::kernel::sample::row_without_category;
+use crate::{Argument, Backend, Error, Kernel, Result};
 
 /// The ARM estimator. Draws come in pairs, side by side, the first of a pair from u, the second from 1 - u.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,8 +39,8 @@ pub fn draw_antithetic(probs: &[f32], k: usize, uniforms: &[f32], index: &mut [u
     check_len(Argument::Index, index.len(), product(uniforms.len(), 2)?)?;
     check_uniforms(uniforms)?;
     require_each(probs, f32::is_finite, Argument::Probs)?;
-    for (row, p) in rows(probs, 2).enumerate() {
-        require(p.iter().any(|p| *p > 0.0), Argument::Probs, row * 2)?;
+    if let Some(at) = row_without_category(probs, 2) {
+        return Err(Error::Value { argument: Argument::Probs, at });
     }
     for (at, (index, u)) in index.chunks_mut(2).zip(uniforms).enumerate() {
         let p = probs.get(at.checked_div(pairs).unwrap_or(0) * 2).copied().unwrap_or(0.0);

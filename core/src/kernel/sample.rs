@@ -104,9 +104,14 @@ impl<L: Lanes> Totals<L> {
 pub(crate) fn bad_probs(probs: &[f32], k: usize) -> Error {
     let mut at = probs.iter().position(|p| !p.is_finite());
     if SIMD && at.is_none() {
-        at = rows::rows(probs, k).position(|row| !row.iter().any(|p| *p > 0.0)).map(|row| row * k);
+        at = row_without_category(probs, k);
     }
     Error::Value { argument: Argument::Probs, at: at.unwrap_or(0) }
+}
+
+/// Where the first row begins that has no probability above 0.
+pub(crate) fn row_without_category(probs: &[f32], k: usize) -> Option<usize> {
+    rows::rows(probs, k).position(|row| !row.iter().any(|p| *p > 0.0)).map(|row| row * k)
 }
 
 /// One lane: rows of any length and any number of draws, by the definition.

@@ -83,15 +83,12 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Stale`], [`Error::NotALeaf`], [`Error::Length`].
     pub fn set(&mut self, var: Var, values: &[f32]) -> Result<()> {
-        let node = self.lookup(var)?;
-        if node.kind != Kind::Leaf {
-            return Err(Error::NotALeaf);
-        }
-        check_len(Argument::Input, values.len(), node.len())?;
+        let (start, len) = self.leaf_span(var)?;
+        check_len(Argument::Input, values.len(), len)?;
         if self.measuring {
             return Ok(());
         }
-        let start = node.value;
+        // By the length of what is copied: a copy of slices whose lengths the compiler does not see equal could panic.
         span_mut(self.slabs.values, start, values.len())?.copy_from_slice(values);
         Ok(())
     }
@@ -101,12 +98,14 @@ impl<B: Backend> Tape<'_, B> {
     /// # Errors
     /// [`Error::Stale`], [`Error::NotALeaf`].
     pub fn value_mut(&mut self, var: Var) -> Result<&mut [f32]> {
-        let node = self.lookup(var)?;
-        if node.kind != Kind::Leaf {
-            return Err(Error::NotALeaf);
-        }
-        let (start, len) = (node.value, node.len());
+        let (start, len) = self.leaf_span(var)?;
         if self.measuring { Ok(&mut []) } else { span_mut(self.slabs.values, start, len) }
+    }
+
+    /// Where the values of a leaf begin, and how many there are.
+    fn leaf_span(&self, var: Var) -> Result<(u32, usize)> {
+        let node = self.lookup(var)?;
+        if node.kind == Kind::Leaf { Ok((node.value, node.len())) } else { Err(Error::NotALeaf) }
     }
 
     /// All parameters, one after the other in the order of their declaration. Empty while measuring.

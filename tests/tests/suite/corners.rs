@@ -330,6 +330,7 @@ fn the_greatest_of_a_row_that_has_none_is_an_error() {
 /// Rows that no distribution has: found at every length, for one draw and for many, on every level; with threads too.
 #[test]
 fn probabilities_that_are_none_are_refused() {
+    let refused = |at| Err(Error::Value { argument: Argument::Probs, at });
     let stream = Stream::new(1, 0);
     for host in hosts() {
         for k in [1, 2, 3, 8, 16, 17, 40, 1100] {
@@ -339,14 +340,13 @@ fn probabilities_that_are_none_are_refused() {
                     let mut index = vec![0; rows * draws];
                     let mut draw = |probs: &[f32]| draw(&host, probs, k, draws, Noise::stream(&stream, 0), &mut index);
                     assert_eq!(draw(&probs), Ok(()), "k = {k}, {draws} draws on {}", host.level());
-                    let at = (rows - 1) * k + k / 2;
+                    let last = (rows - 1) * k;
+                    let at = last + k / 2;
                     probs[at] = bad;
-                    let error = Error::Value { argument: Argument::Probs, at };
-                    assert_eq!(draw(&probs), Err(error), "{bad} at k = {k}, {draws} draws on {}", host.level());
-                    probs[(rows - 1) * k..].fill(0.0);
+                    assert_eq!(draw(&probs), refused(at), "{bad} at k = {k}, {draws} draws on {}", host.level());
+                    probs[last..].fill(0.0);
                     // A row without a category that could be drawn.
-                    let error = Error::Value { argument: Argument::Probs, at: (rows - 1) * k };
-                    assert_eq!(draw(&probs), Err(error), "zeros at k = {k}, {draws} draws on {}", host.level());
+                    assert_eq!(draw(&probs), refused(last), "zeros at k = {k}, {draws} draws on {}", host.level());
                 }
             }
         }
@@ -356,7 +356,7 @@ fn probabilities_that_are_none_are_refused() {
     let mut index = vec![0; 1 << 18];
     let threads = Host::detect().with_threads(2);
     let outcome = draw(&threads, &probs, 2, 1, Noise::stream(&stream, 0), &mut index);
-    assert_eq!(outcome, Err(Error::Value { argument: Argument::Probs, at: 400_001 }));
+    assert_eq!(outcome, refused(400_001));
 }
 
 #[test]
