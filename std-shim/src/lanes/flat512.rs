@@ -63,12 +63,18 @@ unsafe fn merge<const K: usize>(from: *const f32, to: *mut f32, merges: &Merges<
             registers[i] = _mm512_loadu_ps(from.add(i * LANES));
             i += 1;
         }
-        for (result, steps) in merges.iter().enumerate() {
+        // Counted loops: `zip(..).skip(1)` was a call of its own in some kernels, which then spilled all registers.
+        let mut result = 0;
+        while result < K {
             let mut x = registers[0];
-            for (register, step) in registers.iter().zip(steps).skip(1) {
-                x = _mm512_permutex2var_ps(x, _mm512_loadu_si512(step.as_ptr().cast()), *register);
+            let mut step = 1;
+            while step < K {
+                let lanes = _mm512_loadu_si512(merges[result][step].as_ptr().cast());
+                x = _mm512_permutex2var_ps(x, lanes, registers[step]);
+                step += 1;
             }
             _mm512_storeu_ps(to.add(result * LANES), x);
+            result += 1;
         }
     }
 }
