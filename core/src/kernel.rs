@@ -8,6 +8,7 @@
 //! A kernel's slices must have the lengths that their docs give: what calls it ([`crate::categorical`],
 //! [`crate::estimator`], the tape) has compared them. With others the result is unspecified, never a panic.
 
+pub mod aligned;
 pub mod direction;
 pub mod exp;
 pub mod gradient;

@@ -6,14 +6,17 @@
 //! `(2 * (x >> 9) + 1) * 2^-24` of an output x: strictly inside (0, 1), `1 - u` exact, safe under a logarithm.
 
 pub(crate) mod keyed;
+mod leapfrog;
 mod noise;
 
 pub use noise::Noise;
 
+use leapfrog::Leapfrog;
 use rand_core::Rng;
 use rand_pcg::Pcg32;
 
 use crate::kernel::LANES;
+use crate::kernel::aligned::Aligned;
 use crate::kernel::exp::{ln, ln_of_block};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::rows::cut_mut;
@@ -67,22 +70,6 @@ impl Stream {
     /// The same on a backend's lanes, which may be wider.
     pub fn fill_uniforms_on<B: Backend>(&self, backend: &B, index: u64, out: &mut [f32]) {
         backend.run_rows(FillUniforms { stream: *self, index, out });
-    }
-
-    /// [`CHAINS`] generators that together give the outputs `index ..` in order.
-    pub(crate) fn leapfrog(&self, index: u64) -> Leapfrog<CHAINS> {
-        // What `Pcg32::new` makes of a state and a stream; then `index` steps.
-        let one_step = (self.stream << 1) | 1;
-        let start = self.seed.wrapping_add(one_step).wrapping_mul(MULTIPLIER).wrapping_add(one_step);
-        let (multiplier, increment) = jump(one_step, index);
-        let mut state = start.wrapping_mul(multiplier).wrapping_add(increment);
-        let mut states = [0; CHAINS];
-        for slot in &mut states {
-            *slot = state;
-            state = state.wrapping_mul(MULTIPLIER).wrapping_add(one_step);
-        }
-        let (multiplier, increment) = jump(one_step, CHAINS as u64);
-        Leapfrog { states, multiplier, increment }
     }
 }
 
@@ -143,7 +130,7 @@ fn jump(increment: u64, mut steps: u64) -> (u64, u64) {
 
 /// PCG32's output for a state.
 #[inline(always)]
-fn output(state: u64) -> u32 {
+pub(crate) fn output(state: u64) -> u32 {
     let rotation = (state >> 59) as u32;
     let xorshifted = (((state >> 18) ^ state) >> 27) as u32;
     xorshifted.rotate_right(rotation)
@@ -152,8 +139,8 @@ fn output(state: u64) -> u32 {
 /// The uniform number that belongs to a generator's output: 23 of its bits and a half, so never 0 and never 1.
 #[inline(always)]
 pub fn uniform(output: u32) -> f32 {
-    // The integer is below 2^24, so both conversions are exact; i32 converts faster than u32 on most targets.
-    ((output >> 9) as i32 * 2 + 1) as f32 * (1.0 / 16_777_216.0)
+    // 23 bits as the mantissa of a number in [1, 2). Less 1 - 2^-24 it is exact: an odd multiple of 2^-24 below 1.
+    f32::from_bits((output >> 9) | 0x3f80_0000) - (1.0 - 1.0 / 16_777_216.0)
 }
 
 /// Fills `out` with uniform numbers from any generator, one 32-bit output each; see [`uniform`].
@@ -187,61 +174,25 @@ pub(crate) fn gumbel_of_block<L: Lanes>(x: &mut [f32]) {
 /// What noise is made of in place of a smaller number of the caller's.
 const SMALLEST_UNIFORM: f32 = 1.0 / 33_554_432.0;
 
-/// How many copies of the generator run side by side: twice the lanes, because the product of one vector takes as long
-/// as all the work on another.
-const CHAINS: usize = 2 * LANES;
-
-/// N copies of the generator, each N steps at a time: independent chains where one would wait for each
-/// multiplication, and the very same sequence.
+/// A stream's uniforms, sixteen at a time, or one at a time out of sixteen.
 #[derive(Clone, Debug)]
-pub(crate) struct Leapfrog<const N: usize> {
-    states: [u64; N],
-    multiplier: u64,
-    increment: u64,
+pub(crate) struct Many {
+    generator: Leapfrog<2>,
+    singles: Aligned<[f32; LANES]>,
+    /// How many of `singles` have been taken.
+    taken: usize,
 }
 
-impl<const N: usize> Leapfrog<N> {
-    /// The next uniforms.
+impl Many {
     #[inline(always)]
-    pub(crate) fn next_block(&mut self) -> [f32; N] {
-        let mut out = [0.0; N];
-        for (out, state) in out.iter_mut().zip(&mut self.states) {
-            *out = uniform(output(*state));
-            *state = state.wrapping_mul(self.multiplier).wrapping_add(self.increment);
+    fn next<L: Lanes>(&mut self) -> f32 {
+        if self.taken == LANES {
+            self.generator.next_lanes::<L>().store(&mut *self.singles);
+            self.taken = 0;
         }
-        out
-    }
-}
-
-/// Uniforms made one block ahead of their use: a load of a vector waits where its parts have only just been stored.
-#[derive(Clone, Debug)]
-pub(crate) struct Ahead {
-    generator: Leapfrog<CHAINS>,
-    blocks: [[f32; CHAINS]; 2],
-    used: usize,
-}
-
-impl Ahead {
-    #[inline(always)]
-    fn new(mut generator: Leapfrog<CHAINS>) -> Self {
-        let blocks = [generator.next_block(), [0.0; CHAINS]];
-        Ahead { generator, blocks, used: 0 }
-    }
-
-    /// At least the next `count` uniforms, which must not lie in two blocks.
-    #[inline(always)]
-    fn take(&mut self, count: usize) -> &[f32] {
-        let [first, second] = &mut self.blocks;
-        // The block that is begun here is ready; the other one is made anew.
-        if self.used == 0 || self.used == 2 * CHAINS {
-            self.used = 0;
-            *second = self.generator.next_block();
-        } else if self.used == CHAINS {
-            *first = self.generator.next_block();
-        }
-        let at = self.used;
-        self.used += count;
-        self.blocks.as_flattened().get(at..).unwrap_or(&[])
+        let single = self.singles.get(self.taken).copied().unwrap_or(0.5);
+        self.taken += 1;
+        single
     }
 }
 
@@ -251,8 +202,8 @@ impl Ahead {
 pub(crate) enum Uniforms<'a> {
     /// One generator: least code and stack.
     Single(Pcg32),
-    /// Many of them.
-    Leapfrog(Ahead),
+    /// Many of them, for lanes.
+    Many(Many),
     /// The caller's.
     Slice(&'a [f32]),
 }
@@ -264,13 +215,14 @@ impl<'a> Uniforms<'a> {
         if lanes == 1 {
             Uniforms::Single(stream.pcg32(index))
         } else {
-            Uniforms::Leapfrog(Ahead::new(stream.leapfrog(index)))
+            let generator = Leapfrog::of_stream(stream, index);
+            Uniforms::Many(Many { generator, singles: Aligned([0.5; LANES]), taken: LANES })
         }
     }
 
     /// The next uniform; 1/2 beyond the end of a slice.
     #[inline(always)]
-    pub(crate) fn next(&mut self) -> f32 {
+    pub(crate) fn next<L: Lanes>(&mut self) -> f32 {
         match self {
             Uniforms::Single(generator) => uniform(generator.next_u32()),
             Uniforms::Slice(rest) => {
@@ -278,7 +230,10 @@ impl<'a> Uniforms<'a> {
                 *rest = tail;
                 *first
             }
-            Uniforms::Leapfrog(ahead) => ahead.take(1).first().copied().unwrap_or(0.5),
+            // Never reached with one lane: `stream` makes a single generator for it, and without the comparison the
+            // compiler would not know.
+            Uniforms::Many(_) if L::N == 1 => 0.5,
+            Uniforms::Many(many) => many.next::<L>(),
         }
     }
 
@@ -293,15 +248,13 @@ impl<'a> Uniforms<'a> {
                 *rest = tail;
                 L::load_or(head, 0.5)
             }
-            // Never reached: `stream` makes a single generator for one lane. The comparison lets the compiler drop the
-            // arms below.
-            Uniforms::Leapfrog(_) if L::N == 1 => L::splat(0.5),
+            Uniforms::Many(_) if L::N == 1 => L::splat(0.5),
             // Whole vectors, as long as nobody has taken less than one.
-            Uniforms::Leapfrog(ahead) if count == LANES && ahead.used % LANES == 0 => L::load(ahead.take(LANES)),
-            Uniforms::Leapfrog(_) => {
+            Uniforms::Many(many) if count == LANES && many.taken == LANES => many.generator.next_lanes(),
+            Uniforms::Many(many) => {
                 let mut lanes = [0.5; LANES];
                 for lane in lanes.iter_mut().take(count) {
-                    *lane = self.next();
+                    *lane = many.next::<L>();
                 }
                 L::load(&lanes)
             }

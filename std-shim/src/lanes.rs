@@ -6,5 +6,7 @@ pub(crate) mod avx512;
 mod few256;
 mod few512;
 mod flat512;
+mod pcg256;
+mod pcg512;
 mod transpose;
 mod transpose512;

@@ -8,8 +8,9 @@ use super::direction::{Across, Along, Direction, Serial};
 use super::lanes::{Lanes, Scalar};
 use super::rows::{self, with_known_k};
 use super::serial::{FoldTree, bit_reversed};
-use super::tile::{Tile, add_folded, broadcast, tile_rows, tile_rows_mut, transpose_in, transpose_out};
+use super::tile::{Tile, ZEROS, add_folded, broadcast, tile_rows, tile_rows_mut, transpose_in, transpose_out};
 use super::{LANES, SHORT};
+use crate::kernel::aligned::Aligned;
 use crate::{Kernel, Split};
 
 /// What a backward pass reads. Slices of a row's categories; `draws` draws for each row, side by side.
@@ -228,7 +229,7 @@ fn long_rows<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, grad:
     if L::N == 1 || !F::USES_SCRATCH || inputs.k > MAX_K_WITH_SCRATCH {
         return each_draw::<L, F>(formula, inputs, grad);
     }
-    let (mut scratch, mut buffer) = ([0.0; MAX_K_WITH_SCRATCH], [0.0; SHORT]);
+    let (mut scratch, mut buffer) = (Aligned([0.0; MAX_K_WITH_SCRATCH]), [0.0; SHORT]);
     let scratch = scratch.get_mut(..inputs.k).unwrap_or_default();
     for (row, grad) in rows::rows_mut(grad, inputs.k).enumerate() {
         for draw in row * inputs.draws..(row + 1) * inputs.draws {
@@ -262,8 +263,7 @@ struct Tiles {
 impl Tiles {
     #[inline(always)]
     fn new() -> Self {
-        let zero = [[0.0; LANES]; SHORT];
-        Tiles { logits: zero, probs: zero, saved: zero, upstream: zero, grad: zero, scratch: zero }
+        Tiles { logits: ZEROS, probs: ZEROS, saved: ZEROS, upstream: ZEROS, grad: ZEROS, scratch: ZEROS }
     }
 
     /// The upstream gradients of up to sixteen draws.
@@ -329,7 +329,7 @@ fn draws_across<L: Lanes, F: Formula>(formula: F, inputs: GradientInputs<'_>, gr
             broadcast(take(inputs.logits, k, row, 1), &mut tiles.logits);
         }
         broadcast(take(inputs.probs, k, row, 1), &mut tiles.probs);
-        for column in &mut tiles.grad {
+        for column in tiles.grad.iter_mut() {
             *column = [0.0; LANES];
         }
         let mut offset = 0;

@@ -12,7 +12,7 @@ use super::direction::{Across, Along, Direction};
 use super::lanes::Lanes;
 use super::rows::{self, argmax, rows, rows_mut};
 use super::softmax::{has_softmax, row_max};
-use super::tile::{Tile, broadcast, tile_rows, transpose_in, transpose_out};
+use super::tile::{Tile, ZEROS, broadcast, tile_rows, transpose_in, transpose_out};
 use super::{LANES, SHORT};
 
 /// Adds l - max l to the noise in `perturbed` ((rows * draws) x k) and writes each draw's category. `Err(row)` names a
@@ -81,7 +81,7 @@ fn argmax_along<L: Lanes>(row: &[f32]) -> u32 {
 /// One draw a row, sixteen rows at a time.
 #[inline(always)]
 fn rows_across<L: Lanes>(logits: &[f32], k: usize, perturbed: &mut [f32], index: &mut [u32]) -> Result<(), usize> {
-    let (mut shifted, mut tile) = ([[0.0; LANES]; SHORT], [[0.0; LANES]; SHORT]);
+    let (mut shifted, mut tile) = (ZEROS, ZEROS);
     let blocks = perturbed.chunks_mut(LANES * k.max(1)).zip(index.chunks_mut(LANES));
     for (block, ((perturbed, index), logits)) in blocks.zip(logits.chunks(LANES * k.max(1))).enumerate() {
         transpose_in::<L>(logits, k, &mut shifted);
@@ -103,7 +103,7 @@ fn draws_across<L: Lanes>(
     perturbed: &mut [f32],
     index: &mut [u32],
 ) -> Result<(), usize> {
-    let (mut shifted, mut tile) = ([[0.0; LANES]; SHORT], [[0.0; LANES]; SHORT]);
+    let (mut shifted, mut tile) = (ZEROS, ZEROS);
     let of_rows = rows_mut(perturbed, k.saturating_mul(draws)).zip(index.chunks_mut(draws.max(1)));
     for (row, ((perturbed, index), logits)) in of_rows.zip(rows(logits, k)).enumerate() {
         broadcast(logits, &mut shifted);
@@ -137,7 +137,7 @@ fn shift<L: Lanes>(tile: &mut Tile, k: usize) -> bool {
 fn add_and_choose<L: Lanes>(shifted: &Tile, k: usize, tile: &mut Tile, perturbed: &mut [f32], index: &mut [u32]) {
     transpose_in::<L>(perturbed, k, tile);
     let (mut best, mut at) = (L::splat(f32::NEG_INFINITY), L::splat(0.0));
-    for (j, (v, x)) in tile.iter_mut().zip(shifted).take(k).enumerate() {
+    for (j, (v, x)) in tile.iter_mut().zip(shifted.iter()).take(k).enumerate() {
         let sum = L::load(v) + L::load(x);
         at = L::select_lt(best, sum, L::splat(j as f32), at);
         best = L::select_lt(best, sum, sum, best);

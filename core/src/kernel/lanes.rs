@@ -10,6 +10,7 @@ use wide::{bytemuck, f32x16, u32x16};
 
 use super::LANES;
 use super::tile::{Tile, gather_columns, scatter_columns};
+use crate::random::{output, uniform};
 
 /// A vector of [`Lanes::N`] floats.
 pub trait Lanes:
@@ -67,6 +68,17 @@ pub trait Lanes:
     #[inline(always)]
     fn store_columns(tile: &Tile, k: usize, rows: &mut [f32]) {
         scatter_columns(tile, k, rows);
+    }
+    /// A uniform number from each of sixteen PCG32 generators, which take one step: [`crate::random::uniform`] of their
+    /// outputs, and `state * multiplier + increment` as their new states.
+    #[inline(always)]
+    fn uniforms(states: &mut [u64; LANES], multiplier: u64, increment: u64) -> Self {
+        let mut out = [0.0; LANES];
+        for (out, state) in out.iter_mut().zip(states) {
+            *out = uniform(output(*state));
+            *state = state.wrapping_mul(multiplier).wrapping_add(increment);
+        }
+        Self::load(&out)
     }
     /// `f(self)`, for a function of some length. Inlined, except with one lane: there all callers share one copy.
     #[inline(always)]

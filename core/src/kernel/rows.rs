@@ -7,7 +7,7 @@
 
 use super::direction::{Across, Along, Direction, Serial};
 use super::lanes::Lanes;
-use super::tile::{Tile, tile_rows, tile_rows_mut, transpose_in, transpose_out};
+use super::tile::{Tile, ZEROS, tile_rows, tile_rows_mut, transpose_in, transpose_out};
 use super::{LANES, SHORT};
 
 /// Runs a block with k as a constant where that is worth its code: transpositions become shuffles.
@@ -187,10 +187,10 @@ fn tiled<L: Lanes, B: RowBody<IN>, const IN: usize>(
     let size = LANES * k.max(1);
     let mut rest = inputs;
     // Shuffles of the next tiles fill the time in which a group waits for its sum and the division by it.
-    let mut pair = [[[[0.0; LANES]; SHORT]; IN]; 2];
+    let mut pair = [[ZEROS; IN]; 2];
     let [this, next] = &mut pair;
     let (mut this, mut next) = (this, next);
-    let mut out_tile: Tile = [[0.0; LANES]; SHORT];
+    let mut out_tile = ZEROS;
     if L::SHUFFLES {
         take_tiles::<L, IN>(&mut rest, size, k, this);
     }

@@ -8,7 +8,7 @@
 use super::lanes::{Lanes, fold_in_one_place, is_positive_finite};
 use super::rows::{self, row_count, with_known_k};
 use super::sample_long::{PREFIX_SLACK, long_rows};
-use super::tile::{Tile, broadcast, tile_rows, transpose_in};
+use super::tile::{ZEROS, broadcast, tile_rows, transpose_in};
 use super::{LANES, SHORT, SIMD};
 use crate::random::{Noise, Uniforms};
 use crate::{Argument, Error, Kernel, Split};
@@ -177,7 +177,7 @@ pub(super) fn find_in_block(block: &[f32], base: f32, threshold: f32) -> (usize,
 /// One draw for each row, k <= 16: lanes, of which there are many, hold rows.
 #[inline(always)]
 fn rows_across<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, index: &mut [u32]) -> bool {
-    let (mut tile, mut totals): (Tile, _) = ([[0.0; LANES]; SHORT], Totals::new());
+    let (mut tile, mut totals) = (ZEROS, Totals::new());
     for (index, probs) in index.chunks_mut(L::N).zip(probs.chunks(L::N * k.max(1))) {
         let u = uniforms.lanes::<L>(index.len());
         transpose_in::<L>(probs, k, &mut tile);
@@ -196,7 +196,7 @@ fn draws_across<L: Lanes>(
     uniforms: &mut Uniforms<'_>,
     index: &mut [u32],
 ) -> bool {
-    let mut tile: Tile = [[0.0; LANES]; SHORT];
+    let mut tile = ZEROS;
     let (mut index, mut totals) = (index, Totals::new());
     for row in rows::rows(probs, k) {
         let (mine, rest) = core::mem::take(&mut index).split_at_mut_checked(draws).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::LANES;
 use super::lanes::{Lanes, Sums, fold};
 use super::rows;
 use super::sample::{Totals, find_in_block};
-use super::tile::Tile;
+use super::tile::{ZEROS};
 use crate::random::Uniforms;
 
 /// How many prefix sums of a row are kept: one for each whole block up to k = 1024, else one for each few of them.
@@ -38,7 +38,7 @@ pub(super) fn long_rows<L: Lanes>(
         let total = sequential(ends.last_block) + ends.base;
         totals.add(L::splat(total), L::N);
         for index in mine {
-            let threshold = uniforms.next() * total;
+            let threshold = uniforms.next::<L>() * total;
             let block = ends.block(row, threshold);
             let (above, _) = block.values.iter().fold((0, 0.0), |(above, sum), p| {
                 let sum = sum + p;
@@ -56,12 +56,12 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
     let mut totals = Totals::new();
     let mut ends = [[0.0; GROUPS]; LANES];
     // One block of each row, and its transpose.
-    let (mut blocks, mut columns): (Tile, Tile) = ([[0.0; LANES]; LANES], [[0.0; LANES]; LANES]);
+    let (mut blocks, mut columns) = (ZEROS, ZEROS);
     for (index, probs) in index.chunks_mut(LANES).zip(probs.chunks(LANES.saturating_mul(k).max(1))) {
         let mut rows_ends = [Ends::default(); LANES];
         let mut bases = [0.0; LANES];
         for ((((row, ends), slot), base), block) in
-            rows::rows(probs, k).zip(&mut ends).zip(&mut rows_ends).zip(&mut bases).zip(&mut blocks)
+            rows::rows(probs, k).zip(&mut ends).zip(&mut rows_ends).zip(&mut bases).zip(blocks.iter_mut())
         {
             *slot = Ends::new::<L>(row, ends);
             *base = slot.base;
@@ -75,7 +75,7 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
         threshold.store(&mut thresholds);
         let mut found = [Block::default(); LANES];
         for (((((row, ends), slot), base), block), threshold) in
-            rows::rows(probs, k).zip(&rows_ends).zip(&mut found).zip(&mut bases).zip(&mut blocks).zip(&thresholds)
+            rows::rows(probs, k).zip(&rows_ends).zip(&mut found).zip(&mut bases).zip(blocks.iter_mut()).zip(&thresholds)
         {
             *slot = ends.block(row, *threshold);
             *base = slot.base;
@@ -84,7 +84,7 @@ fn side_by_side<L: Lanes>(probs: &[f32], k: usize, uniforms: &mut Uniforms<'_>, 
         L::load_columns(blocks.as_flattened(), LANES, &mut columns);
         let (base, one, zero) = (L::load(&bases), L::splat(1.0), L::splat(0.0));
         let (mut sum, mut below) = (zero, zero);
-        for p in &columns {
+        for p in columns.iter() {
             sum = sum + L::load(p);
             below = below + L::select_lt(threshold, base + sum, zero, one);
         }

@@ -1,16 +1,20 @@
 //! Tiles: sixteen short rows, transposed, so that element j of all of them is one vector.
 
+use super::aligned::Aligned;
 use super::lanes::{Lanes, Sums};
 use super::rows::{rows, rows_mut};
 use super::{LANES, SHORT};
 
 /// One transposed tile: element j of sixteen rows is `tile[j]`.
-pub type Tile = [[f32; LANES]; SHORT];
+pub type Tile = Aligned<[[f32; LANES]; SHORT]>;
+
+/// A tile of zeros.
+pub const ZEROS: Tile = Aligned([[0.0; LANES]; SHORT]);
 
 /// The first `k` vectors of a tile, as one slice.
 #[inline(always)]
 pub(crate) fn tile_rows(tile: &Tile, k: usize) -> &[f32] {
-    tile.get(..k).unwrap_or(tile).as_flattened()
+    tile.get(..k).unwrap_or(&tile.0).as_flattened()
 }
 
 /// The first `k` vectors of a tile, as one slice to be written.

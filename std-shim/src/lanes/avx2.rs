@@ -17,6 +17,7 @@ use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::{Lanes, Sums};
 use reinmax_core::kernel::tile::Tile;
 
+use super::pcg256;
 use super::transpose::{self, mask, store_part};
 
 /// Lanes 0..8 and 8..16. `KNOWN`: the number of categories in a row is a constant. Named only in [`crate::entry`]: see
@@ -161,6 +162,13 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx2<FUSED, KNOWN> {
         } else {
             unsafe { transpose::store_any_columns(tile, k, rows) }
         }
+    }
+    #[inline(always)]
+    fn uniforms(states: &mut [u64; LANES], multiplier: u64, increment: u64) -> Self {
+        let (low, high) = states.split_at_mut(LANES / 2);
+        Avx2(unsafe { pcg256::uniforms(low, multiplier, increment) }, unsafe {
+            pcg256::uniforms(high, multiplier, increment)
+        })
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {

@@ -95,6 +95,10 @@ impl<const FUSED: bool, const KNOWN: bool> Lanes for Avx512<FUSED, KNOWN> {
         }
     }
     #[inline(always)]
+    fn uniforms(states: &mut [u64; LANES], multiplier: u64, increment: u64) -> Self {
+        Avx512(unsafe { super::pcg512::uniforms(states, multiplier, increment) })
+    }
+    #[inline(always)]
     fn max(self, other: Self) -> Self {
         // The instruction gives its second operand where either is NaN, or both are zeros.
         Avx512(unsafe { _mm512_max_ps(other.0, self.0) })

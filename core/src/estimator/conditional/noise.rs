@@ -103,7 +103,7 @@ impl Source for Seeded {
             }
             uniform
         } else {
-            L::load(&numbers.next_block())
+            numbers.next_lanes::<L>()
         };
         ln(uniforms).neg()
     }

@@ -2,7 +2,7 @@
 
 use super::{Contraction, rows_of};
 use crate::kernel::lanes::{Lanes, Sums, fold};
-use crate::kernel::tile::{Tile, transpose_in};
+use crate::kernel::tile::{Tile, ZEROS, transpose_in};
 use crate::kernel::{LANES, SHORT};
 
 /// How many numbers of `b` are used for all rows of `a` before the next ones: 24 KiB, which the nearest cache holds
@@ -151,7 +151,7 @@ fn add_step<L: Lanes, const R: usize, const C: usize>(
 /// Sums of up to 16 terms, in order: too short for lanes along them, so lanes hold sixteen columns, each a row of `b`.
 #[inline(always)]
 fn short_sums<L: Lanes, const R: usize>(c: &Contraction<'_>, out: &mut [f32]) {
-    let mut columns: Tile = [[0.0; LANES]; SHORT];
+    let mut columns = ZEROS;
     let mut col = 0;
     while col < c.cols {
         let width = LANES.min(c.cols - col);

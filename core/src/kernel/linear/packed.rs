@@ -7,6 +7,7 @@
 
 use super::Contraction;
 use super::columns::{Tile, join, panel, store};
+use crate::kernel::aligned::Aligned;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::serial::bit_reversed;
 use crate::kernel::{LANES, SHORT};
@@ -31,7 +32,7 @@ pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'
     let (rows, cols) = (c.rows / R * R, c.cols / (C * LANES) * (C * LANES));
     let size_of_b = c.inner * C * LANES;
     let most_rows = (BUFFER - size_of_b.min(BUFFER)).checked_div(c.inner).unwrap_or(0) / R * R;
-    let mut buffer = [0.0; BUFFER];
+    let mut buffer = Aligned([0.0; BUFFER]);
     let (block_b, block_a) = buffer.split_at_mut_checked(size_of_b).unwrap_or_default();
     let mut row = 0;
     while row < rows && most_rows > 0 {

@@ -7,8 +7,9 @@
 
 use super::{Contraction, dots};
 use crate::kernel::LANES;
+use crate::kernel::aligned::Aligned;
 use crate::kernel::lanes::Lanes;
-use crate::kernel::tile::{Tile, transpose_in};
+use crate::kernel::tile::{ZEROS, transpose_in};
 
 /// How many numbers of `b` are turned at once: 32 KiB, on the stack.
 const BUFFER: usize = 8 << 10;
@@ -24,17 +25,17 @@ pub(super) fn pays<const C: usize>(c: &Contraction<'_>) -> bool {
 #[inline(always)]
 pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'_>) {
     let out = core::mem::take(&mut c.out);
-    let mut strip = [0.0; BUFFER];
+    let mut strip = Aligned([0.0; BUFFER]);
     let strip_width = BUFFER.checked_div(c.inner).unwrap_or(0).clamp(C, LANES) / C * C;
     let mut col = 0;
     while col < c.cols {
         let width = strip_width.min(c.cols - col);
-        turn::<L>(c.b.values, c.cols, (col, width), c.inner, &mut strip);
+        turn::<L>(c.b.values, c.cols, (col, width), c.inner, &mut strip.0);
         let mut row = 0;
         while row < c.rows {
             let a = c.a.values.get(row * c.inner..).unwrap_or(&[]);
             let out = out.get_mut(row * c.cols..).unwrap_or_default();
-            row += dots::strip::<L, R, C>(&c, a, &strip, c.rows - row, (col, width), out);
+            row += dots::strip::<L, R, C>(&c, a, &strip.0, c.rows - row, (col, width), out);
         }
         col += width;
     }
@@ -70,7 +71,7 @@ fn turn_block<L: Lanes>(
     to: &mut [f32],
     turned_stride: usize,
 ) {
-    let (mut block, mut tile): (_, Tile) = ([0.0; LANES * LANES], [[0.0; LANES]; LANES]);
+    let (mut block, mut tile) = (Aligned([0.0; LANES * LANES]), ZEROS);
     for (row, part) in from.chunks(stride.max(1)).zip(block.chunks_mut(width.max(1))).take(height) {
         copy(row, part, width);
     }
