@@ -23,7 +23,7 @@ macro_rules! entry {
 /// The same with functions for common numbers of categories beside it. The one that chooses has no `#[target_feature]`:
 /// with the same features as theirs the compiler would inline all of them into it, and each would be slower.
 macro_rules! entry_by_categories {
-    ($name:ident, $any:ident, $known:ident, $lanes:ident, $features:literal) => {
+    ($name:ident, $by_categories:ident, $any:ident, $known:ident, $lanes:ident, $features:literal) => {
         entry!($any, $lanes<false, false>, $features);
 
         #[target_feature(enable = $features)]
@@ -37,26 +37,39 @@ macro_rules! entry_by_categories {
         /// # Safety
         /// The CPU has the instructions.
         #[inline]
-        pub(crate) unsafe fn $name<K: Kernel>(mut kernel: K) -> K::Out {
+        unsafe fn $by_categories<K: Kernel>(mut kernel: K) -> K::Out {
             // SAFETY: the caller's promise.
             unsafe {
-                // A constant, so that nothing in here is compiled for other kernels.
-                if K::BY_CATEGORIES {
-                    match kernel.categories() {
-                        Some(4) => return $known::<K, 4>(kernel),
-                        Some(8) => return $known::<K, 8>(kernel),
-                        Some(10) => return $known::<K, 10>(kernel),
-                        Some(16) => return $known::<K, 16>(kernel),
-                        _ => {}
-                    }
+                match kernel.categories() {
+                    Some(4) => $known::<K, 4>(kernel),
+                    Some(8) => $known::<K, 8>(kernel),
+                    Some(10) => $known::<K, 10>(kernel),
+                    Some(16) => $known::<K, 16>(kernel),
+                    _ => $any(kernel),
                 }
-                $any(kernel)
             }
+        }
+
+        /// # Safety
+        /// The CPU has the instructions.
+        #[inline(always)]
+        pub(crate) unsafe fn $name<K: Kernel>(kernel: K) -> K::Out {
+            // A constant, so that nothing is compiled for numbers of categories of other kernels. And a function of its
+            // own, as a kernel whose address is taken is copied before it is handed on.
+            // SAFETY: the caller's promise.
+            unsafe { if K::BY_CATEGORIES { $by_categories(kernel) } else { $any(kernel) } }
         }
     };
 }
 
-entry_by_categories!(run_avx2, avx2_any, avx2_known, Avx2, "avx2,bmi1,bmi2");
-entry_by_categories!(run_avx512, avx512_any, avx512_known, Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2");
+entry_by_categories!(run_avx2, avx2_by_categories, avx2_any, avx2_known, Avx2, "avx2,bmi1,bmi2");
+entry_by_categories!(
+    run_avx512,
+    avx512_by_categories,
+    avx512_any,
+    avx512_known,
+    Avx512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2"
+);
 entry!(run_avx2_fused, Avx2<true, false>, "avx2,bmi1,bmi2,fma");
 entry!(run_avx512_fused, Avx512<true, false>, "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,fma");

@@ -213,12 +213,14 @@ impl Host {
         Host { threads: threads.max(1), ..self }
     }
 
-    /// Runs a kernel as a whole, or in parts on several threads where it is large enough.
-    fn in_parts<K: Split, O: Outcome>(&self, kernel: K, run: impl Fn(K) -> O + Sync) -> O {
-        let threads = self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows());
-        if threads < 2 {
-            return run(kernel);
-        }
+    /// How many threads a kernel is worth: 1 for one that runs as a whole.
+    #[inline(always)]
+    fn threads_for<K: Split>(&self, kernel: &K) -> usize {
+        if self.threads < 2 { 1 } else { self.threads.min(kernel.work() / WORK_PER_THREAD).min(kernel.rows()) }
+    }
+
+    /// Runs a kernel in parts on several threads.
+    fn in_parts<K: Split, O: Outcome>(&self, kernel: K, threads: usize, run: impl Fn(K) -> O + Sync) -> O {
         let parts = (kernel.work() / WORK_PER_PART).min(PARTS_PER_THREAD * threads);
         run_parts(kernel, parts, threads, run)
     }
@@ -254,9 +256,21 @@ macro_rules! compiled_here {
     };
 }
 
+#[inline(never)]
+fn run_scalar<K: Kernel>(kernel: K) -> K::Out {
+    kernel.run::<Scalar>()
+}
+
+#[inline(never)]
+fn run_portable<K: Kernel>(kernel: K) -> K::Out {
+    Portable.run(kernel)
+}
+
 impl Backend for Host {
-    // Not #[inline]: each codegen unit that runs a kernel would get its own copy of this function and of all that is
-    // inlined into it.
+    // A choice and a call: what it calls is never inlined, so that no codegen unit gets a kernel of its own. Inlined
+    // itself, as each time that a kernel is handed on costs a tape of small tensors 5 ns: its slices have only just been
+    // stored, in halves, when they are loaded whole.
+    #[inline(always)]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
         #[cfg(target_arch = "x86_64")]
         if K::FUSES && self.fused {
@@ -268,24 +282,32 @@ impl Backend for Host {
             };
         }
         match self.level {
-            Level::Scalar => kernel.run::<Scalar>(),
+            Level::Scalar => run_scalar(kernel),
             // SAFETY: `level` is one that `Level::is_available` found.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { entry::run_avx2(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { entry::run_avx512(kernel) },
-            _ => Portable.run(kernel),
+            _ => run_portable(kernel),
         }
     }
 
+    #[inline(always)]
     fn run_rows<K: RowKernel>(&self, kernel: K) -> K::Out {
-        self.in_parts(kernel, |part| self.run(part))
+        // No closure where the kernel runs as a whole: it would be handed on in memory once more.
+        match self.threads_for(&kernel) {
+            ..2 => self.run(kernel),
+            threads => self.in_parts(kernel, threads, |part| self.run(part)),
+        }
     }
 
     fn sample(&self, kernel: Sample<'_>) -> Result<()> {
         let alone = self.with_threads(1);
-        self.in_parts(kernel, |part| part.on(&alone))
+        match self.threads_for(&kernel) {
+            ..2 => kernel.on(&alone),
+            threads => self.in_parts(kernel, threads, |part| part.on(&alone)),
+        }
     }
 
     fn contract(&self, contraction: Contraction<'_>) -> Result<()> {

@@ -7,7 +7,7 @@ use super::LANES;
 use super::lanes::{Lanes, Sums, fold};
 use super::rows;
 use super::sample::{Totals, find_in_block};
-use super::tile::{ZEROS};
+use super::tile::ZEROS;
 use crate::random::Uniforms;
 
 /// How many prefix sums of a row are kept: one for each whole block up to k = 1024, else one for each few of them.
