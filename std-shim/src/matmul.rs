@@ -2,47 +2,181 @@
 //!
 //! It packs a right factor whose rows are columns (the weights of `linear`) number by number, from far apart: at 100 x
 //! 512 x 784 a third of its time with AVX-512. There large ones are turned into rows first, sixteen by sixteen in
-//! registers. With AVX2 its own packing is the faster one, by twice.
+//! registers, a strip of columns at a time that the second cache holds. With AVX2 its own packing is the faster one, by
+//! twice. Threads take strips, too: the library's own threads make a product of this size slower.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ops::Range;
 
 use gemm_common::Parallelism;
 use reinmax_core::kernel::LANES;
 use reinmax_core::kernel::lanes::Lanes;
 use reinmax_core::kernel::linear::{Contraction, Operand, turn};
-use reinmax_core::{Backend, Kernel, Result};
+use reinmax_core::{Backend, Kernel, Result, Split};
 
+use crate::parts::run_parts;
 use crate::{Host, Level};
 
 /// Products of fewer multiplications than this stay with the portable kernel, which has less to set up.
 const SMALL: usize = 16 * 16 * 16;
-/// With AVX-512 a transposed right factor of at least so many numbers is turned into rows first.
+/// With AVX-512 a transposed right factor of at least so many numbers is turned into rows first,
 const TURNED: usize = 1 << 14;
+/// so many numbers at a time.
+const STRIP: usize = 1 << 16;
+/// The columns of a strip are a multiple of what the library's microkernel computes at once.
+const WIDTH: usize = 64;
+/// How many multiplications another thread is worth waking for: about 30 microseconds of them.
+const WORK_PER_THREAD: usize = 1 << 21;
 
 thread_local! {
-    /// The turned factor: as large as the largest that this thread has turned.
+    /// A turned strip: as large as the largest that this thread has turned.
     static ROWS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
 /// `out = a b + bias`, or `out += ..`; see [`Contraction`].
 pub(crate) fn contract(host: &Host, contraction: Contraction<'_>) -> Result<()> {
     contraction.check()?;
-    let Contraction { b, rows, inner, cols, .. } = contraction;
-    if rows * inner * cols < SMALL {
+    let work = contraction.rows * contraction.inner * contraction.cols;
+    if work < SMALL {
         return host.run(contraction);
     }
-    if !b.transposed || inner * cols < TURNED || host.level() < Level::Avx512 {
-        multiply(host, contraction);
-        return Ok(());
+    let block = Block::whole(contraction);
+    match host.threads().min(work / WORK_PER_THREAD).min(block.rows() / LANES) {
+        ..2 => block.multiply(host),
+        threads => run_parts(block, threads, threads, |part| part.multiply(host)),
     }
-    // Taken, not borrowed: while the library waits for other threads, this one may begin another product.
-    let mut turned = ROWS.take();
-    turned.resize(turned.len().max(inner * cols), 0.0);
-    let part = &mut turned[..inner * cols];
-    host.run(Turn { columns: b.values, inner, rows: part });
-    multiply(host, Contraction { b: Operand::plain(part), ..contraction });
-    ROWS.set(turned);
     Ok(())
+}
+
+/// Some rows or some columns of a product whose lengths have been compared with its sizes.
+struct Block<'a> {
+    a: Operand<'a>,
+    b: Operand<'a>,
+    /// One for each column of the whole product, or none.
+    bias: &'a [f32],
+    inner: usize,
+    /// Rows and columns of the whole product.
+    size: (usize, usize),
+    rows: Range<usize>,
+    cols: Range<usize>,
+    add: bool,
+    /// Where the whole product begins.
+    out: *mut f32,
+    /// It is borrowed.
+    borrowed: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: as for the mutable slice that `out` stands for. Parts of a product have no element in common, and write none
+// but their own.
+unsafe impl Send for Block<'_> {}
+
+/// A unit of four columns or rows: parts, which are multiples of sixteen units, are multiples of [`WIDTH`].
+const UNIT: usize = WIDTH / LANES;
+
+impl Split for Block<'_> {
+    fn rows(&self) -> usize {
+        self.rows.len().max(self.cols.len()).div_ceil(UNIT)
+    }
+    fn work(&self) -> usize {
+        self.rows.len() * self.cols.len()
+    }
+    fn split(self, row: usize) -> (Self, Self) {
+        // The longer side: the library packs the factor on the other side for each part.
+        if self.rows.len() > self.cols.len() {
+            let (first, second) = halves(&self.rows, row * UNIT);
+            (Block { rows: first, cols: self.cols.clone(), ..self }, Block { rows: second, ..self })
+        } else {
+            let (first, second) = halves(&self.cols, row * UNIT);
+            (Block { cols: first, rows: self.rows.clone(), ..self }, Block { cols: second, ..self })
+        }
+    }
+}
+
+fn halves(range: &Range<usize>, len: usize) -> (Range<usize>, Range<usize>) {
+    let middle = (range.start + len).min(range.end);
+    (range.start..middle, middle..range.end)
+}
+
+impl<'a> Block<'a> {
+    /// All of a product that has been checked.
+    fn whole(contraction: Contraction<'a>) -> Self {
+        let Contraction { a, b, bias, rows, inner, cols, add, out } = contraction;
+        let out = out.as_mut_ptr();
+        let borrowed = PhantomData;
+        Block { a, b, bias, inner, size: (rows, cols), rows: 0..rows, cols: 0..cols, add, out, borrowed }
+    }
+
+    fn multiply(self, host: &Host) {
+        let Block { b, inner, ref cols, .. } = self;
+        if !b.transposed {
+            return self.strip(Operand::plain(&b.values[cols.start..]), self.size.1, cols);
+        }
+        if inner * cols.len() < TURNED || host.level() < Level::Avx512 {
+            return self.strip(Operand::transposed(&b.values[cols.start * inner..]), inner, cols);
+        }
+        // Taken, not borrowed, and put back at the end.
+        let mut turned = ROWS.take();
+        let width = (STRIP / inner / WIDTH * WIDTH).max(WIDTH).min(cols.len());
+        turned.resize(turned.len().max(inner * width), 0.0);
+        for first in cols.clone().step_by(width) {
+            let strip = first..(first + width).min(cols.end);
+            let rows = &mut turned[..inner * strip.len()];
+            host.run(Turn { columns: &b.values[strip.start * inner..strip.end * inner], inner, rows });
+            self.strip(Operand::plain(rows), strip.len(), &strip);
+        }
+        ROWS.set(turned);
+    }
+
+    /// A strip of this block's columns by the library. `b` begins with the first of them; its rows (columns, where it
+    /// is transposed) begin `stride` apart.
+    fn strip(&self, b: Operand<'_>, stride: usize, cols: &Range<usize>) {
+        let Block { a, bias, ref rows, inner, size, add, .. } = *self;
+        // The bias goes in first, and the product is added to it.
+        if !bias.is_empty() {
+            for row in rows.clone() {
+                // SAFETY: these elements of the row are this block's.
+                let out =
+                    unsafe { std::slice::from_raw_parts_mut(self.out.add(row * size.1 + cols.start), cols.len()) };
+                for (out, bias) in out.iter_mut().zip(&bias[cols.clone()]) {
+                    *out = if add { *out + bias } else { *bias };
+                }
+            }
+        }
+        let read_out = add || !bias.is_empty();
+        // Distances between neighbours in a row and in a column. A slice has fewer elements than isize::MAX.
+        let strides = |transposed, stride: usize| if transposed { (stride as isize, 1) } else { (1, stride as isize) };
+        let a_stride = if a.transposed { size.0 } else { inner };
+        let (a_row, a_column) = strides(a.transposed, a_stride);
+        let (b_row, b_column) = strides(b.transposed, stride);
+        let a = &a.values[rows.start * if a.transposed { 1 } else { inner }..];
+        // SAFETY: the lengths of all three have been compared with their sizes, strides stay inside them, and what is
+        // written is this block's, and nobody else's.
+        unsafe {
+            // The library's microkernels write columns, so what it computes is the transposed product.
+            gemm_f32::gemm::f32::get_gemm_fn()(
+                cols.len(),
+                rows.len(),
+                inner,
+                self.out.add(rows.start * size.1 + cols.start),
+                size.1 as isize,
+                1,
+                read_out,
+                b.values.as_ptr(),
+                b_column,
+                b_row,
+                a.as_ptr(),
+                a_column,
+                a_row,
+                1.0,
+                1.0,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
+    }
 }
 
 /// Transposes a matrix whose columns of `inner` numbers lie one after the other.
@@ -56,62 +190,22 @@ impl Kernel for Turn<'_> {
     type Out = ();
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let cols = self.columns.len() / self.inner;
-        for first in (0..self.inner).step_by(LANES) {
-            let count = LANES.min(self.inner - first);
-            turn::<L>(self.columns, self.inner, (first, count), cols, &mut self.rows[first * cols..]);
-        }
-    }
-}
-
-/// The product by the library; the contraction has been checked.
-fn multiply(host: &Host, contraction: Contraction<'_>) {
-    let Contraction { a, b, bias, rows, inner, cols, add, .. } = contraction;
-    let out = contraction.out;
-    // The bias goes in first, and the product is added to it.
-    if !bias.is_empty() {
-        for row in out.chunks_mut(cols) {
-            for (out, bias) in row.iter_mut().zip(bias) {
-                *out = if add { *out + bias } else { *bias };
+        let Turn { columns, inner, rows } = self;
+        let cols = columns.len() / inner;
+        // Sixteen columns from end to end, then the next ones: memory is read as it lies.
+        for col in (0..cols).step_by(LANES) {
+            let height = LANES.min(cols - col);
+            for first in (0..inner).step_by(LANES) {
+                let count = LANES.min(inner - first);
+                turn::<L>(
+                    &columns[col * inner..],
+                    inner,
+                    (first, count),
+                    height,
+                    &mut rows[first * cols + col..],
+                    cols,
+                );
             }
         }
-    }
-    let read_out = add || !bias.is_empty();
-    // Distances between neighbours in a column and in a row. A slice has fewer elements than isize::MAX.
-    let strides = |x: &Operand<'_>, rows: usize, cols: usize| {
-        let (column, row) = if x.transposed { (1, rows) } else { (cols, 1) };
-        (column as isize, row as isize)
-    };
-    let (a_column, a_row) = strides(&a, rows, inner);
-    let (b_column, b_row) = strides(&b, inner, cols);
-    let parallelism = match host.threads() {
-        1 => Parallelism::None,
-        threads => Parallelism::Rayon(threads),
-    };
-    // SAFETY: the lengths of all three have been compared with their sizes, strides stay inside them, and `out` is
-    // borrowed mutably, so nothing else aliases it.
-    unsafe {
-        // The library's microkernels write columns, so what it computes is the transposed product.
-        gemm_f32::gemm::f32::get_gemm_fn()(
-            cols,
-            rows,
-            inner,
-            out.as_mut_ptr(),
-            cols as isize,
-            1,
-            read_out,
-            b.values.as_ptr(),
-            b_column,
-            b_row,
-            a.values.as_ptr(),
-            a_column,
-            a_row,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
     }
 }

@@ -49,7 +49,7 @@ fn fast_softmax_is_as_close_to_the_truth() {
 }
 
 #[test]
-fn fast_gradients_and_products_agree_with_the_portable_ones() {
+fn fast_gradients_agree_with_the_portable_ones() {
     for host in fast_hosts() {
         let portable = host.with_numerics(Numerics::Portable);
         for k in [1, 2, 3, 8, 10, 16, 17, 100, 1100] {
@@ -83,32 +83,35 @@ fn fast_gradients_and_products_agree_with_the_portable_ones() {
                 assert_close(&gradient(&host, reinmax), &expected, tolerance::IDENTITY, &what);
             }
         }
-        for (rows, inner, cols) in [(1, 1, 1), (3, 5, 7), (33, 70, 19), (64, 300, 65)] {
-            let (a, b, bias) = (
-                uniforms(3, rows * inner, -1.0, 1.0),
-                uniforms(4, inner * cols, -1.0, 1.0),
-                uniforms(5, cols, -1.0, 1.0),
-            );
-            for (a_transposed, b_transposed, add, biased) in
-                (0..16).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0, bits & 8 > 0))
-            {
-                let product = |host: &Host| {
-                    let mut out = uniforms(6, rows * cols, -1.0, 1.0);
-                    let (a, b) = (
-                        Operand { values: &a, transposed: a_transposed },
-                        Operand { values: &b, transposed: b_transposed },
-                    );
-                    let bias = if biased { &bias[..] } else { &[] };
-                    host.contract(Contraction { a, b, bias, rows, inner, cols, add, out: &mut out }).expect("sizes");
-                    out
-                };
-                let what = format!("{rows} x {inner} x {cols}, {}", host.level());
-                assert_close(
-                    &product(&host),
-                    &twin::wide(&product(&portable)),
-                    tolerance::FORWARD * (inner as f64).sqrt(),
-                    &what,
+    }
+}
+
+/// Small ones, strips that end early, and several threads along either side.
+#[test]
+fn fast_products_agree_with_the_portable_ones() {
+    let shapes = [(1, 1, 1), (3, 5, 7), (33, 70, 19), (64, 300, 65), (9, 700, 30), (50, 1100, 130), (260, 300, 70)];
+    for (host, (rows, inner, cols)) in fast_hosts().into_iter().flat_map(|host| shapes.map(|shape| (host, shape))) {
+        let portable = host.with_numerics(Numerics::Portable);
+        let (a, b, bias) =
+            (uniforms(3, rows * inner, -1.0, 1.0), uniforms(4, inner * cols, -1.0, 1.0), uniforms(5, cols, -1.0, 1.0));
+        for (a_transposed, b_transposed, add, biased) in
+            (0..16).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0, bits & 8 > 0))
+        {
+            let product = |host: &Host| {
+                let mut out = uniforms(6, rows * cols, -1.0, 1.0);
+                let (a, b) = (
+                    Operand { values: &a, transposed: a_transposed },
+                    Operand { values: &b, transposed: b_transposed },
                 );
+                let bias = if biased { &bias[..] } else { &[] };
+                host.contract(Contraction { a, b, bias, rows, inner, cols, add, out: &mut out }).expect("sizes");
+                out
+            };
+            let expected = twin::wide(&product(&portable));
+            for threads in [1, 3] {
+                let what = format!("{rows} x {inner} x {cols}, {}, {threads} threads", host.level());
+                let tolerance = tolerance::FORWARD * (inner as f64).sqrt();
+                assert_close(&product(&host.with_threads(threads)), &expected, tolerance, &what);
             }
         }
     }
