@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, Throughput};
-use reinmax::{Host, Numerics, categorical};
+use reinmax::{Floats, Host, Numerics, categorical};
 use reinmax_benches::Operands;
 use rten_simd::SimdOp;
 
@@ -22,19 +22,20 @@ const LIBRARIES: [&str; 4] = ["reinmax portable", "reinmax fast", "rten-vecmath"
 /// Rounds of each library in turn; a call or more that take a millisecond are one.
 const ROUNDS: usize = 31;
 
-/// One matrix for all libraries, and one output: where an array lies in a page can make a fifth of the time.
+/// One matrix for all libraries, and one output, both from the beginning of a cache line: where an array lies can make a
+/// fifth of the time.
 struct Softmax {
     k: usize,
-    logits: Vec<f32>,
+    logits: Floats,
     tensor: Tensor,
-    out: Vec<f32>,
+    out: Floats,
 }
 
 impl Softmax {
     fn new(rows: usize, k: usize) -> Self {
-        let logits = Operands::new(rows, k).expect("a shape").logits().to_vec();
-        let tensor = Tensor::from_slice(&logits, (rows, k), &Device::Cpu).expect("a tensor");
-        Softmax { k, tensor, out: vec![0.0; logits.len()], logits }
+        let logits = Floats::from(Operands::new(rows, k).expect("a shape").logits());
+        let tensor = Tensor::from_slice(&logits[..], (rows, k), &Device::Cpu).expect("a tensor");
+        Softmax { k, tensor, out: Floats::zeros(logits.len()), logits }
     }
 
     fn call(&mut self, library: &str) {

@@ -26,6 +26,7 @@
 mod entropy;
 #[cfg(target_arch = "x86_64")]
 mod entry;
+mod floats;
 mod host;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
@@ -36,6 +37,7 @@ mod parallel;
 mod parts;
 
 pub use entropy::os_seed;
+pub use floats::Floats;
 pub use host::{Host, Level, LevelError, Numerics};
 pub use owned::{Memory, measure};
 pub use parallel::DataParallel;

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use reinmax_core::{Backend, Error, Footprint, Node, Portable, Result, Slab, Slabs, Tape};
 
+use crate::Floats;
+
 /// Heaps give the same memory out again; a number tells a tape on it from those that were there before.
 static MADE: AtomicU32 = AtomicU32::new(0);
 
@@ -11,9 +13,9 @@ static MADE: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug)]
 pub struct Memory<B: Backend = Portable> {
     nodes: Vec<Node<B>>,
-    values: Vec<f32>,
-    grads: Vec<f32>,
-    saved: Vec<f32>,
+    values: Floats,
+    grads: Floats,
+    saved: Floats,
 }
 
 /// The same values and gradients, with nothing recorded: handles of a tape on the one are refused by tapes on the
@@ -39,9 +41,9 @@ impl<B: Backend> Memory<B> {
     pub fn new(footprint: &Footprint) -> Self {
         Memory {
             nodes: fresh_nodes(footprint.nodes),
-            values: vec![0.0; footprint.values],
-            grads: vec![0.0; footprint.grads],
-            saved: vec![0.0; footprint.saved],
+            values: Floats::zeros(footprint.values),
+            grads: Floats::zeros(footprint.grads),
+            saved: Floats::zeros(footprint.saved),
         }
     }
 

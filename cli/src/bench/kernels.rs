@@ -9,7 +9,7 @@ use reinmax::kernel::lanes::Function;
 use reinmax::kernel::lanes::Lanes;
 use reinmax::kernel::linear::{Contraction, Operand};
 use reinmax::kernel::pointwise::{Base, Pointwise};
-use reinmax::{Backend, Estimator, GradientInputs, Host, Noise, ReinMax, Result, StraightThrough, Stream};
+use reinmax::{Backend, Estimator, Floats, GradientInputs, Host, Noise, ReinMax, Result, StraightThrough, Stream};
 
 use super::Measurement;
 use super::timing::interleaved;
@@ -129,15 +129,15 @@ impl Function<1> for Exp {
 /// The operands of all kernels on one shape.
 struct Operands {
     k: usize,
-    logits: Vec<f32>,
-    nonpositive: Vec<f32>,
-    upstream: Vec<f32>,
+    logits: Floats,
+    nonpositive: Floats,
+    upstream: Floats,
     /// softmax of the logits, and draws from it.
-    probs: Vec<f32>,
+    probs: Floats,
     index: Vec<u32>,
     /// What is written.
-    out: Vec<f32>,
-    one_hot: Vec<f32>,
+    out: Floats,
+    one_hot: Floats,
     drawn: Vec<u32>,
 }
 
@@ -145,21 +145,21 @@ impl Operands {
     /// Logits uniform in (-5, 5), upstream gradients in (-1, 1).
     fn new(rows: usize, k: usize, host: &Host) -> Result<Self> {
         let uniforms = |stream: u64, low: f32, high: f32| {
-            let mut x = vec![0.0; rows * k];
+            let mut x = Floats::zeros(rows * k);
             Stream::new(1, stream).fill_uniforms(0, &mut x);
             x.iter_mut().for_each(|x| *x = low + *x * (high - low));
             x
         };
         let logits = uniforms(0, -5.0, 5.0);
-        let (mut probs, mut index) = (vec![0.0; rows * k], vec![0; rows]);
+        let (mut probs, mut index) = (Floats::zeros(rows * k), vec![0; rows]);
         softmax(host, &logits, k, 1.0, &mut probs)?;
         draw(host, &probs, k, 1, Noise::stream(&Stream::new(1, 3), 0), &mut index)?;
         Ok(Operands {
             k,
             nonpositive: uniforms(2, -10.0, 0.0),
             upstream: uniforms(1, -1.0, 1.0),
-            out: vec![0.0; rows * k],
-            one_hot: vec![0.0; rows * k],
+            out: Floats::zeros(rows * k),
+            one_hot: Floats::zeros(rows * k),
             drawn: vec![0; rows],
             logits,
             probs,
@@ -253,7 +253,7 @@ struct Product<'a> {
 /// `linear` (the weight is cols x inner), `matmul` (inner x cols; the sums are the same) and `linear_weight_gradient`.
 fn products((rows, inner, cols): (usize, usize, usize), args: &BenchArgs, hosts: &[Host]) -> Result<Vec<Measurement>> {
     let uniforms = |stream: u64, len: usize| {
-        let mut x = vec![0.0; len];
+        let mut x = Floats::zeros(len);
         Stream::new(2, stream).fill_uniforms(0, &mut x);
         x
     };
@@ -266,7 +266,7 @@ fn products((rows, inner, cols): (usize, usize, usize), args: &BenchArgs, hosts:
         product("matmul", plain(&x), plain(&w), &[], (rows, inner, cols)),
         product("linear_weight_gradient", transposed(&upstream), plain(&x), &[], (cols, rows, inner)),
     ];
-    let mut out = vec![0.0; (rows * cols).max(cols * inner)];
+    let mut out = Floats::zeros((rows * cols).max(cols * inner));
     let mut outcome = Ok(());
     let things: Vec<_> = all.iter().flat_map(|product| hosts.iter().map(move |host| (product, *host))).collect();
     let timings = interleaved(things.len(), usize::from(args.rounds), |thing| {
