@@ -22,8 +22,8 @@ const LIBRARIES: [&str; 4] = ["reinmax portable", "reinmax fast", "rten-vecmath"
 /// Rounds of each library in turn; a call or more that take a millisecond are one.
 const ROUNDS: usize = 31;
 
-/// One matrix for all libraries, and one output, both from the beginning of a cache line: where an array lies can make a
-/// fifth of the time.
+/// One matrix for all libraries, and one output, both from the beginning of a cache line: where an array lies can make
+/// a fifth of the time.
 struct Softmax {
     k: usize,
     logits: Floats,

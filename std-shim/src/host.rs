@@ -268,8 +268,8 @@ fn run_portable<K: Kernel>(kernel: K) -> K::Out {
 
 impl Backend for Host {
     // A choice and a call: what it calls is never inlined, so that no codegen unit gets a kernel of its own. Inlined
-    // itself, as each time that a kernel is handed on costs a tape of small tensors 5 ns: its slices have only just been
-    // stored, in halves, when they are loaded whole.
+    // itself, as each time that a kernel is handed on costs a tape of small tensors 5 ns: its slices have only just
+    // been stored, in halves, when they are loaded whole.
     #[inline(always)]
     fn run<K: Kernel>(&self, kernel: K) -> K::Out {
         #[cfg(target_arch = "x86_64")]
