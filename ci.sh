@@ -75,14 +75,16 @@ count_instructions() {
     rm -r "$parts"
 }
 
-verb_instructions() { # instruction counts of the kernels against benches/instructions.txt; UPDATE=1 writes it anew
-    need valgrind valgrind
+verb_instructions() { # instruction counts of the kernels against benches/instructions.txt; UPDATE=1 writes it anew; what kernels call
+    need "valgrind objdump" valgrind binutils
     # A crate's path goes into the names of its symbols, and their order into what the compiler inlines: up to 5 % of a count.
     # Built by way of this link the path is the same wherever the project lies.
     local link=/tmp/reinmax-instructions program=${CARGO_TARGET_DIR:-benches/target}/release/reinmax-benches counts
     ln -sfn "$PWD" "$link"
     CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/benches/target} \
         cargo build --release --locked --manifest-path "$link/benches/Cargo.toml" --bin reinmax-benches
+    # The emulator has no AVX-512; this sees it, too.
+    python3 benches/calls.py "$program"
     counts=$(mktemp)
     count_instructions "$program" >"$counts"
     if [ -n "${UPDATE:-}" ]; then
