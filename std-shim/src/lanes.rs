@@ -10,3 +10,5 @@ mod pcg256;
 mod pcg512;
 mod transpose;
 mod transpose512;
+#[cfg(feature = "gemm")]
+pub(crate) mod turn512;

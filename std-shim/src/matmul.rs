@@ -5,34 +5,31 @@
 //! registers, a strip of columns at a time that the second cache holds. With AVX2 its own packing is the faster one, by
 //! twice. Threads take strips, too: the library's own threads make a product of this size slower.
 
-use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use gemm_common::Parallelism;
 use reinmax_core::kernel::LANES;
-use reinmax_core::kernel::lanes::Lanes;
-use reinmax_core::kernel::linear::{Contraction, Operand, turn};
-use reinmax_core::{Backend, Kernel, Result, Split};
+use reinmax_core::kernel::linear::{Contraction, Operand};
+use reinmax_core::{Backend, Result, Split};
 
+use crate::Host;
 use crate::parts::run_parts;
-use crate::{Host, Level};
+#[cfg(target_arch = "x86_64")]
+use crate::{Level, lanes::turn512::turn};
 
 /// Products of fewer multiplications than this stay with the portable kernel, which has less to set up.
 const SMALL: usize = 16 * 16 * 16;
 /// With AVX-512 a transposed right factor of at least so many numbers is turned into rows first,
+#[cfg(target_arch = "x86_64")]
 const TURNED: usize = 1 << 14;
 /// so many numbers at a time.
+#[cfg(target_arch = "x86_64")]
 const STRIP: usize = 1 << 16;
-/// The columns of a strip are a multiple of what the library's microkernel computes at once.
+/// The columns of a strip or a part are a multiple of what the library's microkernel computes at once.
 const WIDTH: usize = 64;
 /// How many multiplications another thread is worth waking for: about 30 microseconds of them.
 const WORK_PER_THREAD: usize = 1 << 21;
-
-thread_local! {
-    /// A turned strip: as large as the largest that this thread has turned.
-    static ROWS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
 
 /// `out = a b + bias`, or `out += ..`; see [`Contraction`].
 pub(crate) fn contract(host: &Host, contraction: Contraction<'_>) -> Result<()> {
@@ -112,9 +109,22 @@ impl<'a> Block<'a> {
         if !b.transposed {
             return self.strip(Operand::plain(&b.values[cols.start..]), self.size.1, cols);
         }
-        if inner * cols.len() < TURNED || host.level() < Level::Avx512 {
-            return self.strip(Operand::transposed(&b.values[cols.start * inner..]), inner, cols);
+        #[cfg(target_arch = "x86_64")]
+        if inner * cols.len() >= TURNED && host.level() == Level::Avx512 {
+            return self.turned();
         }
+        self.strip(Operand::transposed(&b.values[cols.start * inner..]), inner, cols);
+    }
+
+    /// Strips of a transposed right factor are turned before they are multiplied. On a host with AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    fn turned(&self) {
+        use std::cell::Cell;
+        thread_local! {
+            /// A turned strip: as large as the largest that this thread has turned.
+            static ROWS: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+        }
+        let Block { b, inner, ref cols, .. } = *self;
         // Taken, not borrowed, and put back at the end.
         let mut turned = ROWS.take();
         let width = (STRIP / inner / WIDTH * WIDTH).max(WIDTH).min(cols.len());
@@ -122,7 +132,8 @@ impl<'a> Block<'a> {
         for first in cols.clone().step_by(width) {
             let strip = first..(first + width).min(cols.end);
             let rows = &mut turned[..inner * strip.len()];
-            host.run(Turn { columns: &b.values[strip.start * inner..strip.end * inner], inner, rows });
+            // SAFETY: the host has looked for the instructions.
+            unsafe { turn(&b.values[strip.start * inner..strip.end * inner], inner, rows) };
             self.strip(Operand::plain(rows), strip.len(), &strip);
         }
         ROWS.set(turned);
@@ -175,37 +186,6 @@ impl<'a> Block<'a> {
                 false,
                 Parallelism::None,
             );
-        }
-    }
-}
-
-/// Transposes a matrix whose columns of `inner` numbers lie one after the other.
-struct Turn<'a> {
-    columns: &'a [f32],
-    inner: usize,
-    rows: &'a mut [f32],
-}
-
-impl Kernel for Turn<'_> {
-    type Out = ();
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Turn { columns, inner, rows } = self;
-        let cols = columns.len() / inner;
-        // Sixteen columns from end to end, then the next ones: memory is read as it lies.
-        for col in (0..cols).step_by(LANES) {
-            let height = LANES.min(cols - col);
-            for first in (0..inner).step_by(LANES) {
-                let count = LANES.min(inner - first);
-                turn::<L>(
-                    &columns[col * inner..],
-                    inner,
-                    (first, count),
-                    height,
-                    &mut rows[first * cols + col..],
-                    cols,
-                );
-            }
         }
     }
 }

@@ -9,8 +9,6 @@ mod dots;
 mod packed;
 mod turned;
 
-pub use turned::turn;
-
 use super::lanes::Lanes;
 use super::rows::{cut, cut_mut};
 use crate::check::{check_len, product};

@@ -13,7 +13,7 @@ pub(super) const MOST: usize = 4;
 /// # Safety
 /// The CPU has AVX-512.
 #[inline(always)]
-unsafe fn transpose([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+pub(super) unsafe fn transpose([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
     // SAFETY: arithmetic on registers alone.
     unsafe {
         let (ab0, ab1) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));

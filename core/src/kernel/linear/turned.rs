@@ -30,7 +30,7 @@ pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'
     let mut col = 0;
     while col < c.cols {
         let width = strip_width.min(c.cols - col);
-        turn::<L>(c.b.values, c.cols, (col, width), c.inner, &mut strip.0, c.inner);
+        turn::<L>(c.b.values, c.cols, (col, width), c.inner, &mut strip.0);
         let mut row = 0;
         while row < c.rows {
             let a = c.a.values.get(row * c.inner..).unwrap_or(&[]);
@@ -42,16 +42,9 @@ pub(super) fn run<L: Lanes, const R: usize, const C: usize>(mut c: Contraction<'
 }
 
 /// Columns `first .. first + count` (up to sixteen) of a matrix of `cols` columns and `rows` rows become `count` rows
-/// of `rows` numbers, which begin `stride` apart.
+/// of `rows` numbers.
 #[inline(always)]
-pub fn turn<L: Lanes>(
-    matrix: &[f32],
-    cols: usize,
-    (first, count): (usize, usize),
-    rows: usize,
-    turned: &mut [f32],
-    stride: usize,
-) {
+fn turn<L: Lanes>(matrix: &[f32], cols: usize, (first, count): (usize, usize), rows: usize, turned: &mut [f32]) {
     let mut row = 0;
     while row < rows {
         let height = LANES.min(rows - row);
@@ -59,9 +52,9 @@ pub fn turn<L: Lanes>(
         let to = turned.get_mut(row..).unwrap_or_default();
         if height == LANES && count == LANES {
             // Both known: the loops unroll.
-            turn_block::<L>(from, cols, LANES, LANES, to, stride);
+            turn_block::<L>(from, cols, LANES, LANES, to, rows);
         } else {
-            turn_block::<L>(from, cols, height, count, to, stride);
+            turn_block::<L>(from, cols, height, count, to, rows);
         }
         row += height;
     }
