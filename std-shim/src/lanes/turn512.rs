@@ -1,8 +1,8 @@
 //! Columns that lie one after the other become rows: what a matrix product by columns needs of a weight.
 //!
-//! Sixteen columns by sixteen rows at a time, in registers: a quarter of a register is four numbers of one column, put in
-//! its place as it is loaded, which either port of vectors does; only the 4 x 4 blocks in the quarters are left to the
-//! one port that shuffles.
+//! Sixteen columns by sixteen rows at a time, in registers: a quarter of a register is four numbers of one column, put
+//! in its place as it is loaded, which either port of vectors does; only the 4 x 4 blocks in the quarters are left to
+//! the one port that shuffles.
 
 use core::arch::x86_64::*;
 
