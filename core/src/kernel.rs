@@ -25,6 +25,7 @@ mod sample_long;
 pub(crate) mod serial;
 pub mod softmax;
 mod softmax_four_rows;
+mod softmax_two_tiles;
 pub mod sqrt;
 pub mod tile;
 

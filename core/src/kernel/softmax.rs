@@ -4,9 +4,10 @@ use super::SHORT;
 use super::direction::{Direction, dot};
 use super::exp::{exp_nonpositive, exp_nonpositive_of_each, ln};
 use super::lanes::Lanes;
-use super::rows::{RowBody, cut, cut_mut, for_rows, row_count};
+use super::rows::{RowBody, cut, cut_mut, for_rows, row_count, with_known_k};
 use super::serial::sum_of_products;
 use super::softmax_four_rows::{MEDIUM, softmax_by_four};
+use super::softmax_two_tiles::softmax_by_tiles;
 use crate::{Error, Kernel, Result, Split};
 
 /// `out = softmax(logits * scale)`, row by row; `scale` is 1 / tau.
@@ -149,9 +150,15 @@ impl Kernel for Softmax<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) -> Result<()> {
         let Softmax { logits, k, scale, out } = self;
-        let medium = L::WAITS && k > SHORT && k <= MEDIUM;
-        let by_four = if medium { softmax_by_four::<L>(logits, k, scale, out) } else { Ok(0) };
-        let outcome = match by_four {
+        // Where lanes wait for themselves, rows that are not long go through several at once, as far as they go.
+        let several = if !L::WAITS || k > MEDIUM {
+            Ok(0)
+        } else if k > SHORT {
+            softmax_by_four::<L>(logits, k, scale, out)
+        } else {
+            with_known_k!(k, |k| softmax_by_tiles::<L>(logits, k, scale, out))
+        };
+        let outcome = match several {
             Ok(done) => {
                 let ((_, logits), (_, out)) = (cut(logits, k, done), cut_mut(out, k, done));
                 for_rows::<L, _, 1>(&mut SoftmaxBody { scale }, k, [logits], out).map_err(|row| done + row)

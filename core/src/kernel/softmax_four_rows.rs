@@ -5,6 +5,7 @@
 //! vectors: storing a part of a vector is a branch, and the compiler would sink each exponential behind it.
 
 use super::LANES;
+use super::aligned::Aligned;
 use super::exp::exp_nonpositive_of_each;
 use super::lanes::{Lanes, Sums};
 use super::rows::{rows, rows_mut};
@@ -23,7 +24,7 @@ pub(super) const MEDIUM: usize = STEPS * LANES;
 /// softmax.
 #[inline(always)]
 pub(super) fn softmax_by_four<L: Lanes>(logits: &[f32], k: usize, scale: f32, out: &mut [f32]) -> Result<usize, usize> {
-    let mut exponentials = [[[0.0; LANES]; ROWS]; STEPS];
+    let mut exponentials = Aligned([[[0.0; LANES]; ROWS]; STEPS]);
     let mut done = 0;
     for (logits, out) in rows(logits, ROWS * k).zip(rows_mut(out, ROWS * k)) {
         if !softmax_of_four::<L>(logits, k, scale, &mut exponentials, out) {

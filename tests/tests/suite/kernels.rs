@@ -33,17 +33,19 @@ fn sums_have_the_documented_order() {
 #[test]
 fn softmax_and_log_softmax_at_every_k() {
     for k in sizes() {
-        // A ragged last tile, a single row, whole tiles.
-        for rows in if k > 130 { vec![1, 3] } else { vec![1, 15, 16, 17, 33] } {
+        // A ragged last tile, a single row, whole tiles, two tiles at a time and a rest.
+        for rows in if k > 130 { vec![1, 3] } else { vec![1, 15, 16, 17, 33, 71] } {
             let x = numbers(rows * k, k);
             let wide = twin::wide(&x);
-            let expected: Vec<f64> = wide.chunks(k).flat_map(|row| twin::softmax(row, 0.7)).collect();
+            let softmax_at = |tau| wide.chunks(k).flat_map(|row| twin::softmax(row, tau)).collect::<Vec<f64>>();
+            let expected = [softmax_at(1.0), softmax_at(0.7)].concat();
             let logs: Vec<f64> = wide.chunks(k).flat_map(|row| twin::softmax(row, 1.0)).map(f64::ln).collect();
             let mut first: Option<Vec<f32>> = None;
             for host in hosts() {
                 let what = format!("k = {k}, {rows} rows, {}", host.level());
-                let (mut p, mut log_p) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
-                softmax(&host, &x, k, 0.7, &mut p).expect("finite logits");
+                let (mut p, mut log_p) = (vec![f32::NAN; 2 * x.len()], vec![f32::NAN; x.len()]);
+                softmax(&host, &x, k, 1.0, &mut p[..x.len()]).expect("finite logits");
+                softmax(&host, &x, k, 0.7, &mut p[x.len()..]).expect("finite logits");
                 log_softmax(&host, &x, k, &mut log_p).expect("finite logits");
                 assert_close(&p, &expected, tolerance::FORWARD, &what);
                 assert_close(&log_p, &logs, tolerance::FORWARD * 10.0, &what);
@@ -57,7 +59,7 @@ fn softmax_and_log_softmax_at_every_k() {
 #[test]
 fn a_row_without_a_softmax_is_named() {
     for k in [1, 2, 3, 8, 10, 16, 17, 33, 100] {
-        for rows in [1, 5, 16, 20, 40] {
+        for rows in [1, 5, 16, 20, 40, 70] {
             for bad_row in [0, rows / 2, rows - 1] {
                 for bad in [vec![f32::NAN], vec![f32::INFINITY], vec![f32::NEG_INFINITY; k]] {
                     let mut x = numbers(rows * k, 5);
