@@ -57,6 +57,9 @@ struct Block<'a> {
     size: (usize, usize),
     rows: Range<usize>,
     cols: Range<usize>,
+    /// Whether it is cut between rows: along the longer side, as the library packs the factor on the other one for each
+    /// part.
+    by_rows: bool,
     add: bool,
     /// Where the whole product begins.
     out: *mut f32,
@@ -73,14 +76,13 @@ const UNIT: usize = WIDTH / LANES;
 
 impl Split for Block<'_> {
     fn rows(&self) -> usize {
-        self.rows.len().max(self.cols.len()).div_ceil(UNIT)
+        if self.by_rows { self.rows.len() } else { self.cols.len() }.div_ceil(UNIT)
     }
     fn work(&self) -> usize {
         self.rows.len() * self.cols.len()
     }
     fn split(self, row: usize) -> (Self, Self) {
-        // The longer side: the library packs the factor on the other side for each part.
-        if self.rows.len() > self.cols.len() {
+        if self.by_rows {
             let (first, second) = halves(&self.rows, row * UNIT);
             (Block { rows: first, cols: self.cols.clone(), ..self }, Block { rows: second, ..self })
         } else {
@@ -100,8 +102,8 @@ impl<'a> Block<'a> {
     fn whole(contraction: Contraction<'a>) -> Self {
         let Contraction { a, b, bias, rows, inner, cols, add, out } = contraction;
         let out = out.as_mut_ptr();
-        let borrowed = PhantomData;
-        Block { a, b, bias, inner, size: (rows, cols), rows: 0..rows, cols: 0..cols, add, out, borrowed }
+        let (size, by_rows, borrowed) = ((rows, cols), rows > cols, PhantomData);
+        Block { a, b, bias, inner, size, rows: 0..rows, cols: 0..cols, by_rows, add, out, borrowed }
     }
 
     fn multiply(self, host: &Host) {

@@ -4,13 +4,13 @@
 //! the sum over draws belongs to the result: with k <= 16, draw d goes to running sum d mod 16 and the sixteen sums are
 //! folded 8, 4, 2, 1 before they are added to the gradient; with k > 16 draws are added one after the other.
 
+use super::aligned::Aligned;
 use super::direction::{Across, Along, Direction, Serial};
 use super::lanes::{Lanes, Scalar};
 use super::rows::{self, with_known_k};
 use super::serial::{FoldTree, bit_reversed};
 use super::tile::{Tile, ZEROS, add_folded, broadcast, tile_rows, tile_rows_mut, transpose_in, transpose_out};
 use super::{LANES, SHORT};
-use crate::kernel::aligned::Aligned;
 use crate::{Kernel, Split};
 
 /// What a backward pass reads. Slices of a row's categories; `draws` draws for each row, side by side.

@@ -72,26 +72,16 @@ fn softmax_of_tiles<L: Lanes, const SCALED: bool>(tiles: &mut [Tile; TILES], k: 
         if let (Some((a0, a1)), Some((b0, b1))) = (a.split_at_mut_checked(L::N), b.split_at_mut_checked(L::N))
             && !a1.is_empty()
         {
-            let mut x = [L::load(a0) - max_a, L::load(b0) - max_b, L::load(a1) - max_a, L::load(b1) - max_b];
-            if SCALED {
-                for x in &mut x {
-                    *x = *x * scale;
-                }
-            }
-            let [x0, y0, x1, y1] = exp_nonpositive_of_each(x);
+            let x = [L::load(a0) - max_a, L::load(b0) - max_b, L::load(a1) - max_a, L::load(b1) - max_b];
+            let [x0, y0, x1, y1] = exp_nonpositive_of_each(scaled::<L, 4, SCALED>(x, scale));
             (sum_a, sum_b) = ((sum_a + x0) + x1, (sum_b + y0) + y1);
             x0.store(a0);
             y0.store(b0);
             x1.store(a1);
             y1.store(b1);
         } else {
-            let mut x = [L::load(a) - max_a, L::load(b) - max_b];
-            if SCALED {
-                for x in &mut x {
-                    *x = *x * scale;
-                }
-            }
-            let [x, y] = exp_nonpositive_of_each(x);
+            let x = [L::load(a) - max_a, L::load(b) - max_b];
+            let [x, y] = exp_nonpositive_of_each(scaled::<L, 2, SCALED>(x, scale));
             (sum_a, sum_b) = (sum_a + x, sum_b + y);
             x.store(a);
             y.store(b);
@@ -104,4 +94,16 @@ fn softmax_of_tiles<L: Lanes, const SCALED: bool>(tiles: &mut [Tile; TILES], k: 
         (L::load(b) * inverse_b).store(b);
     }
     sum_a.all_positive_finite() & sum_b.all_positive_finite()
+}
+
+/// Times `scale`, where that is not 1: a product for each number would be a twentieth of the time.
+#[inline(always)]
+fn scaled<L: Lanes, const M: usize, const SCALED: bool>(x: [L; M], scale: L) -> [L; M] {
+    let mut x = x;
+    if SCALED {
+        for x in &mut x {
+            *x = *x * scale;
+        }
+    }
+    x
 }

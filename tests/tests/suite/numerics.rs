@@ -89,7 +89,16 @@ fn fast_gradients_agree_with_the_portable_ones() {
 /// Small ones, strips that end early, and several threads along either side.
 #[test]
 fn fast_products_agree_with_the_portable_ones() {
-    let shapes = [(1, 1, 1), (3, 5, 7), (33, 70, 19), (64, 300, 65), (9, 700, 30), (50, 1100, 130), (260, 300, 70)];
+    let shapes = [
+        (1, 1, 1),
+        (3, 5, 7),
+        (33, 70, 19),
+        (64, 300, 65),
+        (9, 700, 30),
+        (50, 1100, 130),
+        (260, 300, 70),
+        (300, 120, 290),
+    ];
     for (host, (rows, inner, cols)) in fast_hosts().into_iter().flat_map(|host| shapes.map(|shape| (host, shape))) {
         let portable = host.with_numerics(Numerics::Portable);
         let (a, b, bias) =
