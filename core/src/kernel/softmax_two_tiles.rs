@@ -13,8 +13,12 @@ use super::tile::{Tile, ZEROS, tile_rows_mut};
 /// Tiles at a time.
 const TILES: usize = 2;
 
-/// `out = softmax(logits * scale)` of as many rows as are a multiple of 32; how many that are. Rows have `k`
-/// categories, at most [`super::SHORT`]. `Err(row)`: one of the 32 rows from `row` on has no softmax.
+/// Four kilobytes of zeros, which the tiles begin as, are much of the time of fewer rows.
+const FEWEST_ROWS: usize = 128;
+
+/// `out = softmax(logits * scale)` of as many rows as are a multiple of 32, or of none where there are few; how many
+/// that are. Rows have `k` categories, at most [`super::SHORT`]. `Err(row)`: one of the 32 rows from `row` on has no
+/// softmax.
 #[inline(always)]
 pub(super) fn softmax_by_tiles<L: Lanes>(
     logits: &[f32],
@@ -22,6 +26,9 @@ pub(super) fn softmax_by_tiles<L: Lanes>(
     scale: f32,
     out: &mut [f32],
 ) -> Result<usize, usize> {
+    if out.len() < FEWEST_ROWS * k {
+        return Ok(0);
+    }
     let mut tiles = [[ZEROS; TILES]; 2];
     let [this, next] = &mut tiles;
     let (mut this, mut next) = (this, next);
