@@ -3,7 +3,7 @@
 //! It packs a right factor whose rows are columns (the weights of `linear`) number by number, from far apart: at 100 x
 //! 512 x 784 a third of its time with AVX-512. There large ones are turned into rows first, sixteen by sixteen in
 //! registers, a strip of columns at a time that the second cache holds. With AVX2 its own packing is the faster one, by
-//! twice. Threads take strips, too: the library's own threads make a product of this size slower.
+//! twice. Threads take blocks of the product: the library's own threads make one of this size slower.
 
 use std::marker::PhantomData;
 use std::ops::Range;
